@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * image.h - pixels in, answers out. Decoded pixels become the exact input tensor that the model's
+ * contract describes (docs/contract.md), and outputs become ranked classes. No file is read here:
+ * io.h decodes JPEG, PNG and the rest.
+ */
+#ifndef MOBILENET_IMAGE_H
+#define MOBILENET_IMAGE_H
+
+#include "mobilenet.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* 8-bit RGB pixels, rows top to bottom; `stride` is bytes from row to row. Borrowed. */
+typedef struct mn_image {
+  const uint8_t *pixels; /* [height][stride], RGBRGB... */
+  int32_t width, height;
+  size_t stride;
+} mn_image;
+
+/* Named resampling methods (docs/contract.md says what each computes). */
+typedef enum mn_resize {
+  MN_RESIZE_PILLOW_BILINEAR = 0,
+  MN_RESIZE_PILLOW_BICUBIC,
+  MN_RESIZE_TF1_BILINEAR,
+  MN_RESIZE_OPENCV_LINEAR
+} mn_resize;
+
+/* Crops, resizes and maps `image` into input 0 of a session, at position `index` of the batch, as
+ * the contract says. Allocates nothing. Errors: CONTRACT (the model does not say how), LIMIT (the
+ * picture is larger than the plan's max_image_*), ARGUMENT. */
+MN_API mn_status mn_session_set_image(mn_session *session, int index, const mn_image *image,
+                                      mn_error *err);
+
+typedef struct mn_class {
+  int32_t index; /* real classes from 0, background excluded */
+  float score;   /* 0..1 after the contract's score function */
+  const char *label; /* lives as long as the model; NULL when there are no labels */
+} mn_class;
+
+/* The `k` best classes of picture `index` after a run, best first, equal scores by lowest class
+ * index; *count gets how many were written (fewer when the model has fewer classes).
+ * Errors: CONTRACT (not a classifier), ARGUMENT. */
+MN_API mn_status mn_session_top(const mn_session *session, int index, int k, mn_class *classes,
+                                int *count, mn_error *err);
+
+/* Resizes RGB pixels by a named method. `out` has height * width * 3 bytes, dense. Allocates its
+ * work memory and frees it. Errors: ARGUMENT, MEMORY. */
+MN_API mn_status mn_image_resize(const mn_image *image, mn_resize method, uint8_t *out,
+                                 int32_t width, int32_t height, mn_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

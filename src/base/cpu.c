@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * CPU features by cpuid, and the levels that name sets of them. */
+#include "base/cpu.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+
+typedef struct level {
+  const char *name;
+  mn_cpu_features features;
+} level;
+
+/* Ascending: each level contains the one before it. */
+static const level levels[] = {
+    {"scalar", 0},
+    {"avx2", MN_AVX2 | MN_FMA},
+    {"avx512", MN_AVX2 | MN_FMA | MN_AVX512},
+    {"avx512vnni", MN_AVX2 | MN_FMA | MN_AVX512 | MN_AVX512VNNI},
+};
+enum { LEVEL_COUNT = sizeof levels / sizeof levels[0] };
+
+mn_cpu_features mn_cpu_detect(void) {
+  mn_cpu_features found = 0;
+#if (defined(__x86_64__) || defined(__i386__)) && !defined(MN_NO_SIMD)
+  /* The builtins check the operating system's register saving too. */
+  __builtin_cpu_init();
+  if (__builtin_cpu_supports("avx2")) found |= MN_AVX2;
+  if (__builtin_cpu_supports("fma")) found |= MN_FMA;
+  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+      __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl")) {
+    found |= MN_AVX512;
+    if (__builtin_cpu_supports("avx512vnni")) found |= MN_AVX512VNNI;
+  }
+#endif
+  return found;
+}
+
+const char *mn_cpu_level_at(int index) {
+  return index >= 0 && index < LEVEL_COUNT ? levels[index].name : NULL;
+}
+
+const char *mn_cpu_level_name(mn_cpu_features features) {
+  const char *name = levels[0].name;
+  for (int i = 0; i < LEVEL_COUNT; i++) {
+    if ((levels[i].features & ~features) == 0) name = levels[i].name;
+  }
+  return name;
+}
+
+mn_status mn_cpu_level(const char *name, mn_cpu_features *features, mn_error *err) {
+  mn_cpu_features have = mn_cpu_detect();
+  if (!name) name = getenv("MOBILENET_ISA");
+  if (!name || !name[0] || strcmp(name, "native") == 0) {
+    *features = have;
+    return MN_OK;
+  }
+  for (int i = 0; i < LEVEL_COUNT; i++) {
+    if (strcmp(levels[i].name, name) != 0) continue;
+    if (levels[i].features & ~have) {
+      return mn_fail(err, MN_ERR_ARGUMENT, "isa", "this CPU has no %s; its best is %s", name,
+                     mn_cpu_level_name(have));
+    }
+    *features = levels[i].features;
+    return MN_OK;
+  }
+  return mn_fail(err, MN_ERR_ARGUMENT, "isa",
+                 "'%s' is unknown; expected native, scalar, avx2, avx512 or avx512vnni", name);
+}
+
+const char *mn_isa(void) {
+  mn_cpu_features features;
+  if (mn_cpu_level(NULL, &features, NULL)) features = 0;
+  return mn_cpu_level_name(features);
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * What this CPU can do, as a bit set, and the named levels that --isa selects. */
+#ifndef MN_BASE_CPU_H
+#define MN_BASE_CPU_H
+
+#include "mobilenet/mobilenet.h"
+
+typedef uint32_t mn_cpu_features;
+
+enum {
+  MN_AVX2 = 1u << 0,
+  MN_FMA = 1u << 1,
+  MN_AVX512 = 1u << 2, /* F, BW, DQ, VL together */
+  MN_AVX512VNNI = 1u << 3,
+  MN_AVXVNNI = 1u << 4
+};
+
+/* Detected once; operating-system support for the wide registers included. */
+mn_cpu_features mn_cpu_detect(void);
+
+/* Resolves a level name ("scalar", "avx2", "avx512", "avx512vnni") to the features it allows,
+ * whether or not this CPU has them. NULL: what this CPU has, lowered by MOBILENET_ISA.
+ * Error: ARGUMENT, listing the names; also when this CPU lacks the level. */
+mn_status mn_cpu_level(const char *name, mn_cpu_features *features, mn_error *err);
+
+/* The name of the highest level contained in `features`. */
+const char *mn_cpu_level_name(mn_cpu_features features);
+
+/* Level names in ascending order; NULL past the end. */
+const char *mn_cpu_level_at(int index);
+
+#endif

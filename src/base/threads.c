@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The pool: pthreadpool where it was built in, else the caller alone. Shares are contiguous and
+ * depend on `workers` only, never on timing. */
+#define _GNU_SOURCE
+#include "base/threads.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sched.h>
+
+#include "base/alloc.h"
+#include "base/error.h"
+
+#ifdef MN_HAVE_PTHREADPOOL
+#include <pthreadpool.h>
+#endif
+
+enum { MAX_THREADS = 1024 };
+
+struct mn_threads {
+  int count;
+#ifdef MN_HAVE_PTHREADPOOL
+  pthreadpool_t pool;
+#endif
+};
+
+/* CPUs that the cgroup's quota amounts to, rounded up; 0 when there is none. */
+static int quota_cpus(void) {
+  double quota = 0, period = 0;
+  FILE *f = fopen("/sys/fs/cgroup/cpu.max", "re");
+  if (f) {
+    if (fscanf(f, "%lf %lf", &quota, &period) != 2) quota = 0;
+    fclose(f);
+  }
+  if (quota <= 0 || period <= 0) return 0;
+  double cpus = quota / period;
+  if (cpus > MAX_THREADS) return MAX_THREADS;
+  int whole = (int)cpus;
+  return whole + (cpus > whole) > 0 ? whole + (cpus > whole) : 1;
+}
+
+int mn_threads_available(void) {
+  cpu_set_t set;
+  int count = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
+  int quota = quota_cpus();
+  if (quota && quota < count) count = quota;
+  return count < 1 ? 1 : count;
+}
+
+mn_status mn_threads_new(mn_threads **out, int count, mn_error *err) {
+  *out = NULL;
+  mn_error_clear(err);
+  if (count < 0 || count > MAX_THREADS) {
+    return mn_fail(err, MN_ERR_ARGUMENT, "threads", "%d is not between 0 and %d", count,
+                   MAX_THREADS);
+  }
+  mn_threads *threads = mn_alloc_zero(sizeof *threads);
+  if (!threads) return mn_fail_memory(err, sizeof *threads);
+  threads->count = count ? count : mn_threads_available();
+#ifdef MN_HAVE_PTHREADPOOL
+  if (threads->count > 1) {
+    threads->pool = pthreadpool_create((size_t)threads->count);
+    if (!threads->pool) {
+      mn_free(threads);
+      return mn_fail(err, MN_ERR_MEMORY, "threads", "a pool of %d threads could not be made",
+                     count);
+    }
+  }
+#else
+  threads->count = 1;
+#endif
+  *out = threads;
+  return MN_OK;
+}
+
+void mn_threads_free(mn_threads *threads) {
+  if (!threads) return;
+#ifdef MN_HAVE_PTHREADPOOL
+  if (threads->pool) pthreadpool_destroy(threads->pool);
+#endif
+  mn_free(threads);
+}
+
+int mn_threads_count(const mn_threads *threads) { return threads ? threads->count : 1; }
+
+typedef struct share_args {
+  mn_work_fn *fn;
+  void *context;
+  size_t count, workers;
+} share_args;
+
+static void run_share(void *context, size_t worker) {
+  const share_args *args = context;
+  size_t begin = args->count * worker / args->workers;
+  size_t end = args->count * (worker + 1) / args->workers;
+  if (begin < end) args->fn(args->context, (int)worker, begin, end);
+}
+
+void mn_threads_run(mn_threads *threads, int workers, size_t count, mn_work_fn *fn,
+                    void *context) {
+  if (count == 0) return;
+  int usable = mn_threads_count(threads);
+  if (workers > usable) workers = usable;
+  if ((size_t)workers > count) workers = (int)count;
+  if (workers <= 1) {
+    fn(context, 0, 0, count);
+    return;
+  }
+  share_args args = {fn, context, count, (size_t)workers};
+#ifdef MN_HAVE_PTHREADPOOL
+  /* Yield instead of spinning: a library must be a good guest between runs. */
+  pthreadpool_parallelize_1d(threads->pool, run_share, &args, (size_t)workers,
+                             PTHREADPOOL_FLAG_YIELD_WORKERS);
+#else
+  run_share(&args, 0);
+#endif
+}

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Running slices of work on a pool (public type mn_threads). Alone knows pthreadpool. */
+#ifndef MN_BASE_THREADS_H
+#define MN_BASE_THREADS_H
+
+#include "mobilenet/mobilenet.h"
+
+/* Does slices [begin, end); `worker` < workers selects scratch memory. */
+typedef void mn_work_fn(void *context, int worker, size_t begin, size_t end);
+
+/* Splits [0, count) into at most `workers` contiguous shares and runs them, one share per worker,
+ * on the pool (NULL: all on the caller). Returns when all are done. Allocates nothing. Runs that
+ * share a pool take turns. */
+void mn_threads_run(mn_threads *threads, int workers, size_t count, mn_work_fn *fn, void *context);
+
+#endif

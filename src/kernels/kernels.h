@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Kernels: pure functions over pointers, counts and strides. They know no threads, no allocation,
+ * no graph. Each slot has one argument struct and one function type; list.def says which functions
+ * fill it, and from that list come the declarations, run-time selection, the parity test, the
+ * micro-benchmark and `mobilenet kernels`. No kernel reads or writes outside its operands.
+ *
+ * 8-bit activations come as bytes plus `flip`: 0x00 when they are u8, 0x80 when they are i8.
+ * byte ^ flip is always an unsigned code in 0..255, so one arithmetic serves both types, with zero
+ * points given in unsigned codes too (i8 zero + 128). Biases arrive with the input's zero point
+ * already folded in: bias' = bias - in_zero * sum(w - w_zero). Results are written as the low byte
+ * of clamp(requantized + out_zero, out_min, out_max), in the output type's own codes.
+ *
+ * Float kernels accumulate every output element over ascending (kh, kw, ic) from the bias, by FMA
+ * where the ISA has it; the order is the same in main loop and tail, so an element never depends
+ * on where a slice begins. The clamp is min(max(x, lo), hi) with max(NaN, lo) = lo. */
+#ifndef MN_KERNELS_KERNELS_H
+#define MN_KERNELS_KERNELS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/cpu.h" /* feature bits of list.def */
+
+/* How a kernel wants constants packed. */
+typedef struct mn_tile {
+  int32_t rows; /* mr: pixels a call works best in multiples of */
+  int32_t cols; /* nr: output channels of one panel */
+  int32_t deep; /* kr: consecutive k packed together per channel */
+} mn_tile;
+
+/* ---- Matrix product: pointwise convolution, dense, im2col convolution ------------------------ */
+
+/* c[m][n] = clamp(bias[n] + sum_k a[m][k] * b[n][k]) */
+typedef struct mn_gemm_f32_args {
+  const float *a;    /* [m][a_stride], k used */
+  size_t a_stride;   /* in elements */
+  const float *b;    /* panels [ceil(n/cols)][k][cols], zero-padded columns */
+  const float *bias; /* [n rounded up to cols] */
+  float *c;          /* [m][c_stride], n written */
+  size_t c_stride;
+  size_t m, n, k;
+  float lo, hi;
+} mn_gemm_f32_args;
+typedef void mn_gemm_f32_fn(const mn_gemm_f32_args *args);
+
+/* Requantization of channel n: see ref/requant.h. multiplier >= 0, shift > 0 is to the left. */
+typedef struct mn_requant {
+  const int32_t *multiplier; /* [n rounded up to the tile's cols] */
+  const int32_t *shift;      /* likewise */
+  int32_t out_zero, out_min, out_max;
+} mn_requant;
+
+/* c[m][n] = requant(bias[n] + sum_k (a[m][k] ^ flip) * (b[n][k] - zero)) */
+typedef struct mn_gemm_q8_args {
+  const uint8_t *a; /* [m][a_stride] bytes, k used */
+  size_t a_stride;
+  uint8_t flip;
+  const void *b; /* panels [ceil(n/cols)][ceil(k/deep)][cols][deep], zero-padded both ways;
+                    int16_t weights with their zero point subtracted (slot gemm_q8), or
+                    int8_t weights with it left in (slot gemm_q8s) */
+  const int32_t *bias;    /* [n rounded up], zero points folded in */
+  const int32_t *row_sum; /* slot gemm_q8s with w_zero != 0: [m] sums of a's codes; else NULL */
+  int32_t w_zero;         /* slot gemm_q8s: subtracts w_zero * row_sum[m] */
+  uint8_t *c;             /* [m][c_stride], n written */
+  size_t c_stride;
+  size_t m, n, k;
+  mn_requant requant;
+} mn_gemm_q8_args;
+typedef void mn_gemm_q8_fn(const mn_gemm_q8_args *args);
+typedef void mn_gemm_q8s_fn(const mn_gemm_q8_args *args);
+
+/* ---- Depthwise convolution -------------------------------------------------------------------- */
+
+/* out[p][c] = clamp(bias[c] + sum_t taps[p][t][c] * w[t][c]). taps points at channel 0 of each
+ * input pixel under the window; padded taps point at a row of zeros (codes of the zero point). */
+typedef struct mn_dw_f32_args {
+  const float *const *taps; /* [pixels][taps_count] */
+  const float *weights;     /* [ceil(channels/cols)][taps_count][cols], zero-padded */
+  const float *bias;        /* [channels rounded up to cols] */
+  float *out;               /* [pixels][out_stride], channels written */
+  size_t out_stride;
+  size_t pixels, taps_count, channels;
+  float lo, hi;
+} mn_dw_f32_args;
+typedef void mn_dw_f32_fn(const mn_dw_f32_args *args);
+
+typedef struct mn_dw_q8_args {
+  const uint8_t *const *taps; /* [pixels][taps_count] */
+  uint8_t flip;
+  const int16_t *weights; /* [ceil(channels/cols)][ceil(taps_count/deep)][cols][deep], zero point
+                             subtracted, zero-padded */
+  const int32_t *bias;    /* [channels rounded up], zero points folded in */
+  uint8_t *out;           /* [pixels][out_stride] */
+  size_t out_stride;
+  size_t pixels, taps_count, channels;
+  mn_requant requant;
+} mn_dw_q8_args;
+typedef void mn_dw_q8_fn(const mn_dw_q8_args *args);
+
+/* ---- Elementwise, 8 bit ------------------------------------------------------------------------ */
+
+/* TFLite ADD: both inputs to a common scale at 20 bits of head room, then to the output's. */
+typedef struct mn_add_q8_args {
+  const uint8_t *a, *b;
+  uint8_t *out;
+  size_t count;
+  uint8_t flip;           /* of both inputs */
+  int32_t a_zero, b_zero; /* unsigned codes */
+  int32_t left_shift;
+  int32_t a_multiplier, a_shift, b_multiplier, b_shift; /* shifts <= 0 */
+  int32_t out_multiplier, out_shift;
+  int32_t out_zero, out_min, out_max;
+} mn_add_q8_args;
+typedef void mn_add_q8_fn(const mn_add_q8_args *args);
+
+/* TFLite MUL: (a - a_zero) * (b - b_zero), requantized. */
+typedef struct mn_mul_q8_args {
+  const uint8_t *a, *b;
+  uint8_t *out;
+  size_t count;
+  uint8_t flip;
+  int32_t a_zero, b_zero; /* unsigned codes */
+  int32_t multiplier, shift;
+  int32_t out_zero, out_min, out_max;
+} mn_mul_q8_args;
+typedef void mn_mul_q8_fn(const mn_mul_q8_args *args);
+
+/* Any function of one byte: out[i] = table[in[i]]. */
+typedef struct mn_lut8_args {
+  const uint8_t *in;
+  uint8_t *out;
+  size_t count;
+  const uint8_t *table; /* [256], indexed by the raw byte */
+} mn_lut8_args;
+typedef void mn_lut8_fn(const mn_lut8_args *args);
+
+/* ---- Elementwise, float ------------------------------------------------------------------------ */
+
+typedef struct mn_binary_f32_args {
+  const float *a, *b;
+  float *out;
+  size_t count;
+  float lo, hi;
+} mn_binary_f32_args;
+typedef void mn_add_f32_fn(const mn_binary_f32_args *args);
+typedef void mn_sub_f32_fn(const mn_binary_f32_args *args);
+typedef void mn_mul_f32_fn(const mn_binary_f32_args *args);
+
+typedef struct mn_unary_f32_args {
+  const float *in;
+  float *out;
+  size_t count;
+  float lo, hi; /* clamp_f32 only */
+} mn_unary_f32_args;
+typedef void mn_clamp_f32_fn(const mn_unary_f32_args *args);
+typedef void mn_hard_swish_f32_fn(const mn_unary_f32_args *args);
+typedef void mn_hard_sigmoid_f32_fn(const mn_unary_f32_args *args);
+typedef void mn_logistic_f32_fn(const mn_unary_f32_args *args);
+
+/* ---- The list ----------------------------------------------------------------------------------- */
+
+#define MN_SLOTS(X)                                                                              \
+  X(gemm_f32) X(gemm_q8) X(gemm_q8s) X(dw_f32) X(dw_q8) X(add_q8) X(mul_q8) X(lut8) X(add_f32)    \
+  X(sub_f32) X(mul_f32) X(clamp_f32) X(hard_swish_f32) X(hard_sigmoid_f32) X(logistic_f32)
+
+typedef enum mn_slot {
+#define MN_SLOT(slot) MN_SLOT_##slot,
+  MN_SLOTS(MN_SLOT)
+#undef MN_SLOT
+  MN_SLOT_COUNT
+} mn_slot;
+
+/* Type-checked declarations of every kernel, whether or not it is linked here. */
+#define MN_KERNEL(slot, needs, rank, function, rows, cols, deep) mn_##slot##_fn function;
+#include "kernels/list.def"
+#undef MN_KERNEL
+
+typedef void mn_any_fn(void); /* cast back to the slot's type before calling */
+
+typedef struct mn_kernel {
+  mn_slot slot;
+  uint32_t needs; /* mn_cpu_features */
+  int32_t rank;
+  const char *name; /* the function's name without its prefix, "gemm_f32_6x16_avx2" */
+  mn_any_fn *function;
+  mn_tile tile;
+} mn_kernel;
+
+/* Every kernel linked into this build, in list order. */
+const mn_kernel *mn_kernel_list(size_t *count);
+/* The highest-ranked kernel of a slot whose needs are all in `features`; NULL when there is none
+ * (gemm_q8s without VNNI). Every other slot has a reference kernel. */
+const mn_kernel *mn_kernel_select(mn_slot slot, uint32_t features);
+const char *mn_slot_name(mn_slot slot);
+
+#endif

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Ops: between plan and kernels. For each node an op chooses the kernel and computes, once and in
+ * one place, its parameters, packed and scratch sizes and the number of slices; later it packs
+ * constants and runs slices. Ops know operands and kernels; not the graph's other nodes, not
+ * threads, not where memory comes from. */
+#ifndef MN_OPS_OPS_H
+#define MN_OPS_OPS_H
+
+#include "graph/graph.h"
+#include "kernels/kernels.h"
+
+/* A tensor as a step sees it. An element of the last dim is `1` apart from the next; consecutive
+ * vectors of the last dim ("pixels") are pixel_stride apart, so that a channel concat is a matter of
+ * where producers write. Every op must honour pixel_stride on every input and output. */
+typedef struct mn_operand {
+  mn_id value; /* MN_NONE: an absent optional input */
+  mn_type type;
+  mn_shape shape;
+  const mn_quant *quant;
+  const void *data;    /* CONST; NULL: in the session's arena */
+  size_t offset;       /* bytes from the arena's start */
+  size_t pixel_stride; /* in elements; dense = the last dim */
+} mn_operand;
+
+typedef struct mn_step mn_step;
+
+/* What an op may depend on beyond its operands. */
+typedef struct mn_op_request {
+  uint32_t features; /* mn_cpu_features that kernels may use */
+  int32_t threads;   /* most workers; a hint for slice counts, never for results */
+  mn_arena *arena;   /* for params; lives as long as the plan */
+} mn_op_request;
+
+/* One worker's view of a run. */
+typedef struct mn_run {
+  unsigned char *arena;
+  void *scratch; /* this worker's, MN_ALIGN-aligned, step->scratch_bytes long */
+} mn_run;
+
+typedef struct mn_op_impl {
+  /* Fills kernel, params, packed_bytes, scratch_bytes and slices. UNSUPPORTED with one sentence
+   * when the types or shapes cannot be run. */
+  mn_status (*plan)(mn_step *step, const mn_op_request *request, mn_error *err);
+  /* Writes step->packed_bytes of packed constants; NULL when there are none. */
+  void (*pack)(const mn_step *step, void *packed);
+  /* Does slices [begin, end) of step->slices. Slices are independent: any grouping gives the same
+   * bytes. */
+  void (*run)(const mn_step *step, const mn_run *run, size_t begin, size_t end);
+  /* Bit i: the output may take the memory of input i (same shape and element size, each element
+   * read before the same element is written). */
+  unsigned in_place;
+} mn_op_impl;
+
+struct mn_step {
+  const mn_op_impl *impl;
+  const mn_node *node;
+  mn_operand *in; /* [node->in_count] */
+  mn_operand out;
+  const mn_kernel *kernel; /* the chosen one, for reports; NULL: a function without a slot */
+  const char *kernel_name; /* likewise, never NULL after plan */
+  void *params;            /* the op's own */
+  size_t packed_bytes;
+  const void *packed;
+  size_t scratch_bytes; /* per worker */
+  size_t slices;
+};
+
+/* The implementation of an op; NULL when it cannot be run (only rewritten by passes). */
+const mn_op_impl *mn_op_impl_of(mn_op op);
+
+/* Implementations, one file each (or a few kin). */
+extern const mn_op_impl mn_conv2d_impl, mn_dwconv2d_impl, mn_dense_impl;
+extern const mn_op_impl mn_add_impl, mn_sub_impl, mn_mul_impl, mn_relu_impl;
+extern const mn_op_impl mn_avg_pool_impl, mn_max_pool_impl, mn_mean_impl;
+extern const mn_op_impl mn_pad_impl, mn_concat_impl, mn_reshape_impl;
+extern const mn_op_impl mn_softmax_impl, mn_logistic_impl, mn_hard_swish_impl;
+extern const mn_op_impl mn_hard_sigmoid_impl, mn_quantize_impl, mn_dequantize_impl;
+extern const mn_op_impl mn_resize_bilinear_impl, mn_resize_nearest_impl, mn_arg_max_impl;
+extern const mn_op_impl mn_batch_norm_impl;
+
+static inline const void *mn_operand_read(const mn_run *run, const mn_operand *operand) {
+  return operand->data ? operand->data : run->arena + operand->offset;
+}
+static inline void *mn_operand_write(const mn_run *run, const mn_operand *operand) {
+  return run->arena + operand->offset;
+}
+static inline bool mn_operand_present(const mn_step *step, int32_t index) {
+  return index < step->node->in_count && step->in[index].value != MN_NONE;
+}
+/* Vectors of the last dim, and its length; a scalar is one vector of 1. */
+static inline size_t mn_operand_pixels(const mn_operand *operand) {
+  size_t pixels = 1;
+  for (int32_t i = 0; i + 1 < operand->shape.rank; i++) pixels *= (size_t)operand->shape.dim[i];
+  return pixels;
+}
+static inline size_t mn_operand_channels(const mn_operand *operand) {
+  return operand->shape.rank ? (size_t)operand->shape.dim[operand->shape.rank - 1] : 1;
+}
+static inline bool mn_operand_dense(const mn_operand *operand) {
+  return operand->pixel_stride == mn_operand_channels(operand);
+}
+
+/* ---- quantize_params.c: scales to integers (docs/numerics.md) ---------------------------------- */
+
+/* real > 0 as multiplier * 2^(shift - 31), multiplier in [2^30, 2^31). shift > 0 is to the left.
+ * Source: TFLite QuantizeMultiplier. 0 gives 0, 0. */
+void mn_quantize_multiplier(double real, int32_t *multiplier, int32_t *shift);
+
+/* The output interval of a fused activation in the output's own codes. */
+void mn_activation_codes(mn_act act, mn_type type, const mn_quant *quant, int32_t *lo,
+                         int32_t *hi);
+
+/* Per-channel multipliers of a conv, depthwise or dense layer: which rule forms the product of
+ * scales depends on op and type (facts in docs/numerics.md). Arrays have `padded` entries, the last
+ * channel's repeated 0. */
+void mn_layer_multipliers(const mn_step *step, int32_t channels, int32_t padded,
+                          int32_t *multiplier, int32_t *shift);
+
+#endif
