@@ -119,8 +119,8 @@ mn_status mn_file_begin(mn_file_writer *writer, const char *path, mn_error *err)
 }
 
 mn_status mn_file_commit(mn_file_writer *writer, mn_error *err) {
-  int ok = fflush(writer->stream) == 0 && !ferror(writer->stream) &&
-           fsync(fileno(writer->stream)) == 0;
+  int ok =
+      fflush(writer->stream) == 0 && !ferror(writer->stream) && fsync(fileno(writer->stream)) == 0;
   int saved = errno;
   if (fclose(writer->stream) != 0 && ok) {
     ok = 0;

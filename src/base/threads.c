@@ -4,9 +4,9 @@
 #define _GNU_SOURCE
 #include "base/threads.h"
 
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
-#include <sched.h>
 
 #include "base/alloc.h"
 #include "base/error.h"
@@ -96,8 +96,7 @@ static void run_share(void *context, size_t worker) {
   if (begin < end) args->fn(args->context, (int)worker, begin, end);
 }
 
-void mn_threads_run(mn_threads *threads, int workers, size_t count, mn_work_fn *fn,
-                    void *context) {
+void mn_threads_run(mn_threads *threads, int workers, size_t count, mn_work_fn *fn, void *context) {
   if (count == 0) return;
   int usable = mn_threads_count(threads);
   if (workers > usable) workers = usable;

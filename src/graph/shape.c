@@ -1,0 +1,324 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Shape arithmetic and inference: one rule per name in ops.def's shape column. Rules see resolved
+ * input shapes and trust nothing else; every extent is checked. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/checked.h"
+#include "graph/graph.h"
+
+bool mn_shape_elements(const mn_shape *shape, int32_t *elements) {
+  int32_t product = 1;
+  if (shape->rank < 0 || shape->rank > MN_MAX_RANK) return false;
+  for (int32_t i = 0; i < shape->rank; i++) {
+    if (shape->dim[i] < 1 || !mn_mul_i32(product, shape->dim[i], &product)) return false;
+  }
+  *elements = product;
+  return true;
+}
+
+bool mn_shape_equal(const mn_shape *a, const mn_shape *b) {
+  if (a->rank != b->rank) return false;
+  for (int32_t i = 0; i < a->rank; i++) {
+    if (a->dim[i] != b->dim[i]) return false;
+  }
+  return true;
+}
+
+char *mn_shape_text(const mn_shape *shape, char *text, size_t size) {
+  size_t used = 0;
+  used += (size_t)snprintf(text, size, "[");
+  for (int32_t i = 0; i < shape->rank && used < size; i++) {
+    used += (size_t)snprintf(text + used, size - used, i ? ",%d" : "%d", shape->dim[i]);
+  }
+  if (used < size) snprintf(text + used, size - used, "]");
+  return text;
+}
+
+bool mn_window_extent(int32_t size, int32_t kernel, int32_t stride, int32_t dilation,
+                      mn_pad_rule rule, int32_t *pad_before, int32_t *pad_after, int32_t *out) {
+  if (size < 1 || kernel < 1 || stride < 1 || dilation < 1) return false;
+  int64_t extent = (int64_t)(kernel - 1) * dilation + 1;
+  if (rule == MN_PAD_SAME) {
+    int64_t wanted = ((int64_t)size + stride - 1) / stride;
+    int64_t total = (wanted - 1) * stride + extent - size;
+    if (total < 0) total = 0;
+    if (total > INT32_MAX) return false;
+    *pad_before = (int32_t)(total / 2);
+    *pad_after = (int32_t)(total - total / 2);
+  }
+  if (*pad_before < 0 || *pad_after < 0) return false;
+  int64_t padded = (int64_t)size + *pad_before + *pad_after;
+  if (padded < extent) return false;
+  int64_t count = (padded - extent) / stride + 1;
+  if (count > INT32_MAX) return false;
+  *out = (int32_t)count;
+  return true;
+}
+
+/* What a rule sees. Absent optional inputs have rank -1. */
+typedef struct infer {
+  const mn_graph *graph;
+  const mn_node *node;
+  mn_shape *shapes; /* [value_count] */
+  mn_error *err;
+} infer;
+
+static const mn_shape *in_shape(const infer *at, int32_t index) {
+  return &at->shapes[at->node->in[index]];
+}
+
+static mn_shape *out_shape(const infer *at) { return &at->shapes[at->node->out[0]]; }
+
+static mn_status refuse(const infer *at, const char *expected) {
+  char text[64];
+  return mn_fail(at->err, MN_ERR_SHAPE, at->node->name, "%s cannot take input %s, expected %s",
+                 mn_op_name(at->node->op), mn_shape_text(in_shape(at, 0), text, sizeof text),
+                 expected);
+}
+
+/* Resolves a window over an NHWC input into h and w of the output. */
+static mn_status window_out(const infer *at, const mn_window *window, mn_shape *out) {
+  const mn_shape *in = in_shape(at, 0);
+  mn_window w = *window;
+  if (in->rank != 4) return refuse(at, "rank 4 (NHWC)");
+  out->rank = 4;
+  out->dim[0] = in->dim[0];
+  if (!mn_window_extent(in->dim[1], w.kernel_h, w.stride_h, w.dilation_h, w.pad_rule, &w.pad_top,
+                        &w.pad_bottom, &out->dim[1]) ||
+      !mn_window_extent(in->dim[2], w.kernel_w, w.stride_w, w.dilation_w, w.pad_rule, &w.pad_left,
+                        &w.pad_right, &out->dim[2])) {
+    return refuse(at, "a map that its window fits into");
+  }
+  return MN_OK;
+}
+
+static mn_status shape_conv2d(const infer *at) {
+  const mn_shape *weights = in_shape(at, 1);
+  const mn_window *window = &at->node->attr.conv.window;
+  if (weights->rank != 4) return refuse(at, "weights of rank 4");
+  if (in_shape(at, 0)->rank != 4 || in_shape(at, 0)->dim[3] != weights->dim[3]) {
+    return refuse(at, "NHWC with as many channels as its weights have");
+  }
+  if (weights->dim[1] != window->kernel_h || weights->dim[2] != window->kernel_w) {
+    return refuse(at, "weights of its window's size");
+  }
+  out_shape(at)->dim[3] = weights->dim[0];
+  return window_out(at, window, out_shape(at));
+}
+
+static mn_status shape_dwconv2d(const infer *at) {
+  const mn_shape *in = in_shape(at, 0), *weights = in_shape(at, 1);
+  const mn_window *window = &at->node->attr.conv.window;
+  int32_t channels;
+  if (weights->rank != 3) return refuse(at, "weights of rank 3");
+  if (in->rank != 4 || !mn_mul_i32(in->dim[3], at->node->attr.conv.multiplier, &channels) ||
+      channels < 1 || channels != weights->dim[2]) {
+    return refuse(at, "NHWC with as many channels as its weights have");
+  }
+  if (weights->dim[0] != window->kernel_h || weights->dim[1] != window->kernel_w) {
+    return refuse(at, "weights of its window's size");
+  }
+  out_shape(at)->dim[3] = channels;
+  return window_out(at, window, out_shape(at));
+}
+
+static mn_status shape_dense(const infer *at) {
+  const mn_shape *in = in_shape(at, 0), *weights = in_shape(at, 1);
+  mn_shape *out = out_shape(at);
+  int32_t elements;
+  if (weights->rank != 2) return refuse(at, "weights of rank 2");
+  if (!mn_shape_elements(in, &elements) || elements % weights->dim[1] != 0) {
+    return refuse(at, "as many elements a row as its weights have");
+  }
+  if (at->node->attr.dense.keep_dims) {
+    if (in->rank < 1 || in->dim[in->rank - 1] != weights->dim[1]) {
+      return refuse(at, "a last dim as its weights have");
+    }
+    *out = *in;
+    out->dim[in->rank - 1] = weights->dim[0];
+  } else {
+    *out = (mn_shape){2, {elements / weights->dim[1], weights->dim[0]}};
+  }
+  return MN_OK;
+}
+
+/* NumPy broadcasting of two shapes. */
+static mn_status shape_eltwise(const infer *at) {
+  const mn_shape *a = in_shape(at, 0), *b = in_shape(at, 1);
+  mn_shape *out = out_shape(at);
+  int32_t rank = a->rank > b->rank ? a->rank : b->rank;
+  mn_shape result = {rank, {0}};
+  for (int32_t i = 0; i < rank; i++) {
+    int32_t da = i < rank - a->rank ? 1 : a->dim[i - (rank - a->rank)];
+    int32_t db = i < rank - b->rank ? 1 : b->dim[i - (rank - b->rank)];
+    if (da != db && da != 1 && db != 1) return refuse(at, "shapes that broadcast");
+    result.dim[i] = da > db ? da : db;
+  }
+  *out = result;
+  return MN_OK;
+}
+
+static mn_status shape_pool(const infer *at) {
+  const mn_shape *in = in_shape(at, 0);
+  if (in->rank != 4) return refuse(at, "rank 4 (NHWC)");
+  if (at->node->attr.pool.global) {
+    *out_shape(at) = (mn_shape){4, {in->dim[0], 1, 1, in->dim[3]}};
+    return MN_OK;
+  }
+  out_shape(at)->dim[3] = in->dim[3];
+  return window_out(at, &at->node->attr.pool.window, out_shape(at));
+}
+
+static mn_status shape_reduce(const infer *at) {
+  const mn_shape *in = in_shape(at, 0);
+  mn_shape out = {0, {0}};
+  unsigned axes = at->node->attr.reduce.axes;
+  if (axes >> in->rank) return refuse(at, "a rank that has the reduced axes");
+  for (int32_t i = 0; i < in->rank; i++) {
+    bool reduced = axes >> i & 1;
+    if (!reduced) out.dim[out.rank++] = in->dim[i];
+    if (reduced && at->node->attr.reduce.keep_dims) out.dim[out.rank++] = 1;
+  }
+  *out_shape(at) = out;
+  return MN_OK;
+}
+
+static mn_status shape_pad(const infer *at) {
+  mn_shape out = *in_shape(at, 0);
+  for (int32_t i = 0; i < out.rank; i++) {
+    int32_t before = at->node->attr.pad.before[i], after = at->node->attr.pad.after[i];
+    if (before < 0 || after < 0 || !mn_add_i32(out.dim[i], before, &out.dim[i]) ||
+        !mn_add_i32(out.dim[i], after, &out.dim[i])) {
+      return refuse(at, "pads that are not negative");
+    }
+  }
+  *out_shape(at) = out;
+  return MN_OK;
+}
+
+static mn_status shape_concat(const infer *at) {
+  mn_shape out = *in_shape(at, 0);
+  int32_t axis = at->node->attr.concat.axis;
+  if (axis < 0 || axis >= out.rank) return refuse(at, "a rank that has its axis");
+  for (int32_t i = 1; i < at->node->in_count; i++) {
+    mn_shape other = *in_shape(at, i);
+    int32_t extent = other.rank == out.rank ? other.dim[axis] : -1;
+    if (extent >= 0) other.dim[axis] = out.dim[axis];
+    if (extent < 0 || !mn_shape_equal(&other, &out) ||
+        !mn_add_i32(out.dim[axis], extent, &out.dim[axis])) {
+      return refuse(at, "inputs that differ along its axis only");
+    }
+  }
+  *out_shape(at) = out;
+  return MN_OK;
+}
+
+static mn_status shape_reshape(const infer *at) {
+  const mn_shape *in = in_shape(at, 0);
+  mn_shape out = at->node->attr.reshape.shape;
+  int32_t elements, known = 1, open = -1;
+  if (!mn_shape_elements(in, &elements)) return refuse(at, "fewer than 2^31 elements");
+  for (int32_t i = 0; i < out.rank; i++) {
+    if (out.dim[i] == 0 && i < in->rank) out.dim[i] = in->dim[i];
+    if (out.dim[i] == -1 && open < 0) {
+      open = i;
+    } else if (out.dim[i] < 1 || !mn_mul_i32(known, out.dim[i], &known)) {
+      return refuse(at, "a shape of positive dims with at most one -1");
+    }
+  }
+  if (open >= 0) out.dim[open] = elements % known ? 0 : elements / known;
+  if (open >= 0 ? out.dim[open] < 1 : known != elements) {
+    return refuse(at, "as many elements as its new shape has");
+  }
+  *out_shape(at) = out;
+  return MN_OK;
+}
+
+static mn_status shape_same(const infer *at) {
+  *out_shape(at) = *in_shape(at, 0);
+  return MN_OK;
+}
+
+static mn_status shape_resize(const infer *at) {
+  const mn_shape *in = in_shape(at, 0);
+  mn_shape out = *in;
+  if (in->rank != 4) return refuse(at, "rank 4 (NHWC)");
+  out.dim[1] = at->node->attr.resize.height;
+  out.dim[2] = at->node->attr.resize.width;
+  if (at->node->attr.resize.like) {
+    if (at->node->in_count < 2 || in_shape(at, 1)->rank != 4) return refuse(at, "two maps");
+    out.dim[1] = in_shape(at, 1)->dim[1];
+    out.dim[2] = in_shape(at, 1)->dim[2];
+  }
+  *out_shape(at) = out;
+  return MN_OK;
+}
+
+static mn_status shape_arg_max(const infer *at) {
+  const mn_shape *in = in_shape(at, 0);
+  int32_t axis = at->node->attr.arg_max.axis;
+  mn_shape out = {0, {0}};
+  if (axis < 0 || axis >= in->rank) return refuse(at, "a rank that has its axis");
+  for (int32_t i = 0; i < in->rank; i++) {
+    if (i != axis) out.dim[out.rank++] = in->dim[i];
+  }
+  *out_shape(at) = out;
+  return MN_OK;
+}
+
+typedef mn_status shape_rule(const infer *at);
+static shape_rule *const rules[] = {
+#define MN_OP(id, name, min_in, max_in, attr, shape_fn, cost_fn) shape_##shape_fn,
+#include "graph/ops.def"
+#undef MN_OP
+};
+
+static mn_status infer_node(const infer *at) {
+  int32_t elements;
+  char text[64];
+  for (int32_t i = 0; i < at->node->in_count; i++) {
+    if (at->node->in[i] == MN_NONE && i < 2) return refuse(at, "its first inputs to be present");
+  }
+  mn_status status = rules[at->node->op](at);
+  if (status) return status;
+  if (!mn_shape_elements(out_shape(at), &elements)) {
+    return mn_fail(at->err, MN_ERR_SHAPE, at->node->name,
+                   "%s gives %s, expected positive dims and fewer than 2^31 elements",
+                   mn_op_name(at->node->op), mn_shape_text(out_shape(at), text, sizeof text));
+  }
+  return MN_OK;
+}
+
+static mn_status check_inputs(const mn_graph *graph, const mn_shape *inputs, mn_error *err) {
+  for (int32_t i = 0; i < graph->input_count; i++) {
+    const mn_value *value = &graph->values[graph->inputs[i]];
+    char text[64];
+    int32_t elements;
+    if (!mn_shape_elements(&inputs[i], &elements)) {
+      return mn_fail(err, MN_ERR_SHAPE, value->name, "%s has no valid size",
+                     mn_shape_text(&inputs[i], text, sizeof text));
+    }
+    if (graph->fixed_by != MN_NONE && !mn_shape_equal(&inputs[i], &value->shape)) {
+      return mn_fail(err, MN_ERR_SHAPE, value->name,
+                     "another input size than the model's own is not possible: node %s fixes it",
+                     graph->nodes[graph->fixed_by].name);
+    }
+  }
+  return MN_OK;
+}
+
+mn_status mn_graph_infer(const mn_graph *graph, const mn_shape *inputs, mn_shape *shapes,
+                         mn_error *err) {
+  mn_status status = check_inputs(graph, inputs, err);
+  if (status) return status;
+  for (int32_t i = 0; i < graph->value_count; i++) shapes[i] = graph->values[i].shape;
+  for (int32_t i = 0; i < graph->input_count; i++) shapes[graph->inputs[i]] = inputs[i];
+  for (int32_t i = 0; i < graph->node_count; i++) {
+    infer at = {graph, &graph->nodes[i], shapes, err};
+    status = infer_node(&at);
+    if (status) return status;
+  }
+  return MN_OK;
+}
