@@ -14,4 +14,13 @@ void *mn_alloc_aligned(size_t bytes); /* MN_ALIGN-aligned; freed by mn_free like
 void *mn_realloc(void *block, size_t bytes);
 void mn_free(void *block); /* NULL is fine */
 
+/* Bytes rounded up so that what follows is aligned again. For sizes already known to fit. */
+static inline size_t mn_aligned(size_t bytes) {
+  return (bytes + MN_ALIGN - 1) / MN_ALIGN * MN_ALIGN;
+}
+/* `count` rounded up to a multiple: elements to whole tiles. */
+static inline size_t mn_whole(size_t count, size_t multiple) {
+  return (count + multiple - 1) / multiple * multiple;
+}
+
 #endif

@@ -10,7 +10,8 @@
 #if defined(__GNUC__)
 __attribute__((format(printf, 4, 5)))
 #endif
-mn_status mn_fail(mn_error *err, mn_status status, const char *where, const char *format, ...);
+mn_status
+mn_fail(mn_error *err, mn_status status, const char *where, const char *format, ...);
 
 /* Clears *err when not NULL. */
 void mn_error_clear(mn_error *err);

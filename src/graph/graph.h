@@ -194,6 +194,11 @@ mn_status mn_graph_infer(const mn_graph *graph, const mn_shape *inputs, mn_shape
 bool mn_window_extent(int32_t size, int32_t kernel, int32_t stride, int32_t dilation,
                       mn_pad_rule rule, int32_t *pad_before, int32_t *pad_after, int32_t *out);
 
+/* Both axes at once: turns the pad rule into EXPLICIT pads for a height x width input and gives the
+ * output's size. */
+bool mn_window_resolve(mn_window *window, int32_t height, int32_t width, int32_t *out_height,
+                       int32_t *out_width);
+
 /* ---- verify.c --------------------------------------------------------------------------------- */
 
 /* Everything later code relies on: ids in range and in topological order, each value written once,

@@ -57,6 +57,16 @@ bool mn_window_extent(int32_t size, int32_t kernel, int32_t stride, int32_t dila
   return true;
 }
 
+bool mn_window_resolve(mn_window *w, int32_t height, int32_t width, int32_t *out_height,
+                       int32_t *out_width) {
+  bool fits = mn_window_extent(height, w->kernel_h, w->stride_h, w->dilation_h, w->pad_rule,
+                               &w->pad_top, &w->pad_bottom, out_height) &&
+              mn_window_extent(width, w->kernel_w, w->stride_w, w->dilation_w, w->pad_rule,
+                               &w->pad_left, &w->pad_right, out_width);
+  w->pad_rule = MN_PAD_EXPLICIT;
+  return fits;
+}
+
 /* What a rule sees. Absent optional inputs have rank -1. */
 typedef struct infer {
   const mn_graph *graph;
@@ -85,10 +95,7 @@ static mn_status window_out(const infer *at, const mn_window *window, mn_shape *
   if (in->rank != 4) return refuse(at, "rank 4 (NHWC)");
   out->rank = 4;
   out->dim[0] = in->dim[0];
-  if (!mn_window_extent(in->dim[1], w.kernel_h, w.stride_h, w.dilation_h, w.pad_rule, &w.pad_top,
-                        &w.pad_bottom, &out->dim[1]) ||
-      !mn_window_extent(in->dim[2], w.kernel_w, w.stride_w, w.dilation_w, w.pad_rule, &w.pad_left,
-                        &w.pad_right, &out->dim[2])) {
+  if (!mn_window_resolve(&w, in->dim[1], in->dim[2], &out->dim[1], &out->dim[2])) {
     return refuse(at, "a map that its window fits into");
   }
   return MN_OK;

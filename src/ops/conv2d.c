@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Convolution as a matrix product: a pointwise convolution multiplies the input where it lies; any
+ * other gathers a block of windows into scratch first (im2col), padded taps as the zero code. A
+ * slice is a block of output pixels times a block of output channels. */
+#include <string.h>
+
+#include "base/alloc.h"
+#include "ops/gemm.h"
+
+enum {
+  DIRECT_BYTES = 128 << 10, /* of input rows in a slice: a share of the L2 cache */
+  GATHER_BYTES = 24 << 10,  /* of gathered windows: within the L1 cache */
+  MOST_ROWS = 512
+};
+
+typedef struct conv_params {
+  mn_gemm gemm;
+  mn_window window; /* pads resolved */
+  bool pointwise;
+  size_t pixels, block_rows, row_blocks;
+  size_t block_cols, col_blocks;
+  size_t gather_bytes; /* scratch before the row sums */
+} conv_params;
+
+/* Rows of a slice: as many as `budget` holds, a multiple of the kernel's, enough slices for all. */
+static size_t choose_rows(const mn_gemm *gemm, size_t budget, size_t pixels, int32_t threads) {
+  size_t unit = (size_t)gemm->kernel->tile.rows;
+  size_t rows = budget / (gemm->k * gemm->element);
+  size_t share = (pixels + (size_t)threads - 1) / (size_t)threads;
+  if (rows > share) rows = share;
+  if (rows > MOST_ROWS) rows = MOST_ROWS;
+  rows = mn_whole(rows, unit);
+  return rows ? rows : unit;
+}
+
+/* With fewer row blocks than threads, the output channels are split too. */
+static void choose_cols(conv_params *p, int32_t threads) {
+  size_t cols = (size_t)p->gemm.kernel->tile.cols, panels = p->gemm.padded_n / cols;
+  size_t parts = 1;
+  if (p->pointwise && p->row_blocks < (size_t)threads) parts = (size_t)threads;
+  if (parts > panels) parts = panels;
+  p->block_cols = mn_whole(panels, parts) / parts * cols;
+  p->col_blocks = (p->gemm.n + p->block_cols - 1) / p->block_cols;
+}
+
+static bool is_pointwise(const mn_window *w) {
+  return w->kernel_h == 1 && w->kernel_w == 1 && w->stride_h == 1 && w->stride_w == 1 &&
+         !w->pad_top && !w->pad_bottom && !w->pad_left && !w->pad_right;
+}
+
+static mn_status plan(mn_step *step, const mn_op_request *request, mn_error *err) {
+  conv_params *p = mn_arena_take(request->arena, sizeof *p);
+  if (!p) return mn_fail_memory(err, sizeof *p);
+  step->params = p;
+  mn_gemm_plan(&p->gemm, step, request->features, step->node->attr.conv.act);
+  p->window = step->node->attr.conv.window;
+  const mn_shape *in = &step->in[0].shape;
+  int32_t out_h, out_w;
+  mn_window_resolve(&p->window, in->dim[1], in->dim[2], &out_h, &out_w);
+  p->pointwise = is_pointwise(&p->window);
+  p->pixels = mn_operand_pixels(&step->out);
+  p->block_rows = choose_rows(&p->gemm, p->pointwise ? DIRECT_BYTES : GATHER_BYTES, p->pixels,
+                              request->threads);
+  p->row_blocks = (p->pixels + p->block_rows - 1) / p->block_rows;
+  choose_cols(p, request->threads);
+  size_t gathered = p->pointwise ? 0 : p->block_rows * p->gemm.k * p->gemm.element;
+  p->gather_bytes = mn_aligned(gathered);
+  step->scratch_bytes = p->gather_bytes;
+  if (mn_gemm_needs_row_sum(&p->gemm)) step->scratch_bytes += p->block_rows * sizeof(int32_t);
+  step->kernel = p->gemm.kernel;
+  step->packed_bytes = p->gemm.packed_bytes;
+  step->slices = p->row_blocks * p->col_blocks;
+  return MN_OK;
+}
+
+static void pack(const mn_step *step, void *packed) {
+  mn_gemm_pack(&((const conv_params *)step->params)->gemm, step, packed);
+}
+
+/* What a gather needs to know of the input. */
+typedef struct source {
+  const unsigned char *data; /* [n][h][w][pixel_bytes] */
+  int32_t height, width;
+  size_t pixel_bytes; /* from one pixel to the next */
+  size_t tap_bytes;   /* of one pixel's channels */
+  unsigned char zero; /* byte that fills padded taps */
+} source;
+
+static source source_of(const mn_step *step, const mn_run *run) {
+  const mn_operand *in = &step->in[0];
+  size_t element = mn_type_bytes(in->type);
+  return (source){
+      .data = mn_operand_read(run, in),
+      .height = in->shape.dim[1],
+      .width = in->shape.dim[2],
+      .pixel_bytes = in->pixel_stride * element,
+      .tap_bytes = mn_operand_channels(in) * element,
+      .zero = in->type == MN_F32 ? 0 : (unsigned char)in->quant->zero[0],
+  };
+}
+
+/* One row of a window, [kernel_w][channels], starting at input column x of row y. */
+static unsigned char *gather_row(const source *from, const mn_window *w, const unsigned char *row,
+                                 int32_t x, unsigned char *to) {
+  bool inside = x >= 0 && x + w->kernel_w <= from->width && w->dilation_w == 1;
+  if (inside && from->pixel_bytes == from->tap_bytes) {
+    size_t bytes = (size_t)w->kernel_w * from->tap_bytes;
+    memcpy(to, row + (size_t)x * from->pixel_bytes, bytes);
+    return to + bytes;
+  }
+  for (int32_t k = 0; k < w->kernel_w; k++, x += w->dilation_w, to += from->tap_bytes) {
+    if (x >= 0 && x < from->width) {
+      memcpy(to, row + (size_t)x * from->pixel_bytes, from->tap_bytes);
+    } else {
+      memset(to, from->zero, from->tap_bytes);
+    }
+  }
+  return to;
+}
+
+/* The window of output pixel `index`, [kernel_h][kernel_w][channels]. */
+static unsigned char *gather_window(const source *from, const mn_window *w, const mn_shape *out,
+                                    size_t index, unsigned char *to) {
+  int32_t ox = (int32_t)(index % (size_t)out->dim[2]);
+  size_t line = index / (size_t)out->dim[2];
+  int32_t oy = (int32_t)(line % (size_t)out->dim[1]);
+  size_t image = line / (size_t)out->dim[1];
+  int32_t x = ox * w->stride_w - w->pad_left, y = oy * w->stride_h - w->pad_top;
+  size_t image_bytes = (size_t)from->height * (size_t)from->width * from->pixel_bytes;
+  for (int32_t k = 0; k < w->kernel_h; k++, y += w->dilation_h) {
+    if (y >= 0 && y < from->height) {
+      size_t offset = image * image_bytes + (size_t)y * (size_t)from->width * from->pixel_bytes;
+      to = gather_row(from, w, from->data + offset, x, to);
+    } else {
+      size_t bytes = (size_t)w->kernel_w * from->tap_bytes;
+      memset(to, from->zero, bytes);
+      to += bytes;
+    }
+  }
+  return to;
+}
+
+static void run_slice(const mn_step *step, const mn_run *run, size_t slice) {
+  const conv_params *p = step->params;
+  size_t element = p->gemm.element;
+  size_t first = slice / p->col_blocks * p->block_rows;
+  size_t n_begin = slice % p->col_blocks * p->block_cols;
+  mn_gemm_block block = {
+      .m = p->pixels - first < p->block_rows ? p->pixels - first : p->block_rows,
+      .c = (unsigned char *)mn_operand_write(run, &step->out) +
+           first * step->out.pixel_stride * element,
+      .c_stride = step->out.pixel_stride,
+      .n_begin = n_begin,
+      .n_end = p->gemm.n - n_begin < p->block_cols ? p->gemm.n : n_begin + p->block_cols,
+  };
+  if (mn_gemm_needs_row_sum(&p->gemm)) {
+    block.row_sum = (int32_t *)((unsigned char *)run->scratch + p->gather_bytes);
+  }
+  if (p->pointwise) {
+    block.a_stride = step->in[0].pixel_stride;
+    block.a = (const unsigned char *)mn_operand_read(run, &step->in[0]) +
+              first * block.a_stride * element;
+  } else {
+    source from = source_of(step, run);
+    unsigned char *to = run->scratch;
+    for (size_t i = 0; i < block.m; i++) {
+      to = gather_window(&from, &p->window, &step->out.shape, first + i, to);
+    }
+    block.a_stride = p->gemm.k;
+    block.a = run->scratch;
+  }
+  mn_gemm_run(&p->gemm, step->packed, &block);
+}
+
+static void run_slices(const mn_step *step, const mn_run *run, size_t begin, size_t end) {
+  for (size_t slice = begin; slice < end; slice++) run_slice(step, run, slice);
+}
+
+const mn_op_impl mn_conv2d_impl = {plan, pack, run_slices, 0};

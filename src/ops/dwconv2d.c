@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Depthwise convolution through an indirection row: for each output row, a table of pointers to the
+ * input pixels under every window, padded taps pointing at a row of zeros. So any size, stride,
+ * dilation and pad is one kernel. A channel multiplier repeats the input's channels first.
+ * The indirection idea: Dukhan, "The Indirect Convolution Algorithm" (2019).
+ *
+ * Packed: weights | bias | multiplier | shift | the row of zeros (last two before it for u8, i8).
+ */
+#include <string.h>
+
+#include "base/alloc.h"
+#include "ops/gemm.h"
+
+typedef struct dw_params {
+  const mn_kernel *kernel;
+  mn_window window; /* pads resolved */
+  size_t taps, channels, padded_channels, padded_taps, multiplier;
+  size_t element;
+  size_t bias_offset, multiplier_offset, shift_offset, zero_offset;
+  size_t table_bytes; /* scratch before the repeated rows */
+  float lo, hi;
+  int32_t out_min, out_max;
+} dw_params;
+
+static void lay_out(dw_params *p, mn_step *step) {
+  const mn_operand *in = &step->in[0];
+  bool quantized = in->type != MN_F32;
+  size_t column = mn_aligned(p->padded_channels * sizeof(int32_t));
+  size_t weight = quantized ? sizeof(int16_t) : sizeof(float);
+  p->bias_offset = mn_aligned(p->padded_channels * p->padded_taps * weight);
+  p->multiplier_offset = p->bias_offset + column;
+  p->shift_offset = p->multiplier_offset + (quantized ? column : 0);
+  p->zero_offset = p->shift_offset + (quantized ? column : 0);
+  step->packed_bytes = p->zero_offset + mn_aligned(p->channels * p->element);
+  size_t pixels = (size_t)step->out.shape.dim[2];
+  p->table_bytes = mn_aligned(pixels * p->taps * sizeof(void *));
+  step->scratch_bytes = p->table_bytes;
+  if (p->multiplier > 1) {
+    step->scratch_bytes +=
+        (size_t)p->window.kernel_h * (size_t)in->shape.dim[2] * p->channels * p->element;
+  }
+}
+
+static mn_status plan(mn_step *step, const mn_op_request *request, mn_error *err) {
+  dw_params *p = mn_arena_take(request->arena, sizeof *p);
+  if (!p) return mn_fail_memory(err, sizeof *p);
+  step->params = p;
+  const mn_operand *in = &step->in[0];
+  bool quantized = in->type != MN_F32;
+  p->kernel = mn_kernel_select(quantized ? MN_SLOT_dw_q8 : MN_SLOT_dw_f32, request->features);
+  p->window = step->node->attr.conv.window;
+  int32_t out_h, out_w;
+  mn_window_resolve(&p->window, in->shape.dim[1], in->shape.dim[2], &out_h, &out_w);
+  p->taps = (size_t)p->window.kernel_h * (size_t)p->window.kernel_w;
+  p->channels = mn_operand_channels(&step->out);
+  p->multiplier = (size_t)step->node->attr.conv.multiplier;
+  p->element = mn_type_bytes(in->type);
+  p->padded_channels = mn_whole(p->channels, (size_t)p->kernel->tile.cols);
+  p->padded_taps = mn_whole(p->taps, (size_t)p->kernel->tile.deep);
+  mn_act_range(step->node->attr.conv.act, &p->lo, &p->hi);
+  if (quantized) {
+    mn_activation_codes(step->node->attr.conv.act, step->out.type, step->out.quant, &p->out_min,
+                        &p->out_max);
+  }
+  lay_out(p, step);
+  step->kernel = p->kernel;
+  step->slices = (size_t)step->out.shape.dim[0] * (size_t)step->out.shape.dim[1];
+  return MN_OK;
+}
+
+/* Where weight (tap, c) stands: [c / cols][tap / deep][c % cols][tap % deep]. */
+static size_t packed_index(const dw_params *p, size_t tap, size_t c) {
+  size_t cols = (size_t)p->kernel->tile.cols, deep = (size_t)p->kernel->tile.deep;
+  return (c / cols) * cols * p->padded_taps + (tap / deep) * cols * deep + (c % cols) * deep +
+         tap % deep;
+}
+
+static void pack_f32(const dw_params *p, const mn_step *step, unsigned char *packed) {
+  const float *weights = step->in[1].data;                                   /* [taps][channels] */
+  const float *bias = mn_operand_present(step, 2) ? step->in[2].data : NULL; /* [channels] */
+  for (size_t c = 0; c < p->channels; c++) {
+    ((float *)(packed + p->bias_offset))[c] = bias ? bias[c] : 0.0f;
+    for (size_t tap = 0; tap < p->taps; tap++) {
+      ((float *)packed)[packed_index(p, tap, c)] = weights[tap * p->channels + c];
+    }
+  }
+}
+
+static void pack_q8(const dw_params *p, const mn_step *step, unsigned char *packed) {
+  const mn_operand *weights = &step->in[1];
+  const uint8_t *codes = weights->data; /* [taps][channels] */
+  for (size_t c = 0; c < p->channels; c++) {
+    int64_t sum = 0;
+    for (size_t tap = 0; tap < p->taps; tap++) {
+      uint8_t code = codes[tap * p->channels + c];
+      int32_t weight = weights->type == MN_I8 ? (int8_t)code : code - weights->quant->zero[0];
+      sum += weight;
+      ((int16_t *)packed)[packed_index(p, tap, c)] = (int16_t)weight;
+    }
+    ((int32_t *)(packed + p->bias_offset))[c] = mn_folded_bias(step, c, sum);
+  }
+  mn_layer_multipliers(step, (int32_t)p->channels, (int32_t)p->padded_channels,
+                       (int32_t *)(packed + p->multiplier_offset),
+                       (int32_t *)(packed + p->shift_offset));
+  memset(packed + p->zero_offset, step->in[0].quant->zero[0] & 0xff, p->channels);
+}
+
+static void pack(const mn_step *step, void *packed) {
+  const dw_params *p = step->params;
+  memset(packed, 0, step->packed_bytes);
+  if (step->in[0].type == MN_F32) {
+    pack_f32(p, step, packed);
+  } else {
+    pack_q8(p, step, packed);
+  }
+}
+
+/* Repeats every channel of one input row: [width][ic] to [width][ic * multiplier]. */
+static void repeat_row(const dw_params *p, const mn_operand *in, const unsigned char *from,
+                       unsigned char *to) {
+  size_t width = (size_t)in->shape.dim[2], channels = mn_operand_channels(in);
+  for (size_t x = 0; x < width; x++) {
+    const unsigned char *pixel = from + x * in->pixel_stride * p->element;
+    for (size_t c = 0; c < channels; c++, pixel += p->element) {
+      for (size_t m = 0; m < p->multiplier; m++, to += p->element) memcpy(to, pixel, p->element);
+    }
+  }
+}
+
+/* One input row as the kernel sees it; NULL above and below the picture. */
+typedef struct input_row {
+  const unsigned char *bytes;
+  size_t pixel_bytes;
+} input_row;
+
+static input_row row_at(const mn_step *step, const mn_run *run, size_t slice, int32_t k) {
+  const dw_params *p = step->params;
+  const mn_operand *in = &step->in[0];
+  size_t out_h = (size_t)step->out.shape.dim[1], width = (size_t)in->shape.dim[2];
+  int32_t y =
+      (int32_t)(slice % out_h) * p->window.stride_h - p->window.pad_top + k * p->window.dilation_h;
+  if (y < 0 || y >= in->shape.dim[1]) return (input_row){NULL, 0};
+  size_t line = slice / out_h * (size_t)in->shape.dim[1] + (size_t)y;
+  const unsigned char *bytes = (const unsigned char *)mn_operand_read(run, in) +
+                               line * width * in->pixel_stride * p->element;
+  if (p->multiplier == 1) return (input_row){bytes, in->pixel_stride * p->element};
+  size_t row_bytes = width * p->channels * p->element;
+  unsigned char *repeated = (unsigned char *)run->scratch + p->table_bytes + (size_t)k * row_bytes;
+  repeat_row(p, in, bytes, repeated);
+  return (input_row){repeated, p->channels * p->element};
+}
+
+/* Fills taps [out_w][kernel_h][kernel_w] of one output row. */
+static void fill_table(const mn_step *step, const mn_run *run, size_t slice) {
+  const dw_params *p = step->params;
+  const mn_window *w = &p->window;
+  const void **table = run->scratch;
+  const unsigned char *zeros = (const unsigned char *)step->packed + p->zero_offset;
+  int32_t out_w = step->out.shape.dim[2], in_w = step->in[0].shape.dim[2];
+  for (int32_t k = 0; k < w->kernel_h; k++) {
+    input_row row = row_at(step, run, slice, k);
+    const void **entry = table + (size_t)k * (size_t)w->kernel_w;
+    for (int32_t ox = 0; ox < out_w; ox++, entry += p->taps) {
+      int32_t x = ox * w->stride_w - w->pad_left;
+      for (int32_t j = 0; j < w->kernel_w; j++, x += w->dilation_w) {
+        bool inside = row.bytes && x >= 0 && x < in_w;
+        entry[j] = inside ? row.bytes + (size_t)x * row.pixel_bytes : zeros;
+      }
+    }
+  }
+}
+
+static void run_f32(const mn_step *step, const mn_run *run, size_t offset) {
+  const dw_params *p = step->params;
+  const unsigned char *packed = step->packed;
+  mn_dw_f32_args args = {
+      .taps = (const float *const *)run->scratch,
+      .weights = (const float *)packed,
+      .bias = (const float *)(packed + p->bias_offset),
+      .out = (float *)mn_operand_write(run, &step->out) + offset,
+      .out_stride = step->out.pixel_stride,
+      .pixels = (size_t)step->out.shape.dim[2],
+      .taps_count = p->taps,
+      .channels = p->channels,
+      .lo = p->lo,
+      .hi = p->hi,
+  };
+  ((mn_dw_f32_fn *)p->kernel->function)(&args);
+}
+
+static void run_q8(const mn_step *step, const mn_run *run, size_t offset) {
+  const dw_params *p = step->params;
+  const unsigned char *packed = step->packed;
+  mn_dw_q8_args args = {
+      .taps = (const uint8_t *const *)run->scratch,
+      .flip = step->in[0].type == MN_I8 ? 0x80 : 0,
+      .weights = (const int16_t *)packed,
+      .bias = (const int32_t *)(packed + p->bias_offset),
+      .out = (uint8_t *)mn_operand_write(run, &step->out) + offset,
+      .out_stride = step->out.pixel_stride,
+      .pixels = (size_t)step->out.shape.dim[2],
+      .taps_count = p->taps,
+      .channels = p->channels,
+      .requant = {(const int32_t *)(packed + p->multiplier_offset),
+                  (const int32_t *)(packed + p->shift_offset), step->out.quant->zero[0], p->out_min,
+                  p->out_max},
+  };
+  ((mn_dw_q8_fn *)p->kernel->function)(&args);
+}
+
+static void run_slices(const mn_step *step, const mn_run *run, size_t begin, size_t end) {
+  size_t row_elements = (size_t)step->out.shape.dim[2] * step->out.pixel_stride;
+  for (size_t slice = begin; slice < end; slice++) {
+    fill_table(step, run, slice);
+    if (step->in[0].type == MN_F32) {
+      run_f32(step, run, slice * row_elements);
+    } else {
+      run_q8(step, run, slice * row_elements);
+    }
+  }
+}
+
+const mn_op_impl mn_dwconv2d_impl = {plan, pack, run_slices, 0};

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * See gemm.h. */
+#include "ops/gemm.h"
+
+#include <string.h>
+
+#include "base/alloc.h"
+
+int32_t mn_input_zero_code(const mn_operand *operand) {
+  return operand->quant->zero[0] + (operand->type == MN_I8 ? 128 : 0);
+}
+
+int32_t mn_folded_bias(const mn_step *step, size_t c, int64_t weight_sum) {
+  const int32_t *bias = mn_operand_present(step, 2) ? step->in[2].data : NULL; /* [channels] */
+  int64_t folded = (bias ? bias[c] : 0) - mn_input_zero_code(&step->in[0]) * weight_sum;
+  return (int32_t)(uint32_t)(uint64_t)folded;
+}
+
+bool mn_gemm_needs_row_sum(const mn_gemm *gemm) { return gemm->w_zero != 0; }
+
+static size_t weight_bytes(const mn_gemm *gemm) {
+  switch (gemm->kernel->slot) {
+    case MN_SLOT_gemm_f32: return sizeof(float);
+    case MN_SLOT_gemm_q8: return sizeof(int16_t);
+    default: return sizeof(int8_t);
+  }
+}
+
+static void choose_kernel(mn_gemm *gemm, const mn_step *step, uint32_t features) {
+  const mn_operand *weights = &step->in[1];
+  if (step->in[0].type == MN_F32) {
+    gemm->kernel = mn_kernel_select(MN_SLOT_gemm_f32, features);
+    return;
+  }
+  gemm->kernel = mn_kernel_select(MN_SLOT_gemm_q8s, features);
+  if (!gemm->kernel) {
+    gemm->kernel = mn_kernel_select(MN_SLOT_gemm_q8, features);
+  } else if (weights->type == MN_U8) {
+    gemm->w_zero = weights->quant->zero[0] - 128; /* u8 weights are recoded as i8 */
+  }
+}
+
+void mn_gemm_plan(mn_gemm *gemm, const mn_step *step, uint32_t features, mn_act act) {
+  const mn_operand *weights = &step->in[1];
+  memset(gemm, 0, sizeof *gemm);
+  gemm->n = (size_t)weights->shape.dim[0];
+  gemm->k = 1;
+  for (int32_t i = 1; i < weights->shape.rank; i++) gemm->k *= (size_t)weights->shape.dim[i];
+  gemm->element = mn_type_bytes(step->in[0].type);
+  choose_kernel(gemm, step, features);
+  gemm->padded_n = mn_whole(gemm->n, (size_t)gemm->kernel->tile.cols);
+  gemm->padded_k = mn_whole(gemm->k, (size_t)gemm->kernel->tile.deep);
+  gemm->bias_offset = mn_aligned(gemm->padded_n * gemm->padded_k * weight_bytes(gemm));
+  size_t column = mn_aligned(gemm->padded_n * sizeof(int32_t));
+  gemm->multiplier_offset = gemm->bias_offset + column;
+  gemm->packed_bytes = gemm->multiplier_offset;
+  if (step->in[0].type == MN_F32) {
+    mn_act_range(act, &gemm->lo, &gemm->hi);
+    return;
+  }
+  gemm->shift_offset = gemm->multiplier_offset + column;
+  gemm->packed_bytes = gemm->shift_offset + column;
+  gemm->flip = step->in[0].type == MN_I8 ? 0x80 : 0;
+  gemm->out_zero = step->out.quant->zero[0];
+  mn_activation_codes(act, step->out.type, step->out.quant, &gemm->out_min, &gemm->out_max);
+}
+
+/* Where weight (c, i) stands in the panels: [c / cols][i / deep][c % cols][i % deep]. */
+static size_t panel_index(const mn_gemm *gemm, size_t c, size_t i) {
+  size_t cols = (size_t)gemm->kernel->tile.cols, deep = (size_t)gemm->kernel->tile.deep;
+  return (c / cols) * cols * gemm->padded_k + (i / deep) * cols * deep + (c % cols) * deep +
+         i % deep;
+}
+
+static void pack_f32(const mn_gemm *gemm, const mn_step *step, unsigned char *packed) {
+  const float *weights = step->in[1].data;                                   /* [n][k] */
+  const float *bias = mn_operand_present(step, 2) ? step->in[2].data : NULL; /* [n] */
+  float *panels = (float *)packed, *biases = (float *)(packed + gemm->bias_offset);
+  for (size_t c = 0; c < gemm->n; c++) {
+    biases[c] = bias ? bias[c] : 0.0f;
+    for (size_t i = 0; i < gemm->k; i++) {
+      panels[panel_index(gemm, c, i)] = weights[c * gemm->k + i];
+    }
+  }
+}
+
+/* Weight code (c, i) with its zero point taken out. */
+static int32_t centred_weight(const mn_operand *weights, size_t k, size_t c, size_t i) {
+  if (weights->type == MN_I8) return ((const int8_t *)weights->data)[c * k + i];
+  return ((const uint8_t *)weights->data)[c * k + i] - weights->quant->zero[0];
+}
+
+static void pack_q8(const mn_gemm *gemm, const mn_step *step, unsigned char *packed) {
+  const mn_operand *weights = &step->in[1];
+  int32_t *biases = (int32_t *)(packed + gemm->bias_offset);
+  bool narrow = gemm->kernel->slot == MN_SLOT_gemm_q8s;
+  for (size_t c = 0; c < gemm->n; c++) {
+    int64_t sum = 0;
+    for (size_t i = 0; i < gemm->k; i++) {
+      int32_t weight = centred_weight(weights, gemm->k, c, i);
+      size_t at = panel_index(gemm, c, i);
+      sum += weight;
+      if (narrow) {
+        ((int8_t *)packed)[at] = (int8_t)(weight + gemm->w_zero);
+      } else {
+        ((int16_t *)packed)[at] = (int16_t)weight;
+      }
+    }
+    biases[c] = mn_folded_bias(step, c, sum);
+  }
+  mn_layer_multipliers(step, (int32_t)gemm->n, (int32_t)gemm->padded_n,
+                       (int32_t *)(packed + gemm->multiplier_offset),
+                       (int32_t *)(packed + gemm->shift_offset));
+}
+
+void mn_gemm_pack(const mn_gemm *gemm, const mn_step *step, void *packed) {
+  memset(packed, 0, gemm->packed_bytes);
+  if (step->in[0].type == MN_F32) {
+    pack_f32(gemm, step, packed);
+  } else {
+    pack_q8(gemm, step, packed);
+  }
+}
+
+static void run_f32(const mn_gemm *gemm, const unsigned char *packed, const mn_gemm_block *block) {
+  mn_gemm_f32_args args = {
+      .a = block->a,
+      .a_stride = block->a_stride,
+      .b = (const float *)packed + block->n_begin * gemm->padded_k,
+      .bias = (const float *)(packed + gemm->bias_offset) + block->n_begin,
+      .c = (float *)block->c + block->n_begin,
+      .c_stride = block->c_stride,
+      .m = block->m,
+      .n = block->n_end - block->n_begin,
+      .k = gemm->k,
+      .lo = gemm->lo,
+      .hi = gemm->hi,
+  };
+  ((mn_gemm_f32_fn *)gemm->kernel->function)(&args);
+}
+
+static void sum_rows(const mn_gemm *gemm, const mn_gemm_block *block) {
+  const uint8_t *a = block->a; /* [m][a_stride] */
+  for (size_t row = 0; row < block->m; row++, a += block->a_stride) {
+    int32_t sum = 0;
+    for (size_t i = 0; i < gemm->k; i++) sum += a[i] ^ gemm->flip;
+    block->row_sum[row] = sum;
+  }
+}
+
+static void run_q8(const mn_gemm *gemm, const unsigned char *packed, const mn_gemm_block *block) {
+  bool summed = mn_gemm_needs_row_sum(gemm);
+  if (summed) sum_rows(gemm, block);
+  mn_gemm_q8_args args = {
+      .a = block->a,
+      .a_stride = block->a_stride,
+      .flip = gemm->flip,
+      .b = packed + block->n_begin * gemm->padded_k * weight_bytes(gemm),
+      .bias = (const int32_t *)(packed + gemm->bias_offset) + block->n_begin,
+      .row_sum = summed ? block->row_sum : NULL,
+      .w_zero = gemm->w_zero,
+      .c = (uint8_t *)block->c + block->n_begin,
+      .c_stride = block->c_stride,
+      .m = block->m,
+      .n = block->n_end - block->n_begin,
+      .k = gemm->k,
+      .requant = {(const int32_t *)(packed + gemm->multiplier_offset) + block->n_begin,
+                  (const int32_t *)(packed + gemm->shift_offset) + block->n_begin, gemm->out_zero,
+                  gemm->out_min, gemm->out_max},
+  };
+  ((mn_gemm_q8_fn *)gemm->kernel->function)(&args);
+}
+
+void mn_gemm_run(const mn_gemm *gemm, const void *packed, const mn_gemm_block *block) {
+  if (gemm->kernel->slot == MN_SLOT_gemm_f32) {
+    run_f32(gemm, packed, block);
+  } else {
+    run_q8(gemm, packed, block);
+  }
+}
