@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: Apache-2.0
+# A thin front of CMake (CMakePresets.json has the variants). `make help` lists the targets.
+BUILD := build
+JOBS ?= $(shell nproc 2>/dev/null || echo 2)
+PREFIX ?= /usr/local
+FUZZ_SECONDS ?= 60
+TESTS ?= .
+configure := cmake --log-level=WARNING --preset
+
+.PHONY: all demo test lint fuzz bench install clean help
+all:
+	@$(configure) release
+	@cmake --build $(BUILD) --parallel $(JOBS)
+
+demo:
+	@cmake/bootstrap.sh build
+	@$(MAKE) --no-print-directory all
+	@examples/demo.sh $(BUILD)
+
+test:
+	@cmake/bootstrap.sh build test
+	@$(MAKE) --no-print-directory all
+	@ctest --preset release --parallel $(JOBS) --tests-regex '$(TESTS)'
+
+lint:
+	@cmake/bootstrap.sh build test clang
+	@$(MAKE) --no-print-directory all
+	@ctest --preset release --label-regex lint
+
+fuzz:
+	@cmake/bootstrap.sh build test clang
+	@$(configure) fuzz
+	@cmake --build --preset fuzz --parallel $(JOBS)
+	@tests/fuzz/run.sh build-fuzz $(FUZZ_SECONDS)
+
+bench: all
+	@$(BUILD)/mobilenet bench
+
+install: all
+	@cmake --install $(BUILD) --prefix '$(PREFIX)' --strip
+
+clean:
+	@rm -rf $(BUILD) build-*
+
+help:
+	@echo 'make           builds $(BUILD)/mobilenet, $(BUILD)/libmobilenet.a and .so'
+	@echo 'make demo      classifies a photo; installs what the build needs first'
+	@echo 'make test      all tests (TESTS=regex for some); installs what they need first'
+	@echo 'make lint      the rules of the house alone'
+	@echo 'make fuzz      every file reader against libFuzzer, FUZZ_SECONDS=60 each'
+	@echo 'make bench     latency of the model that ships with the source'
+	@echo 'make install   PREFIX=/usr/local, DESTDIR respected'
+	@echo 'make clean     removes every build folder'
