@@ -35,8 +35,8 @@ MN_API mn_status mn_session_set_image(mn_session *session, int index, const mn_i
                                       mn_error *err);
 
 typedef struct mn_class {
-  int32_t index; /* real classes from 0, background excluded */
-  float score;   /* 0..1 after the contract's score function */
+  int32_t index;     /* real classes from 0, background excluded */
+  float score;       /* 0..1 after the contract's score function */
   const char *label; /* lives as long as the model; NULL when there are no labels */
 } mn_class;
 

@@ -40,8 +40,8 @@ typedef struct mn_dataset mn_dataset;
 
 typedef struct mn_dataset_options {
   size_t struct_size;
-  const char *split; /* "train", "val", "test"; NULL = val, else test, else everything */
-  int64_t limit;     /* at most this many pictures, taken evenly over the set; 0 = all */
+  const char *split;     /* "train", "val", "test"; NULL = val, else test, else everything */
+  int64_t limit;         /* at most this many pictures, taken evenly over the set; 0 = all */
   const mn_model *model; /* resolves class names to output indices by the model's labels; or NULL */
 } mn_dataset_options;
 

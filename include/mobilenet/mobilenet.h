@@ -22,8 +22,8 @@
  *
  * Ownership   *_new and *_open give the caller an object to *_free; *_free accepts NULL. A model
  *             must outlive its plans, a plan its sessions, a pool the sessions that borrow it.
- * Errors      every call that can fail returns mn_status (MN_OK is 0), sets *out to NULL on failure,
- *             and fills *err, when err is not NULL, with one sentence for a person.
+ * Errors      every call that can fail returns mn_status (MN_OK is 0), sets *out to NULL on
+ *             failure, and fills *err, when err is not NULL, with one sentence for a person.
  * Threads     a model and a plan may be used by many threads at once; a session by one at a time.
  * Memory      mn_session_run allocates nothing. The library never prints, exits or aborts.
  * Options     option structs begin with struct_size = sizeof the struct; a shorter (older) one
@@ -82,16 +82,7 @@ MN_API const char *mn_isa(void);
 
 /* ---- Tensors ------------------------------------------------------------------------------ */
 
-typedef enum mn_type {
-  MN_F32 = 0,
-  MN_F16,
-  MN_BF16,
-  MN_U8,
-  MN_I8,
-  MN_I32,
-  MN_I64,
-  MN_BOOL
-} mn_type;
+typedef enum mn_type { MN_F32 = 0, MN_F16, MN_BF16, MN_U8, MN_I8, MN_I32, MN_I64, MN_BOOL } mn_type;
 
 /* Bytes of one element. */
 MN_API size_t mn_type_bytes(mn_type type);
@@ -149,7 +140,7 @@ MN_API void mn_model_free(mn_model *model);
 
 MN_API int mn_model_input_count(const mn_model *model);
 MN_API int mn_model_output_count(const mn_model *model);
-/* The model's own shapes, before any plan binds others. Error: ARGUMENT when index is out of range. */
+/* The model's own shapes, before any plan binds others. Error: ARGUMENT, index out of range. */
 MN_API mn_status mn_model_input_info(const mn_model *model, int index, mn_tensor_info *info);
 MN_API mn_status mn_model_output_info(const mn_model *model, int index, mn_tensor_info *info);
 
@@ -167,7 +158,8 @@ typedef struct mn_model_summary {
   uint64_t weights_bytes; /* bytes of all constants */
   int32_t node_count;
 } mn_model_summary;
-MN_API mn_status mn_model_summarize(const mn_model *model, mn_model_summary *summary, mn_error *err);
+MN_API mn_status mn_model_summarize(const mn_model *model, mn_model_summary *summary,
+                                    mn_error *err);
 
 /* One layer, in execution order. */
 typedef struct mn_layer_info {

@@ -88,14 +88,14 @@ typedef struct mn_contract_facts {
   int32_t input_channels;
   float input_scale; /* 0: not quantized */
   int32_t input_zero;
-  int32_t output_count; /* elements of the classifier's output */
+  int32_t output_count;   /* elements of the classifier's output */
   bool output_normalized; /* the last op is softmax or sigmoid */
   bool has_normalization; /* the file states mean and std (TFLite metadata) */
   float mean[3], std[3];
 } mn_contract_facts;
 
 /* Fills what is still open from `facts` by the table in docs/contract.md, marking it in `assumed`.
- * Error: CONTRACT, when the input map cannot be told without doubt; the sentence names --contract. */
+ * Error: CONTRACT when the input map cannot be told for certain; the sentence names --contract. */
 mn_status mn_contract_derive(mn_contract *contract, const mn_contract_facts *facts, mn_error *err);
 
 /* "assumed: ..." in one line for a person, in `arena`; NULL when nothing was assumed. */

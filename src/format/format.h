@@ -16,11 +16,11 @@ typedef struct mn_load_request {
 
 /* Sniffs and dispatches. Error: FORMAT, naming what it looks like when it is known. Sets
  * graph->has_contract when the file carries one; fills `facts` with what it shows otherwise. */
-mn_status mn_format_load(mn_graph *graph, const mn_load_request *request,
-                         mn_contract_facts *facts, mn_error *err);
+mn_status mn_format_load(mn_graph *graph, const mn_load_request *request, mn_contract_facts *facts,
+                         mn_error *err);
 
-mn_status mn_tflite_load(mn_graph *graph, const mn_load_request *request,
-                         mn_contract_facts *facts, mn_error *err);
+mn_status mn_tflite_load(mn_graph *graph, const mn_load_request *request, mn_contract_facts *facts,
+                         mn_error *err);
 mn_status mn_safetensors_load(mn_graph *graph, const mn_load_request *request, mn_error *err);
 
 /* Whole files in memory; *bytes is freed with mn_free. Same graph, same bytes. */

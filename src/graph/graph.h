@@ -42,12 +42,7 @@ typedef struct mn_value {
   size_t bytes;     /* CONST: exactly elements * mn_type_bytes */
 } mn_value;
 
-typedef enum mn_act {
-  MN_ACT_NONE,
-  MN_ACT_RELU,
-  MN_ACT_RELU6,
-  MN_ACT_RELU_N1_TO_1
-} mn_act;
+typedef enum mn_act { MN_ACT_NONE, MN_ACT_RELU, MN_ACT_RELU6, MN_ACT_RELU_N1_TO_1 } mn_act;
 
 typedef enum mn_pad_rule { MN_PAD_EXPLICIT, MN_PAD_SAME } mn_pad_rule;
 
@@ -99,7 +94,7 @@ typedef union mn_attr {
   } softmax; /* over the last axis */
   struct {
     bool align_corners, half_pixel;
-    bool like;           /* output size = that of input 1; else height x width */
+    bool like; /* output size = that of input 1; else height x width */
     int32_t height, width;
   } resize; /* RESIZE_BILINEAR, RESIZE_NEAREST */
   struct {
@@ -176,7 +171,7 @@ const char *mn_op_name(mn_op op);
 /* By name, or MN_OP_COUNT. */
 mn_op mn_op_from_name(const char *name, size_t length);
 
-/* ---- shape.c ---------------------------------------------------------------------------------- */
+/* ---- shape.c -------------------------------------------------------------------------------- */
 
 /* Elements; false when a dim is < 1 or the product reaches 2^31. A scalar has 1. */
 bool mn_shape_elements(const mn_shape *shape, int32_t *elements);
@@ -199,7 +194,7 @@ bool mn_window_extent(int32_t size, int32_t kernel, int32_t stride, int32_t dila
 bool mn_window_resolve(mn_window *window, int32_t height, int32_t width, int32_t *out_height,
                        int32_t *out_width);
 
-/* ---- verify.c --------------------------------------------------------------------------------- */
+/* ---- verify.c ------------------------------------------------------------------------------- */
 
 /* Everything later code relies on: ids in range and in topological order, each value written once,
  * types and quantization that the op takes, constants of the right size, weights that fit their
@@ -207,7 +202,7 @@ bool mn_window_resolve(mn_window *window, int32_t height, int32_t width, int32_t
  * scales, zero points inside their type. Runs after every load and every pass. */
 mn_status mn_graph_verify(const mn_graph *graph, mn_error *err);
 
-/* ---- cost.c ----------------------------------------------------------------------------------- */
+/* ---- cost.c --------------------------------------------------------------------------------- */
 
 typedef struct mn_cost {
   uint64_t macs;   /* multiply-adds of conv, depthwise and dense */
@@ -216,7 +211,7 @@ typedef struct mn_cost {
 
 mn_cost mn_node_cost(const mn_graph *graph, mn_id node, const mn_shape *shapes);
 
-/* ---- print.c ---------------------------------------------------------------------------------- */
+/* ---- print.c -------------------------------------------------------------------------------- */
 
 /* Stable text, one line a value that is an input or constant, one line a node; in `arena`, or NULL
  * when out of memory. */

@@ -55,7 +55,7 @@ typedef struct mn_gemm_q8_args {
   const uint8_t *a; /* [m][a_stride] bytes, k used */
   size_t a_stride;
   uint8_t flip;
-  const void *b; /* panels [ceil(n/cols)][ceil(k/deep)][cols][deep], zero-padded both ways;
+  const void *b;          /* panels [ceil(n/cols)][ceil(k/deep)][cols][deep], zero-padded both ways;
                     int16_t weights with their zero point subtracted (slot gemm_q8), or
                     int8_t weights with it left in (slot gemm_q8s) */
   const int32_t *bias;    /* [n rounded up], zero points folded in */
@@ -69,7 +69,7 @@ typedef struct mn_gemm_q8_args {
 typedef void mn_gemm_q8_fn(const mn_gemm_q8_args *args);
 typedef void mn_gemm_q8s_fn(const mn_gemm_q8_args *args);
 
-/* ---- Depthwise convolution -------------------------------------------------------------------- */
+/* ---- Depthwise convolution ------------------------------------------------------------------ */
 
 /* out[p][c] = clamp(bias[c] + sum_t taps[p][t][c] * w[t][c]). taps points at channel 0 of each
  * input pixel under the window; padded taps point at a row of zeros (codes of the zero point). */
@@ -97,7 +97,7 @@ typedef struct mn_dw_q8_args {
 } mn_dw_q8_args;
 typedef void mn_dw_q8_fn(const mn_dw_q8_args *args);
 
-/* ---- Elementwise, 8 bit ------------------------------------------------------------------------ */
+/* ---- Elementwise, 8 bit --------------------------------------------------------------------- */
 
 /* TFLite ADD: both inputs to a common scale at 20 bits of head room, then to the output's. */
 typedef struct mn_add_q8_args {
@@ -134,7 +134,7 @@ typedef struct mn_lut8_args {
 } mn_lut8_args;
 typedef void mn_lut8_fn(const mn_lut8_args *args);
 
-/* ---- Elementwise, float ------------------------------------------------------------------------ */
+/* ---- Elementwise, float --------------------------------------------------------------------- */
 
 typedef struct mn_binary_f32_args {
   const float *a, *b;
@@ -157,17 +157,19 @@ typedef void mn_hard_swish_f32_fn(const mn_unary_f32_args *args);
 typedef void mn_hard_sigmoid_f32_fn(const mn_unary_f32_args *args);
 typedef void mn_logistic_f32_fn(const mn_unary_f32_args *args);
 
-/* ---- The list ----------------------------------------------------------------------------------- */
+/* ---- The list ------------------------------------------------------------------------------- */
 
-#define MN_SLOTS(X)                                                                              \
-  X(gemm_f32) X(gemm_q8) X(gemm_q8s) X(dw_f32) X(dw_q8) X(add_q8) X(mul_q8) X(lut8) X(add_f32)    \
+/* clang-format off */
+#define MN_SLOTS(X) \
+  X(gemm_f32) X(gemm_q8) X(gemm_q8s) X(dw_f32) X(dw_q8) X(add_q8) X(mul_q8) X(lut8) X(add_f32) \
   X(sub_f32) X(mul_f32) X(clamp_f32) X(hard_swish_f32) X(hard_sigmoid_f32) X(logistic_f32)
+/* clang-format on */
 
 typedef enum mn_slot {
 #define MN_SLOT(slot) MN_SLOT_##slot,
   MN_SLOTS(MN_SLOT)
 #undef MN_SLOT
-  MN_SLOT_COUNT
+      MN_SLOT_COUNT
 } mn_slot;
 
 /* Type-checked declarations of every kernel, whether or not it is linked here. */

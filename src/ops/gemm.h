@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The matrix product under conv2d and dense: chooses the kernel, packs weights [n][k] with bias and
  * requantization, runs a block of rows. One packed block:
- *     panels | bias [padded_n] | multiplier [padded_n] | shift [padded_n]   (the last two for u8, i8)
+ *     panels | bias [padded_n] | multiplier [padded_n] | shift [padded_n]  (last two for u8, i8)
  */
 #ifndef MN_OPS_GEMM_H
 #define MN_OPS_GEMM_H
@@ -14,9 +14,9 @@ typedef struct mn_gemm {
   size_t padded_n, padded_k; /* to whole panels and whole groups of k */
   size_t element;            /* bytes of an activation */
   size_t bias_offset, multiplier_offset, shift_offset, packed_bytes;
-  float lo, hi;            /* f32 */
-  uint8_t flip;            /* 8 bit: see kernels.h */
-  int32_t w_zero;          /* slot gemm_q8s only: left in the weights */
+  float lo, hi;   /* f32 */
+  uint8_t flip;   /* 8 bit: see kernels.h */
+  int32_t w_zero; /* slot gemm_q8s only: left in the weights */
   int32_t out_zero, out_min, out_max;
 } mn_gemm;
 

@@ -10,8 +10,8 @@
 #include "kernels/kernels.h"
 
 /* A tensor as a step sees it. An element of the last dim is `1` apart from the next; consecutive
- * vectors of the last dim ("pixels") are pixel_stride apart, so that a channel concat is a matter of
- * where producers write. Every op must honour pixel_stride on every input and output. */
+ * vectors of the last dim ("pixels") are pixel_stride apart, so that a channel concat is a matter
+ * of where producers write. Every op must honour pixel_stride on every input and output. */
 typedef struct mn_operand {
   mn_id value; /* MN_NONE: an absent optional input */
   mn_type type;
@@ -100,15 +100,14 @@ static inline bool mn_operand_dense(const mn_operand *operand) {
   return operand->pixel_stride == mn_operand_channels(operand);
 }
 
-/* ---- quantize_params.c: scales to integers (docs/numerics.md) ---------------------------------- */
+/* ---- quantize_params.c: scales to integers (docs/numerics.md) ------------------------------- */
 
 /* real > 0 as multiplier * 2^(shift - 31), multiplier in [2^30, 2^31). shift > 0 is to the left.
  * Source: TFLite QuantizeMultiplier. 0 gives 0, 0. */
 void mn_quantize_multiplier(double real, int32_t *multiplier, int32_t *shift);
 
 /* The output interval of a fused activation in the output's own codes. */
-void mn_activation_codes(mn_act act, mn_type type, const mn_quant *quant, int32_t *lo,
-                         int32_t *hi);
+void mn_activation_codes(mn_act act, mn_type type, const mn_quant *quant, int32_t *lo, int32_t *hi);
 
 /* Per-channel multipliers of a conv, depthwise or dense layer: which rule forms the product of
  * scales depends on op and type (facts in docs/numerics.md). Arrays have `padded` entries, the last

@@ -21,6 +21,7 @@ sources() { # sources NAME_PATTERN FOLDER...: those that exist
   done | sort
 }
 c_files() { sources '*.[ch]' "$@"; sources '*.def' "$@"; }
+x86_flags="-mavx2 -mfma -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512vnni"
 ours="include src tools examples tests bench"
 excepted() { awk -v rule="$rule" '$1 == rule { print $2 }' "$here/exceptions.txt"; }
 
@@ -44,8 +45,8 @@ violations() {
     calls)
       awk_over '{
         code = strip($0)
-        if (FILENAME !~ /^src\/base\/alloc\.c$/ && match(code, "(^|[^a-zA-Z0-9_.>])(malloc|calloc|" \
-            "realloc|free|aligned_alloc|posix_memalign|memalign|strdup|strndup|asprintf) *\\("))
+        if (FILENAME !~ /^src\/base\/alloc\.c$/ && match(code, "(^|[^a-zA-Z0-9_.>])(malloc|" \
+            "calloc|realloc|free|aligned_alloc|posix_memalign|memalign|strdup|strndup|asprintf) *\\("))
           print FILENAME ":" FNR ": memory comes from base/alloc.h: " code
         if (match(code, "(^|[^a-zA-Z0-9_.>])(printf|vprintf|puts|putchar|perror|exit|_exit|_Exit|" \
             "quick_exit|abort|assert|system|raise|signal) *\\(") ||
@@ -73,7 +74,7 @@ violations() {
                   " lines, longest " all[1] | "cat 1>&2" }'
       ;;
     spdx)
-      for file in $(c_files $ours) $(sources '*.sh' $ours cmake) $(sources '*.cmake' . | grep -v '^\./build'); do
+      for file in $(c_files $ours) $(sources '*.sh' $ours cmake) $(sources '*.cmake' cmake); do
         head -n 2 "$file" | grep -q 'SPDX-License-Identifier: Apache-2.0' ||
           echo "$file:1: no SPDX line at the top"
       done
@@ -85,7 +86,7 @@ violations() {
         if (length(plain) > 100) print FILENAME ":" FNR ": " length(plain) " columns, at most 100"
         if ($0 ~ /[ \t]$/) print FILENAME ":" FNR ": white space at the end of the line"
         if ($0 ~ /\t/) print FILENAME ":" FNR ": a tab"
-        if ($0 ~ /#if 0|(^|[^A-Za-z])(TO[D]O|FIXM[E]|XX[X])([^A-Za-z]|$)/)
+        if ($0 ~ /^ *#if [0]|(^|[^A-Za-z])(TO[D]O|FIXM[E]|XX[X])([^A-Za-z]|$)/)
           print FILENAME ":" FNR ": unfinished business"
       }' $(c_files $ours) $(sources '*.sh' $ours cmake) $(sources CMakeLists.txt tests)
       ;;
@@ -98,7 +99,7 @@ violations() {
     headers)
       for header in $(sources '*.h' src); do
         isa=""
-        case $header in src/kernels/x86/*) isa="-mavx2 -mfma -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512vnni" ;; esac
+        case $header in src/kernels/x86/*) isa=$x86_flags ;; esac
         echo "#include \"${header#src/}\"" | $cc -std=c11 $warnings -Werror $isa -Iinclude -Isrc \
           -fsyntax-only -x c - >/dev/null 2>&1 || echo "$header:1: does not compile alone as C11"
       done

@@ -83,7 +83,7 @@ bad functions "121 lines" src/graph/b.c 'int mn_x(void) {' $(seq -f 'f(%g);' 120
 bad text "101 columns" src/graph/b.c "/* $(printf '%095d' 0) */"
 bad text "a tab" src/graph/b.c "$(printf 'int\tx;')"
 bad text "white space at the end" src/graph/b.c 'int x; '
-bad text "disabled code" src/graph/b.c '#if 0' '#endif'
+bad text "disabled code" src/graph/b.c '#if ''0' '#endif'
 bad text "unfinished business" src/graph/b.c "/* TO""DO */"
 bad names "one name twice" src/graph/a.c 'int mn_x;'
 bad names "a name that says nothing" src/base/util.c 'int mn_x;'
