@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Every kernel of list.def that this CPU can run against its slot's reference kernel: bit for bit
+ * in 8 bits, within the stated bound in float. Says how many cases each kernel met. */
+#define _DEFAULT_SOURCE /* MAP_ANONYMOUS */
+
+#include "base/cpu.h"
+#include "parity_f32.h"
+
+typedef int parity_fn(const mn_kernel *kernel, size_t *cases);
+
+static parity_fn *const parity_of_slot[MN_SLOT_COUNT] = {
+    [MN_SLOT_gemm_f32] = parity_all_gemm_f32,
+    [MN_SLOT_dw_f32] = parity_all_dw_f32,
+};
+
+int main(void) {
+  size_t count, ran = 0;
+  const mn_kernel *kernels = mn_kernel_list(&count);
+  int failures = 0;
+  for (size_t i = 0; i < count; i++) {
+    size_t cases = 0;
+    if ((kernels[i].needs & ~mn_cpu_detect()) != 0) {
+      printf("%-32s not on this CPU\n", kernels[i].name);
+      continue;
+    }
+    if (!parity_of_slot[kernels[i].slot]) continue;
+    const int failed = parity_of_slot[kernels[i].slot](&kernels[i], &cases);
+    printf("%-32s %6zu cases, %d failed\n", kernels[i].name, cases, failed);
+    failures += failed;
+    ran++;
+  }
+  printf("%zu kernels, %d failures\n", ran, failures);
+  return failures ? 1 : 0;
+}
