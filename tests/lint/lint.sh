@@ -43,18 +43,18 @@ violations() {
       fi
       ;;
     calls)
-      awk_over '{
+      awk_over 'function calls(names) { return code ~ ("(^|[^a-zA-Z0-9_.>])(" names ") *\\(") }
+      {
         code = strip($0)
-        if (FILENAME !~ /^src\/base\/alloc\.c$/ && match(code, "(^|[^a-zA-Z0-9_.>])(malloc|" \
-            "calloc|realloc|free|aligned_alloc|posix_memalign|memalign|strdup|strndup|asprintf) *\\("))
-          print FILENAME ":" FNR ": memory comes from base/alloc.h: " code
-        if (match(code, "(^|[^a-zA-Z0-9_.>])(printf|vprintf|puts|putchar|perror|exit|_exit|_Exit|" \
-            "quick_exit|abort|assert|system|raise|signal) *\\(") ||
-            match(code, "(^|[^a-zA-Z0-9_])(stdout|stderr)([^a-zA-Z0-9_]|$)"))
-          print FILENAME ":" FNR ": a library neither prints nor ends the process: " code
-        if (match(code, "(^|[^a-zA-Z0-9_.>])(strcpy|strcat|sprintf|gets|strtok|alloca|rand|srand|" \
-            "setlocale|atoi|atof) *\\("))
-          print FILENAME ":" FNR ": unbounded, stateful or silent on errors: " code
+        where = FILENAME ":" FNR ": "
+        if (FILENAME != "src/base/alloc.c" && calls("malloc|calloc|realloc|free|aligned_alloc|" \
+            "posix_memalign|memalign|strdup|strndup|asprintf"))
+          print where "memory comes from base/alloc.h: " code
+        if (calls("printf|vprintf|puts|putchar|perror|exit|_exit|_Exit|quick_exit|abort|assert|" \
+            "system|raise|signal") || code ~ /(^|[^a-zA-Z0-9_])(stdout|stderr)([^a-zA-Z0-9_]|$)/)
+          print where "a library neither prints nor ends the process: " code
+        if (calls("strcpy|strcat|sprintf|gets|strtok|alloca|rand|srand|setlocale|atoi|atof"))
+          print where "unbounded, stateful or silent on errors: " code
       }' $(c_files src)
       ;;
     length)

@@ -5,7 +5,7 @@
 set -eu
 lint="$(cd "$(dirname "$0")" && pwd)/lint.sh"
 cc=${CC:-cc}
-work=$1/lint_selftest
+work=$(cd "$1" && pwd)/lint_selftest
 rm -rf "$work"
 failures=0
 
