@@ -33,7 +33,9 @@ typedef enum mn_map {
 
 typedef enum mn_score { MN_SCORE_NONE, MN_SCORE_SOFTMAX, MN_SCORE_SIGMOID } mn_score;
 
-/* Bits of mn_contract.assumed: fields that were derived by a rule rather than read. */
+/* Bits of mn_contract.assumed: fields that nothing has stated. Defaults set all; reading JSON, a
+ * preset and labels clear theirs; derivation fills the fields whose bits are set and clears those
+ * that it read rather than assumed. */
 enum {
   MN_ASSUMED_FIT = 1u << 0,
   MN_ASSUMED_RESIZE = 1u << 1,
@@ -41,7 +43,9 @@ enum {
   MN_ASSUMED_MAP = 1u << 3,
   MN_ASSUMED_SCORE = 1u << 4,
   MN_ASSUMED_LABELS = 1u << 5,
-  MN_ASSUMED_BACKGROUND = 1u << 6
+  MN_ASSUMED_BACKGROUND = 1u << 6,
+  MN_ASSUMED_INPUT = MN_ASSUMED_FIT | MN_ASSUMED_RESIZE | MN_ASSUMED_ORDER | MN_ASSUMED_MAP,
+  MN_ASSUMED_ALL = (1u << 7) - 1
 };
 
 typedef struct mn_contract {
@@ -94,9 +98,15 @@ typedef struct mn_contract_facts {
   float mean[3], std[3];
 } mn_contract_facts;
 
-/* Fills what is still open from `facts` by the table in docs/contract.md, marking it in `assumed`.
- * Error: CONTRACT when the input map cannot be told for certain; the sentence names --contract. */
+/* Fills what is still open (bits of `assumed`) from `facts` by the table in docs/contract.md; after
+ * a preset too, for its outputs. Checks the result. Error: CONTRACT, when the input map cannot be
+ * told without doubt; the sentence names --contract. */
 mn_status mn_contract_derive(mn_contract *contract, const mn_contract_facts *facts, mn_error *err);
+
+/* Whether the contract fits the model: pixel map and order against the input's type and channels,
+ * labels and background against the outputs. For contracts that were read. Error: CONTRACT. */
+mn_status mn_contract_check(const mn_contract *contract, const mn_contract_facts *facts,
+                            mn_error *err);
 
 /* "assumed: ..." in one line for a person, in `arena`; NULL when nothing was assumed. */
 char *mn_contract_assumptions(const mn_contract *contract, mn_arena *arena);
