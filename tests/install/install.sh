@@ -1,0 +1,90 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# usage: install.sh BUILD CASE. Installs BUILD under DESTDIR, moves the tree (it must not know where
+# it stands), and uses it as a stranger would. CASE: files, cmake, pkgconfig, dependencies.
+set -eu
+here=$(cd "$(dirname "$0")" && pwd)
+build=$1 case=$2
+cc=${CC:-cc}
+work=$build/install_$case
+fail() { echo "install: $*"; exit 1; }
+
+rm -rf "$work"
+mkdir -p "$work"
+DESTDIR=$work/staged cmake --install "$build" --prefix /opt/mobilenet >"$work/log"
+mv "$work/staged/opt/mobilenet" "$work/moved"
+prefix=$work/moved
+library=$(dirname "$(find "$prefix" -name libmobilenet.so)")
+
+needed() { objdump -p "$1" | awk '$1 == "NEEDED" { print $2 }'; }
+
+check_files() {
+  for file in bin/mobilenet include/mobilenet/mobilenet.h include/mobilenet/image.h \
+      include/mobilenet/io.h include/mobilenet/convert.h; do
+    [ -s "$prefix/$file" ] || fail "$file is missing"
+  done
+  for file in libmobilenet.a libmobilenet_io.a libmobilenet_train.a libmobilenet.so.0 \
+      pkgconfig/mobilenet.pc cmake/mobilenet/mobilenet-config.cmake; do
+    [ -s "$library/$file" ] || fail "$file is missing"
+  done
+  soname=$(objdump -p "$library/libmobilenet.so" | awk '$1 == "SONAME" { print $2 }')
+  [ "$soname" = libmobilenet.so.0 ] || fail "the SONAME is $soname, not libmobilenet.so.0"
+  leaks=$(find "$prefix" -name '*.pc' -o -name '*.cmake' | xargs grep -l "$build" || true)
+  [ -z "$leaks" ] || fail "build paths in $leaks"
+  "$prefix/bin/mobilenet" version | grep -q "$("$build/mobilenet" version | head -n 1)" ||
+    fail "the installed command does not run"
+}
+
+check_cmake() {
+  command -v "${CXX:-c++}" >/dev/null || { echo "skipped: no C++ compiler"; exit 77; }
+  cmake -S "$here/cmake" -B "$work/consumer" -DCMAKE_PREFIX_PATH="$prefix" >"$work/log" ||
+    { cat "$work/log"; fail "find_package(mobilenet) failed"; }
+  cmake --build "$work/consumer" >"$work/log" 2>&1 ||
+    { cat "$work/log"; fail "the CMake consumer does not build"; }
+  (cd "$work/consumer" && ctest --output-on-failure)
+}
+
+# shellcheck disable=SC2046 # flags are split on purpose
+check_pkgconfig() {
+  PKG_CONFIG_PATH=$library/pkgconfig
+  export PKG_CONFIG_PATH
+  $cc -o "$work/shared" "$here/consumer.c" $(pkg-config --cflags --libs mobilenet)
+  LD_LIBRARY_PATH=$library "$work/shared"
+  $cc -DMN_CONSUMER_IO -DMN_CONSUMER_TRAIN -o "$work/all" "$here/consumer.c" \
+    $(pkg-config --cflags --libs mobilenet_io mobilenet_train)
+  "$work/all"
+}
+
+# shellcheck disable=SC2086
+check_dependencies() {
+  mapped=$(needed "$library/libmobilenet.so" | tr '\n' ' ')
+  echo "libmobilenet.so needs: $mapped"
+  for name in $mapped; do
+    case $name in
+      libc.so.6 | libm.so.6 | libpthreadpool.so.* | libpthread.so.0 | ld-linux*) ;;
+      *) fail "libmobilenet.so needs $name" ;;
+    esac
+  done
+  # Each static library alone: whole archive, so that every undefined name must be met by the
+  # libraries it may depend on.
+  threads=""
+  case $mapped in *pthreadpool*) threads="-lpthreadpool -lpthread" ;; esac
+  codecs=$(pkg-config --libs libjpeg libpng libwebp)
+  printf 'int main(void) { return 0; }\n' >"$work/main.c"
+  whole() { # whole NAME LIBRARIES
+    name=$1
+    shift
+    $cc -o "$work/$name" "$work/main.c" -Wl,--whole-archive "$library/lib$name.a" \
+      -Wl,--no-whole-archive "$@" || fail "lib$name.a does not link alone"
+    echo "lib$name.a needs: $(needed "$work/$name" | tr '\n' ' ')"
+  }
+  whole mobilenet $threads -lm
+  whole mobilenet_io "$library/libmobilenet.a" $codecs $threads -lm
+  whole mobilenet_train "$library/libmobilenet.a" $threads -lm
+  bytes=$(size "$library/libmobilenet.so" | awk 'NR == 2 { print $1 + $2 }')
+  echo "libmobilenet.so: $bytes bytes of code and data"
+  [ "$bytes" -le 307200 ] || fail "libmobilenet.so is over 300 KiB"
+}
+
+"check_$case"
+rm -rf "$work"
