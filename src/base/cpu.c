@@ -7,6 +7,10 @@
 
 #include "base/error.h"
 
+#if defined(__x86_64__)
+#include <xmmintrin.h>
+#endif
+
 typedef struct level {
   const char *name;
   mn_cpu_features features;
@@ -74,3 +78,19 @@ const char *mn_isa(void) {
   if (mn_cpu_level(NULL, &features, NULL)) features = 0;
   return mn_cpu_level_name(features);
 }
+
+#if defined(__x86_64__)
+enum { FLUSH_RESULTS = 0x8000, FLUSH_OPERANDS = 0x0040 }; /* MXCSR: FTZ and DAZ */
+
+uint32_t mn_cpu_flush_denormals(void) {
+  uint32_t state = _mm_getcsr();
+  _mm_setcsr(state | FLUSH_RESULTS | FLUSH_OPERANDS);
+  return state;
+}
+
+void mn_cpu_restore_denormals(uint32_t state) { _mm_setcsr(state); }
+#else
+uint32_t mn_cpu_flush_denormals(void) { return 0; }
+
+void mn_cpu_restore_denormals(uint32_t state) { (void)state; }
+#endif

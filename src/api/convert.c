@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Saving a model: the format by name or by choice, the bytes in memory first, then an atomic write.
+ */
+#include <string.h>
+
+#include "api/model.h"
+#include "base/alloc.h"
+#include "format/format.h"
+#include "mobilenet/convert.h"
+
+static bool ends_with(const char *text, const char *ending) {
+  size_t length = strlen(text), wanted = strlen(ending);
+  return length >= wanted && strcmp(text + length - wanted, ending) == 0;
+}
+
+static mn_format format_of(const char *path) {
+  if (ends_with(path, ".safetensors")) return MN_FORMAT_SAFETENSORS;
+  if (ends_with(path, ".tflite")) return MN_FORMAT_TFLITE;
+  return MN_FORMAT_BY_NAME;
+}
+
+mn_status mn_model_save(const mn_model *model, const char *path, mn_format format, mn_error *err) {
+  mn_error_clear(err);
+  uint8_t *bytes = NULL;
+  size_t size = 0;
+  mn_status status;
+  if (format == MN_FORMAT_BY_NAME) format = format_of(path);
+  switch (format) {
+    case MN_FORMAT_SAFETENSORS:
+      status = mn_safetensors_save(&model->graph, &bytes, &size, err);
+      break;
+    case MN_FORMAT_TFLITE: status = mn_tflite_save(&model->graph, &bytes, &size, err); break;
+    default:
+      return mn_fail(err, MN_ERR_ARGUMENT, path,
+                     "the name does not tell a format; expected .safetensors or .tflite");
+  }
+  if (!status) status = mn_file_write(path, bytes, size, err);
+  mn_free(bytes);
+  return status;
+}

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The plan: for one graph, batch, size, ISA and thread count, the steps to execute, the kernel of
+ * each, every tensor's place in the arena, and the packed weights. Immutable once built.
+ *
+ *     lower.c      graph -> steps: shapes bound, reshape and concat turned into aliases
+ *     lifetimes.c  which step first writes and last reads each piece of memory
+ *     place.c      offsets, largest piece first
+ *     build.c      all of it in order, and packing
+ */
+#ifndef MN_PLAN_PLAN_H
+#define MN_PLAN_PLAN_H
+
+#include "ops/ops.h"
+
+/* Memory that one or more values share: a tensor, those that alias it, those computed in place. */
+typedef struct mn_piece {
+  size_t bytes;
+  size_t offset;       /* from the arena's start, MN_ALIGN-aligned */
+  int32_t first, last; /* steps, inclusive; -1 = before the first, step_count = after the last */
+} mn_piece;
+
+/* Where a value lives. */
+typedef struct mn_place {
+  int32_t piece;       /* MN_NONE: a constant, or nothing reads or writes it */
+  size_t offset;       /* bytes into the piece */
+  size_t pixel_stride; /* in elements */
+} mn_place;
+
+typedef struct mn_plan_request {
+  int32_t batch;         /* 0 = 1 */
+  int32_t height, width; /* of input 0; 0 = the model's own */
+  int32_t threads;       /* most workers */
+  uint32_t features;
+  bool keep_all;      /* no two values share memory, everything lives to the end */
+  size_t extra_bytes; /* of a session's block, for the layer above (picture scratch) */
+} mn_plan_request;
+
+struct mn_plan {
+  mn_graph graph;   /* after passes; constants borrowed from the model's */
+  mn_shape *shapes; /* [graph.value_count] */
+  mn_place *places; /* [graph.value_count] */
+  mn_piece *pieces; /* [piece_count] */
+  int32_t piece_count;
+  mn_step *steps; /* [step_count] */
+  int32_t step_count;
+  int32_t threads;
+  uint32_t features;
+  bool keep_all;
+  size_t arena_bytes;   /* activations, slack included */
+  size_t least_bytes;   /* the largest live set: no placement can be smaller */
+  size_t scratch_bytes; /* of one worker, MN_ALIGN-aligned */
+  size_t extra_bytes;
+  void *packed; /* every step's packed constants */
+  size_t packed_bytes;
+  const void *user; /* the layer above's own (api: the preprocessing) */
+  mn_arena arena;
+};
+
+/* `graph` is verified and outlives the plan. */
+mn_status mn_plan_build(mn_plan **out, const mn_graph *graph, const mn_plan_request *request,
+                        mn_error *err);
+
+/* ---- Parts of a build ------------------------------------------------------------------------ */
+
+/* Shapes, places (pieces without offsets) and steps. */
+mn_status mn_plan_lower(mn_plan *plan, const mn_plan_request *request, mn_error *err);
+/* first and last of every piece. */
+void mn_plan_lifetimes(mn_plan *plan);
+/* Offsets and arena_bytes. Greedy by size: Pisarchyk and Lee, "Efficient Memory Management for
+ * Deep Neural Net Inference" (2020), which comes within a few percent of the lower bound. */
+mn_status mn_plan_place(mn_plan *plan, mn_error *err);
+
+#endif

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The session: one block of memory [header, arena, scratch x workers, extra], and the run. */
+#ifndef MN_RUN_SESSION_H
+#define MN_RUN_SESSION_H
+
+#include "plan/plan.h"
+
+struct mn_session {
+  const mn_plan *plan;
+  mn_threads *threads;
+  unsigned char *arena;
+  unsigned char *scratch; /* [workers][plan->scratch_bytes] */
+  void *extra;            /* [plan->extra_bytes] */
+  void *owned;            /* the block, when the library allocated it */
+  mn_step_fn *on_step;
+  void *on_step_user;
+};
+
+/* Fills `info` for a value as the plan binds it. */
+void mn_plan_value_info(const mn_plan *plan, mn_id id, mn_tensor_info *info);
+/* A value's bytes in a session, or NULL when it has no memory of its own. */
+void *mn_session_value(const mn_session *session, mn_id id);
+
+#endif
