@@ -19,6 +19,9 @@ typedef struct mn_load_request {
 mn_status mn_format_load(mn_graph *graph, const mn_load_request *request, mn_contract_facts *facts,
                          mn_error *err);
 
+/* What a loaded graph shows of its contract; a loader adds what its file says besides. */
+void mn_format_facts(const mn_graph *graph, mn_contract_facts *facts);
+
 mn_status mn_tflite_load(mn_graph *graph, const mn_load_request *request, mn_contract_facts *facts,
                          mn_error *err);
 mn_status mn_safetensors_load(mn_graph *graph, const mn_load_request *request, mn_error *err);

@@ -14,8 +14,7 @@ enum { MOST_TENSORS = 1 << 17, MOST_OPERATORS = 1 << 16, MOST_ENDS = 64 };
 mn_status mn_tflite_check(mn_tflite_loader *loader, size_t bytes) {
   if (loader->fb.problem) {
     return mn_fail(loader->err, MN_ERR_FORMAT, loader->request->name,
-                   "damaged TFLite file: %s (byte %zu)", loader->fb.problem,
-                   loader->fb.problem_at);
+                   "damaged TFLite file: %s (byte %zu)", loader->fb.problem, loader->fb.problem_at);
   }
   uint64_t used = (uint64_t)loader->graph->arena.used + loader->scratch.used;
   if (used > loader->request->memory_cap || bytes > loader->request->memory_cap - used) {
@@ -107,9 +106,9 @@ static mn_status read_ends(mn_tflite_loader *loader, uint32_t field,
   mn_fb_vector list = mn_fb_vector_at(&loader->fb, &loader->subgraph, field, 4);
   mn_status status = mn_tflite_check(loader, 0);
   if (!status && (list.count < 1 || list.count > MOST_ENDS)) {
-    status = mn_fail(loader->err, MN_ERR_FORMAT, loader->request->name,
-                     "it has %u %s, expected 1 to %d", list.count,
-                     field == TFL_SUBGRAPH_INPUTS ? "inputs" : "outputs", (int)MOST_ENDS);
+    status =
+        mn_fail(loader->err, MN_ERR_FORMAT, loader->request->name, "it has %u %s, expected 1 to %d",
+                list.count, field == TFL_SUBGRAPH_INPUTS ? "inputs" : "outputs", (int)MOST_ENDS);
   }
   for (uint32_t i = 0; i < list.count && !status; i++) {
     status = read(loader, mn_fb_vector_i32(&loader->fb, &list, i), &ids[i]);
@@ -194,8 +193,8 @@ static mn_status load(mn_tflite_loader *loader, mn_contract_facts *facts) {
   return mn_tflite_load_metadata(loader, facts);
 }
 
-mn_status mn_tflite_load(mn_graph *graph, const mn_load_request *request,
-                         mn_contract_facts *facts, mn_error *err) {
+mn_status mn_tflite_load(mn_graph *graph, const mn_load_request *request, mn_contract_facts *facts,
+                         mn_error *err) {
   mn_tflite_loader loader = {.fb = {.bytes = request->bytes, .size = request->size},
                              .request = request,
                              .graph = graph,

@@ -56,7 +56,8 @@ mn_status mn_tflite_check(mn_tflite_loader *loader, size_t bytes);
 #if defined(__GNUC__)
 __attribute__((format(printf, 3, 4)))
 #endif
-mn_status mn_tflite_fail(const mn_tflite_op *op, mn_status status, const char *format, ...);
+mn_status
+mn_tflite_fail(const mn_tflite_op *op, mn_status status, const char *format, ...);
 
 /* ---- tflite_load_tensor.c ---- */
 

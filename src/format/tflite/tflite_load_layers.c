@@ -166,8 +166,7 @@ static bool covers(int32_t size, int32_t kernel, int32_t stride, mn_pad_rule rul
 
 /* The window is the whole map, so the pool is one at every size. */
 static bool is_global(const mn_window *window, const mn_shape *x) {
-  return x->rank == 4 &&
-         covers(x->dim[1], window->kernel_h, window->stride_h, window->pad_rule) &&
+  return x->rank == 4 && covers(x->dim[1], window->kernel_h, window->stride_h, window->pad_rule) &&
          covers(x->dim[2], window->kernel_w, window->stride_w, window->pad_rule);
 }
 

@@ -198,8 +198,8 @@ mn_status mn_tflite_load_resize(const mn_tflite_op *op) {
   if (status) return status;
   if (count != 2) return mn_tflite_fail(op, MN_ERR_FORMAT, "its size has %d numbers", count);
   attr.resize.align_corners =
-      mn_fb_u8(fb, &op->options,
-               nearest ? TFL_NEAREST_ALIGN_CORNERS : TFL_BILINEAR_ALIGN_CORNERS, 0) != 0;
+      mn_fb_u8(fb, &op->options, nearest ? TFL_NEAREST_ALIGN_CORNERS : TFL_BILINEAR_ALIGN_CORNERS,
+               0) != 0;
   attr.resize.half_pixel =
       mn_fb_u8(fb, &op->options, nearest ? TFL_NEAREST_HALF_PIXEL : TFL_BILINEAR_HALF_PIXEL, 0) !=
       0;

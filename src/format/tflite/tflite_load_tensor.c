@@ -73,8 +73,7 @@ static mn_status refuse_tensor(mn_tflite_loader *loader, uint32_t index, const c
                  what);
 }
 
-mn_status mn_tflite_read_tensor(mn_tflite_loader *loader, int32_t index,
-                                mn_tflite_tensor *tensor) {
+mn_status mn_tflite_read_tensor(mn_tflite_loader *loader, int32_t index, mn_tflite_tensor *tensor) {
   mn_flatbuffer *fb = &loader->fb;
   memset(tensor, 0, sizeof *tensor);
   if (index < 0 || (uint32_t)index >= loader->tensors.count) {
@@ -181,8 +180,8 @@ static mn_status set_constant(mn_tflite_loader *loader, const mn_tflite_tensor *
   if (!mn_shape_elements(&value->shape, &elements) ||
       !mn_mul_size((size_t)elements, element, &wanted) || wanted != tensor->bytes) {
     char text[64];
-    return mn_fail(loader->err, MN_ERR_FORMAT, value->name, "a %s constant of shape %s has %zu bytes",
-                   mn_type_name(tensor->type),
+    return mn_fail(loader->err, MN_ERR_FORMAT, value->name,
+                   "a %s constant of shape %s has %zu bytes", mn_type_name(tensor->type),
                    mn_shape_text(&value->shape, text, sizeof text), tensor->bytes);
   }
   const void *data = tensor->data;
@@ -253,8 +252,8 @@ static void expand_codes(const mn_value *from, float *out) {
   for (int32_t i = quant->axis + 1; i < from->shape.rank; i++) inner *= (size_t)from->shape.dim[i];
   for (size_t i = 0; i < from->bytes; i++) {
     size_t channel = quant->count > 1 ? i / inner % (size_t)quant->count : 0;
-    int32_t code = from->type == MN_U8 ? ((const uint8_t *)from->data)[i]
-                                       : ((const int8_t *)from->data)[i];
+    int32_t code =
+        from->type == MN_U8 ? ((const uint8_t *)from->data)[i] : ((const int8_t *)from->data)[i];
     out[i] = quant->scale[channel] * (float)((int64_t)code - quant->zero[channel]);
   }
 }
