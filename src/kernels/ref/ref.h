@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Reference functions that fill no slot of list.def: ops call them directly, on every CPU. Like
- * the kernels they are pure, freestanding and know nothing of threads or memory. */
+ * the kernels they are pure, freestanding and know nothing of threads or memory. docs/numerics.md
+ * has the formula and the LiteRT source of each. Strides are in elements. */
 #ifndef MN_KERNELS_REF_REF_H
 #define MN_KERNELS_REF_REF_H
 
@@ -8,5 +9,113 @@
 
 /* TFLite SUB: as mn_add_q8_ref with the difference of the scaled inputs. */
 void mn_sub_q8_ref(const mn_add_q8_args *args);
+
+/* ---- pool_ref.c: one output pixel ---------------------------------------------------------------
+ */
+
+/* A window already clipped to the map: padding is never counted. */
+typedef struct mn_pool_args {
+  const void *in; /* [rows][cols][channels], the window's first pixel */
+  size_t row_stride, pixel_stride;
+  size_t rows, cols, channels; /* rows, cols >= 1 */
+  void *out;                   /* [channels] */
+  int32_t *sums;               /* [channels], 8-bit average pool only; rows * cols * 255 fits */
+  float lo, hi;                /* float */
+  int32_t code_lo, code_hi;    /* 8 bit */
+} mn_pool_args;
+typedef void mn_pool_fn(const mn_pool_args *args);
+mn_pool_fn mn_avg_pool_f32_ref, mn_avg_pool_u8_ref, mn_avg_pool_i8_ref;
+mn_pool_fn mn_max_pool_f32_ref, mn_max_pool_u8_ref, mn_max_pool_i8_ref;
+
+/* ---- mean_ref.c ---------------------------------------------------------------------------------
+ */
+
+enum { MN_MEAN_AXES = 4 };
+
+/* Sums over up to four axes for a vector of channels, in the input's own order. */
+typedef struct mn_sum_args {
+  const void *in;                                   /* first element of the reduced region */
+  size_t count[MN_MEAN_AXES], stride[MN_MEAN_AXES]; /* outermost first; count 1 = unused */
+  size_t channels;
+  void *sums; /* [channels] float or int32_t */
+} mn_sum_args;
+void mn_sum_f32_ref(const mn_sum_args *args);
+void mn_sum_u8_ref(const mn_sum_args *args);
+void mn_sum_i8_ref(const mn_sum_args *args);
+
+/* 1 / count folded into the multiplier of the scales' ratio, as TFLite does it. */
+typedef struct mn_mean_q8 {
+  int32_t multiplier, shift;
+  int32_t zero_sum; /* count * in_zero */
+  int32_t out_zero, out_min, out_max;
+} mn_mean_q8;
+void mn_mean_prepare_q8_ref(mn_mean_q8 *mean, int64_t count, int32_t in_zero);
+uint8_t mn_mean_code_ref(const mn_mean_q8 *mean, int32_t sum);
+
+/* ---- softmax_ref.c: one row ---------------------------------------------------------------------
+ */
+
+void mn_softmax_f32_ref(const float *in, float *out, size_t count, float beta);
+
+/* table[d] = e^(-d * scale * beta) in 31 fractional bits, 0 beyond the range that TFLite keeps. */
+void mn_softmax_table_ref(int32_t table[256], int32_t multiplier, int32_t left_shift);
+/* in, out: codes ^ flip are unsigned; out has scale 1/256 and the type's lowest code as zero. */
+void mn_softmax_q8_ref(const uint8_t *in, uint8_t *out, size_t count, const int32_t table[256],
+                       uint8_t flip);
+
+/* ---- hard_swish_q8_ref.c ------------------------------------------------------------------------
+ */
+
+typedef struct mn_hard_swish_q8 {
+  int32_t in_zero, out_zero, code_min, code_max;
+  int32_t out_multiplier, out_exponent; /* 16-bit fraction; exponent <= 0 */
+  int32_t relu_multiplier, relu_exponent;
+} mn_hard_swish_q8;
+/* The output code of an input code, both in the type's own numbers. */
+int32_t mn_hard_swish_code_ref(const mn_hard_swish_q8 *args, int32_t code);
+
+/* ---- resize_ref.c: one output row ---------------------------------------------------------------
+ */
+
+/* Where an output index lies between input indices lower and upper. */
+typedef struct mn_resize_tap {
+  int32_t lower, upper;
+  float weight;  /* of upper; outside 0..1 next to an edge, where lower = upper */
+  int32_t fixed; /* the same with 10 fractional bits, rounded the way TFLite does */
+} mn_resize_tap;
+
+typedef struct mn_resize_row_args {
+  const void *lower, *upper;    /* [in_width][channels] rows of the input */
+  void *out;                    /* [out_width][channels] */
+  size_t in_stride, out_stride; /* of a pixel */
+  const mn_resize_tap *columns; /* [out_width] */
+  const mn_resize_tap *row;
+  size_t out_width, channels;
+} mn_resize_row_args;
+void mn_resize_bilinear_f32_ref(const mn_resize_row_args *args);
+void mn_resize_bilinear_u8_ref(const mn_resize_row_args *args);
+void mn_resize_bilinear_i8_ref(const mn_resize_row_args *args);
+
+/* ---- convert_ref.c: vectors ---------------------------------------------------------------------
+ */
+
+/* clamp(round(in / scale) + zero), ties away from zero; NaN gives the zero point. */
+typedef struct mn_quantize_args {
+  const float *in;
+  uint8_t *out;
+  size_t count;
+  float scale;
+  int32_t zero, min, max;
+} mn_quantize_args;
+void mn_quantize_f32_ref(const mn_quantize_args *args);
+void mn_f16_to_f32_ref(const uint16_t *in, float *out, size_t count);
+void mn_bf16_to_f32_ref(const uint16_t *in, float *out, size_t count);
+
+/* ---- arg_max_ref.c: index of the first largest of count elements, stride apart
+ * -------------------- */
+
+size_t mn_arg_max_f32_ref(const float *in, size_t count, size_t stride); /* NaN loses to all */
+size_t mn_arg_max_u8_ref(const uint8_t *in, size_t count, size_t stride);
+size_t mn_arg_max_i8_ref(const int8_t *in, size_t count, size_t stride);
 
 #endif

@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * ADD, SUB, MUL of two tensors that broadcast as in NumPy, and the standalone ReLUs. Dense operands
+ * of one shape (or one element) go to the kernel in long runs; everything else pixel by pixel. A
+ * single value is first repeated in scratch memory, so that kernels see vectors only. */
+#include <string.h>
+
+#include "base/alloc.h"
+#include "kernels/ref/ref.h"
+#include "kernels/ref/requant.h"
+#include "ops/unary.h"
+
+typedef struct eltwise eltwise;
+typedef void eltwise_fn(const eltwise *op, const void *a, const void *b, void *out, size_t count);
+
+struct eltwise {
+  eltwise_fn *apply;
+  mn_any_fn *kernel;
+  mn_binary_f32_args f32; /* templates: pointers and count are filled in a run */
+  mn_add_q8_args sum;
+  mn_mul_q8_args product;
+  bool flat;
+  bool repeat[2];                     /* the operand's last dim is 1 and the output's is not */
+  size_t step_of[2][MN_MAX_RANK - 1]; /* pixels that the operand advances per output dim; 0 where
+                                         it is repeated */
+  size_t dims[MN_MAX_RANK - 1];       /* of the output without its last, right-aligned */
+};
+
+static void apply_f32(const eltwise *op, const void *a, const void *b, void *out, size_t count) {
+  mn_binary_f32_args args = op->f32;
+  args.a = a;
+  args.b = b;
+  args.out = out;
+  args.count = count;
+  ((mn_add_f32_fn *)op->kernel)(&args); /* add, sub and mul share the type */
+}
+
+static void apply_sum(const eltwise *op, const void *a, const void *b, void *out, size_t count) {
+  mn_add_q8_args args = op->sum;
+  args.a = a;
+  args.b = b;
+  args.out = out;
+  args.count = count;
+  ((mn_add_q8_fn *)op->kernel)(&args);
+}
+
+static void apply_product(const eltwise *op, const void *a, const void *b, void *out,
+                          size_t count) {
+  mn_mul_q8_args args = op->product;
+  args.a = a;
+  args.b = b;
+  args.out = out;
+  args.count = count;
+  ((mn_mul_q8_fn *)op->kernel)(&args);
+}
+
+/* ---- Planning ---------------------------------------------------------------------------------
+ */
+
+/* LiteRT, add.cc and sub.cc: twice the larger scale is formed in float, ratios in double. */
+static void prepare_sum(const mn_step *step, mn_add_q8_args *args) {
+  const mn_operand *a = &step->in[0], *b = &step->in[1], *out = &step->out;
+  float sa = mn_operand_scale(a), sb = mn_operand_scale(b);
+  double twice_max = 2.0f * (sa > sb ? sa : sb);
+  args->flip = mn_code_flip(out->type);
+  args->a_zero = mn_operand_unsigned_zero(a);
+  args->b_zero = mn_operand_unsigned_zero(b);
+  args->left_shift = 20;
+  mn_quantize_multiplier((double)sa / twice_max, &args->a_multiplier, &args->a_shift);
+  mn_quantize_multiplier((double)sb / twice_max, &args->b_multiplier, &args->b_shift);
+  double common = (double)((float)(1 << 20) * mn_operand_scale(out));
+  mn_quantize_multiplier(twice_max / common, &args->out_multiplier, &args->out_shift);
+  args->out_zero = mn_operand_zero(out);
+  mn_activation_codes(step->node->attr.eltwise.act, out->type, out->quant, &args->out_min,
+                      &args->out_max);
+}
+
+/* LiteRT, mul.cc: the whole ratio is formed in float. */
+static void prepare_product(const mn_step *step, mn_mul_q8_args *args) {
+  const mn_operand *a = &step->in[0], *b = &step->in[1], *out = &step->out;
+  float product = mn_operand_scale(a) * mn_operand_scale(b);
+  float ratio = product / mn_operand_scale(out);
+  args->flip = mn_code_flip(out->type);
+  args->a_zero = mn_operand_unsigned_zero(a);
+  args->b_zero = mn_operand_unsigned_zero(b);
+  mn_quantize_multiplier((double)ratio, &args->multiplier, &args->shift);
+  args->out_zero = mn_operand_zero(out);
+  mn_activation_codes(step->node->attr.eltwise.act, out->type, out->quant, &args->out_min,
+                      &args->out_max);
+}
+
+static void plan_broadcast(mn_step *step, eltwise *op) {
+  const mn_operand *out = &step->out;
+  bool dense = mn_operand_dense(out);
+  for (int i = 0; i < MN_MAX_RANK - 1; i++) {
+    int32_t at = out->shape.rank - MN_MAX_RANK + i;
+    op->dims[i] = at < 0 ? 1 : (size_t)out->shape.dim[at];
+  }
+  for (int side = 0; side < 2; side++) {
+    const mn_operand *in = &step->in[side];
+    size_t pixels = 1;
+    for (int i = MN_MAX_RANK - 2; i >= 0; i--) {
+      int32_t at = in->shape.rank - MN_MAX_RANK + i;
+      size_t dim = at < 0 ? 1 : (size_t)in->shape.dim[at];
+      op->step_of[side][i] = dim == 1 ? 0 : pixels;
+      pixels *= dim;
+    }
+    size_t channels = mn_operand_channels(in);
+    op->repeat[side] = channels == 1 && mn_operand_channels(out) > 1;
+    bool same = mn_operand_dense(in) && mn_operand_elements(in) == mn_operand_elements(out);
+    bool one = pixels * channels == 1;
+    dense = dense && (same || one);
+    if (one) op->repeat[side] = true;
+  }
+  op->flat = dense;
+  size_t run_length = dense ? MN_SLICE_ELEMENTS : mn_operand_channels(out);
+  size_t repeated = run_length * mn_type_bytes(out->type);
+  if (repeated % MN_ALIGN) repeated += MN_ALIGN - repeated % MN_ALIGN;
+  if (op->repeat[0] || op->repeat[1]) step->scratch_bytes = 2 * repeated;
+  step->slices = dense ? mn_slices_of(mn_operand_elements(out)) : mn_operand_pixels(out);
+}
+
+static void use_slot(mn_step *step, const mn_op_request *request, mn_slot slot) {
+  eltwise *op = step->params;
+  step->kernel = mn_kernel_select(slot, request->features);
+  step->kernel_name = step->kernel->name;
+  op->kernel = step->kernel->function;
+}
+
+static mn_status plan_binary(mn_step *step, const mn_op_request *request, mn_error *err) {
+  const mn_operand *a = &step->in[0], *b = &step->in[1], *out = &step->out;
+  bool coded = mn_operand_is_coded(a) && mn_operand_is_coded(b) && mn_operand_is_coded(out);
+  if (a->type != out->type || b->type != out->type || (out->type != MN_F32 && !coded)) {
+    return mn_op_refuse(step, "three tensors of f32, or of u8 or i8 with one scale each", err);
+  }
+  mn_status status = mn_op_params(step, request, sizeof(eltwise), err);
+  if (status) return status;
+  eltwise *op = step->params;
+  plan_broadcast(step, op);
+  mn_act_range(step->node->attr.eltwise.act, &op->f32.lo, &op->f32.hi);
+  op->apply = apply_f32;
+  return MN_OK;
+}
+
+static mn_status add_plan(mn_step *step, const mn_op_request *request, mn_error *err) {
+  mn_status status = plan_binary(step, request, err);
+  if (status) return status;
+  bool is_float = step->out.type == MN_F32;
+  use_slot(step, request, is_float ? MN_SLOT_add_f32 : MN_SLOT_add_q8);
+  if (is_float) return MN_OK;
+  eltwise *op = step->params;
+  prepare_sum(step, &op->sum);
+  op->apply = apply_sum;
+  return MN_OK;
+}
+
+static mn_status sub_plan(mn_step *step, const mn_op_request *request, mn_error *err) {
+  mn_status status = plan_binary(step, request, err);
+  if (status) return status;
+  eltwise *op = step->params;
+  if (step->out.type == MN_F32) {
+    use_slot(step, request, MN_SLOT_sub_f32);
+    return MN_OK;
+  }
+  prepare_sum(step, &op->sum);
+  op->apply = apply_sum;
+  op->kernel = (mn_any_fn *)mn_sub_q8_ref;
+  step->kernel_name = "sub_q8_ref";
+  return MN_OK;
+}
+
+static mn_status mul_plan(mn_step *step, const mn_op_request *request, mn_error *err) {
+  mn_status status = plan_binary(step, request, err);
+  if (status) return status;
+  bool is_float = step->out.type == MN_F32;
+  use_slot(step, request, is_float ? MN_SLOT_mul_f32 : MN_SLOT_mul_q8);
+  if (is_float) return MN_OK;
+  eltwise *op = step->params;
+  prepare_product(step, &op->product);
+  op->apply = apply_product;
+  return MN_OK;
+}
+
+/* ---- Running ----------------------------------------------------------------------------------
+ */
+
+/* count copies of one element. */
+static void repeat_element(void *to, const void *element, size_t bytes, size_t count) {
+  if (bytes == 1) {
+    memset(to, *(const unsigned char *)element, count);
+    return;
+  }
+  float value, *out = to; /* the only other type is f32 */
+  memcpy(&value, element, sizeof value);
+  for (size_t i = 0; i < count; i++) out[i] = value;
+}
+
+static void run_flat(const mn_step *step, const mn_run *run, size_t begin, size_t end) {
+  const eltwise *op = step->params;
+  size_t bytes = mn_type_bytes(step->out.type), elements = mn_operand_elements(&step->out);
+  unsigned char *scratch = run->scratch, *out = mn_operand_write(run, &step->out);
+  const unsigned char *in[2];
+  for (int side = 0; side < 2; side++) {
+    in[side] = mn_operand_read(run, &step->in[side]);
+    if (!op->repeat[side]) continue;
+    unsigned char *row = scratch + (size_t)side * step->scratch_bytes / 2;
+    repeat_element(row, in[side], bytes, MN_SLICE_ELEMENTS);
+    in[side] = row;
+  }
+  for (size_t slice = begin; slice < end; slice++) {
+    size_t first = slice * MN_SLICE_ELEMENTS, count = elements - first;
+    if (count > MN_SLICE_ELEMENTS) count = MN_SLICE_ELEMENTS;
+    size_t at = first * bytes;
+    op->apply(op, in[0] + (op->repeat[0] ? 0 : at), in[1] + (op->repeat[1] ? 0 : at), out + at,
+              count);
+  }
+}
+
+/* The operand's pixel that meets an output pixel. */
+static size_t operand_pixel(const eltwise *op, int side, size_t pixel) {
+  size_t index = 0;
+  for (int i = MN_MAX_RANK - 2; i >= 0; i--) {
+    index += pixel % op->dims[i] * op->step_of[side][i];
+    pixel /= op->dims[i];
+  }
+  return index;
+}
+
+static void binary_run(const mn_step *step, const mn_run *run, size_t begin, size_t end) {
+  const eltwise *op = step->params;
+  if (op->flat) {
+    run_flat(step, run, begin, end);
+    return;
+  }
+  size_t bytes = mn_type_bytes(step->out.type), channels = mn_operand_channels(&step->out);
+  for (size_t pixel = begin; pixel < end; pixel++) {
+    const void *in[2];
+    for (int side = 0; side < 2; side++) {
+      in[side] = mn_operand_pixel(run, &step->in[side], operand_pixel(op, side, pixel));
+      if (!op->repeat[side]) continue;
+      unsigned char *row = (unsigned char *)run->scratch + (size_t)side * step->scratch_bytes / 2;
+      repeat_element(row, in[side], bytes, channels);
+      in[side] = row;
+    }
+    op->apply(op, in[0], in[1], mn_operand_pixel_out(run, &step->out, pixel), channels);
+  }
+}
+
+/* ---- ReLU -------------------------------------------------------------------------------------
+ */
+
+/* LiteRT, activations.cc QuantizedReluX: the ratio of scales is formed in float. */
+static void fill_relu(uint8_t table[256], const mn_operand *in, const mn_operand *out, mn_act act) {
+  float ratio = mn_operand_scale(in) / mn_operand_scale(out);
+  int32_t multiplier, shift, lo, hi;
+  mn_quantize_multiplier((double)ratio, &multiplier, &shift);
+  mn_activation_codes(act, out->type, out->quant, &lo, &hi);
+  for (int byte = 0; byte < 256; byte++) {
+    int32_t code = mn_code_of_byte(in->type, byte) - mn_operand_zero(in);
+    code = mn_multiply_quantized(code, multiplier, shift);
+    table[byte] = (uint8_t)mn_clamp_i32(mn_wrapping_add(code, mn_operand_zero(out)), lo, hi);
+  }
+}
+
+static mn_status relu_plan(mn_step *step, const mn_op_request *request, mn_error *err) {
+  const mn_operand *in = &step->in[0], *out = &step->out;
+  mn_act act = step->node->attr.eltwise.act;
+  bool coded = mn_operand_is_coded(in) && mn_operand_is_coded(out);
+  if (in->type != out->type || (out->type != MN_F32 && !coded)) {
+    return mn_op_refuse(step, "f32, or u8 or i8 with one scale", err);
+  }
+  mn_unary *unary = mn_unary_plan(step, request, err);
+  if (!unary) return MN_ERR_MEMORY;
+  if (coded) {
+    fill_relu(unary->table, in, out, act);
+    mn_unary_use_table(step, request);
+    return MN_OK;
+  }
+  mn_act_range(act, &unary->lo, &unary->hi);
+  mn_unary_use_f32(step, request, MN_SLOT_clamp_f32);
+  return MN_OK;
+}
+
+const mn_op_impl mn_add_impl = {.plan = add_plan, .run = binary_run, .in_place = 3};
+const mn_op_impl mn_sub_impl = {.plan = sub_plan, .run = binary_run, .in_place = 3};
+const mn_op_impl mn_mul_impl = {.plan = mul_plan, .run = binary_run, .in_place = 3};
+const mn_op_impl mn_relu_impl = {.plan = relu_plan, .run = mn_unary_run, .in_place = 1};

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Finding the way in an operand: pixels, bytes, codes; and refusing what an op cannot run. Private
+ * to ops. */
+#ifndef MN_OPS_OPERAND_H
+#define MN_OPS_OPERAND_H
+
+#include "base/error.h"
+#include "ops/ops.h"
+
+/* Elements that a slice of a dense, elementwise step takes. */
+enum { MN_SLICE_ELEMENTS = 4096 };
+
+static inline size_t mn_slices_of(size_t elements) {
+  return (elements + MN_SLICE_ELEMENTS - 1) / MN_SLICE_ELEMENTS;
+}
+static inline size_t mn_operand_elements(const mn_operand *operand) {
+  return mn_operand_pixels(operand) * mn_operand_channels(operand);
+}
+/* Bytes from the operand's start to a pixel. */
+static inline size_t mn_operand_pixel_at(const mn_operand *operand, size_t pixel) {
+  return pixel * operand->pixel_stride * mn_type_bytes(operand->type);
+}
+static inline const void *mn_operand_pixel(const mn_run *run, const mn_operand *operand,
+                                           size_t pixel) {
+  return (const unsigned char *)mn_operand_read(run, operand) + mn_operand_pixel_at(operand, pixel);
+}
+static inline void *mn_operand_pixel_out(const mn_run *run, const mn_operand *operand,
+                                         size_t pixel) {
+  return (unsigned char *)mn_operand_write(run, operand) + mn_operand_pixel_at(operand, pixel);
+}
+/* The i-th element in row-major order. */
+static inline size_t mn_operand_element_at(const mn_operand *operand, size_t i) {
+  size_t channels = mn_operand_channels(operand);
+  return (i / channels * operand->pixel_stride + i % channels) * mn_type_bytes(operand->type);
+}
+
+static inline bool mn_type_is_code(mn_type type) { return type == MN_U8 || type == MN_I8; }
+/* byte ^ flip is the unsigned code. */
+static inline uint8_t mn_code_flip(mn_type type) { return type == MN_I8 ? 0x80 : 0x00; }
+static inline int32_t mn_code_min(mn_type type) { return type == MN_I8 ? -128 : 0; }
+static inline int32_t mn_code_max(mn_type type) { return type == MN_I8 ? 127 : 255; }
+/* The code that a byte of this type holds. */
+static inline int32_t mn_code_of_byte(mn_type type, int byte) {
+  return type == MN_I8 && byte > 127 ? byte - 256 : byte;
+}
+/* Per-tensor quantization, or f32. */
+static inline bool mn_operand_is_coded(const mn_operand *operand) {
+  return mn_type_is_code(operand->type) && operand->quant && operand->quant->count == 1;
+}
+static inline float mn_operand_scale(const mn_operand *operand) { return operand->quant->scale[0]; }
+static inline int32_t mn_operand_zero(const mn_operand *operand) { return operand->quant->zero[0]; }
+static inline int32_t mn_operand_unsigned_zero(const mn_operand *operand) {
+  return mn_operand_zero(operand) - mn_code_min(operand->type);
+}
+static inline bool mn_operand_same_quant(const mn_operand *a, const mn_operand *b) {
+  return mn_operand_scale(a) == mn_operand_scale(b) && mn_operand_zero(a) == mn_operand_zero(b);
+}
+
+/* UNSUPPORTED: "<op> of <type> to <type> is not supported: <expected>". */
+mn_status mn_op_refuse(const mn_step *step, const char *expected, mn_error *err);
+
+/* Zeroed params of the plan's arena in step->params; MEMORY error when there are none. */
+mn_status mn_op_params(mn_step *step, const mn_op_request *request, size_t bytes, mn_error *err);
+
+#endif

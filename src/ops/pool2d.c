@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Average and maximum pooling. Padding is never counted: windows are clipped to the map. A slice is
+ * an output pixel. The codes are pooled as they are, so input and output must share their scale
+ * (LiteRT does not look; its converter makes it so). */
+#include "kernels/ref/ref.h"
+#include "ops/operand.h"
+
+/* More would not fit an int32 sum of bytes. */
+enum { MAX_AVERAGED = 1 << 23 };
+
+typedef struct pool {
+  mn_pool_fn *apply;
+  mn_window window; /* pads resolved; the whole map when global */
+  float lo, hi;
+  int32_t code_lo, code_hi;
+} pool;
+
+static bool resolve_window(const mn_step *step, mn_window *window) {
+  const mn_shape *in = &step->in[0].shape;
+  int32_t out_h, out_w;
+  *window = step->node->attr.pool.window;
+  if (step->node->attr.pool.global) {
+    *window = (mn_window){.kernel_h = in->dim[1],
+                          .kernel_w = in->dim[2],
+                          .stride_h = 1,
+                          .stride_w = 1,
+                          .dilation_h = 1,
+                          .dilation_w = 1};
+  }
+  return mn_window_extent(in->dim[1], window->kernel_h, window->stride_h, 1, window->pad_rule,
+                          &window->pad_top, &window->pad_bottom, &out_h) &&
+         mn_window_extent(in->dim[2], window->kernel_w, window->stride_w, 1, window->pad_rule,
+                          &window->pad_left, &window->pad_right, &out_w) &&
+         out_h == step->out.shape.dim[1] && out_w == step->out.shape.dim[2];
+}
+
+static mn_status pool_plan(mn_step *step, const mn_op_request *request, mn_error *err) {
+  const mn_operand *in = &step->in[0], *out = &step->out;
+  bool coded = mn_operand_is_coded(in) && mn_operand_is_coded(out);
+  if (in->type != out->type || (in->type != MN_F32 && !coded)) {
+    return mn_op_refuse(step, "f32, or u8 or i8 with one scale", err);
+  }
+  if (coded && !mn_operand_same_quant(in, out)) {
+    return mn_op_refuse(step, "the same scale and zero point in and out", err);
+  }
+  mn_status status = mn_op_params(step, request, sizeof(pool), err);
+  if (status) return status;
+  pool *op = step->params;
+  if (!resolve_window(step, &op->window)) return mn_op_refuse(step, "a window that fits", err);
+  const mn_window *w = &op->window;
+  if (w->dilation_h > 1 || w->dilation_w > 1) return mn_op_refuse(step, "no dilation", err);
+  if (w->pad_top >= w->kernel_h || w->pad_bottom >= w->kernel_h || w->pad_left >= w->kernel_w ||
+      w->pad_right >= w->kernel_w) {
+    return mn_op_refuse(step, "pads smaller than the window", err);
+  }
+  if ((int64_t)w->kernel_h * w->kernel_w > MAX_AVERAGED) {
+    return mn_op_refuse(step, "a window of at most 2^23 pixels", err);
+  }
+  mn_act act = step->node->attr.pool.act;
+  mn_act_range(act, &op->lo, &op->hi);
+  if (coded) mn_activation_codes(act, out->type, out->quant, &op->code_lo, &op->code_hi);
+  step->slices = mn_operand_pixels(out);
+  return MN_OK;
+}
+
+static mn_status avg_pool_plan(mn_step *step, const mn_op_request *request, mn_error *err) {
+  mn_status status = pool_plan(step, request, err);
+  if (status) return status;
+  pool *op = step->params;
+  mn_type type = step->in[0].type;
+  op->apply = type == MN_F32  ? mn_avg_pool_f32_ref
+              : type == MN_U8 ? mn_avg_pool_u8_ref
+                              : mn_avg_pool_i8_ref;
+  step->kernel_name = type == MN_F32  ? "avg_pool_f32_ref"
+                      : type == MN_U8 ? "avg_pool_u8_ref"
+                                      : "avg_pool_i8_ref";
+  if (type != MN_F32) step->scratch_bytes = mn_operand_channels(&step->out) * sizeof(int32_t);
+  return MN_OK;
+}
+
+static mn_status max_pool_plan(mn_step *step, const mn_op_request *request, mn_error *err) {
+  mn_status status = pool_plan(step, request, err);
+  if (status) return status;
+  pool *op = step->params;
+  mn_type type = step->in[0].type;
+  op->apply = type == MN_F32  ? mn_max_pool_f32_ref
+              : type == MN_U8 ? mn_max_pool_u8_ref
+                              : mn_max_pool_i8_ref;
+  step->kernel_name = type == MN_F32  ? "max_pool_f32_ref"
+                      : type == MN_U8 ? "max_pool_u8_ref"
+                                      : "max_pool_i8_ref";
+  return MN_OK;
+}
+
+/* [*first, *first + *count): the window's part that lies on the map along one dim. */
+static void clip(int32_t at, int32_t kernel, int32_t size, size_t *first, size_t *count) {
+  int32_t begin = at < 0 ? 0 : at, end = at > size - kernel ? size : at + kernel;
+  *first = (size_t)begin;
+  *count = (size_t)(end - begin);
+}
+
+static void pool_run(const mn_step *step, const mn_run *run, size_t begin, size_t end) {
+  const pool *op = step->params;
+  const mn_operand *in = &step->in[0], *out = &step->out;
+  const mn_window *w = &op->window;
+  size_t in_h = (size_t)in->shape.dim[1], in_w = (size_t)in->shape.dim[2];
+  size_t out_h = (size_t)out->shape.dim[1], out_w = (size_t)out->shape.dim[2];
+  for (size_t pixel = begin; pixel < end; pixel++) {
+    int32_t y = (int32_t)(pixel / out_w % out_h), x = (int32_t)(pixel % out_w);
+    size_t n = pixel / (out_w * out_h), first_y, first_x;
+    mn_pool_args args = {.pixel_stride = in->pixel_stride,
+                         .row_stride = in_w * in->pixel_stride,
+                         .channels = mn_operand_channels(out),
+                         .sums = run->scratch,
+                         .lo = op->lo,
+                         .hi = op->hi,
+                         .code_lo = op->code_lo,
+                         .code_hi = op->code_hi};
+    clip(y * w->stride_h - w->pad_top, w->kernel_h, in->shape.dim[1], &first_y, &args.rows);
+    clip(x * w->stride_w - w->pad_left, w->kernel_w, in->shape.dim[2], &first_x, &args.cols);
+    args.in = mn_operand_pixel(run, in, (n * in_h + first_y) * in_w + first_x);
+    args.out = mn_operand_pixel_out(run, out, pixel);
+    op->apply(&args);
+  }
+}
+
+const mn_op_impl mn_avg_pool_impl = {.plan = avg_pool_plan, .run = pool_run};
+const mn_op_impl mn_max_pool_impl = {.plan = max_pool_plan, .run = pool_run};

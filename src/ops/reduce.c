@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * MEAN over any set of axes. When the last axis stays, a slice is a vector of it; when it is
+ * reduced too, a slice is one element. */
+#include <string.h>
+
+#include "kernels/ref/ref.h"
+#include "kernels/ref/requant.h"
+#include "ops/operand.h"
+
+/* More would not fit an int32 sum of bytes. */
+enum { MAX_AVERAGED = 1 << 23 };
+
+typedef struct mean {
+  void (*sum)(const mn_sum_args *args);
+  mn_mean_q8 q8;
+  mn_sum_args region; /* template: in and sums are filled in a run */
+  /* The kept axes but a kept last one, outermost first: which slice begins where in the input. */
+  size_t kept[MN_MAX_RANK], kept_stride[MN_MAX_RANK];
+  int32_t kept_count;
+  size_t averaged;
+} mean;
+
+/* Elements between neighbours along an axis. */
+static size_t axis_stride(const mn_operand *in, int32_t axis) {
+  if (axis == in->shape.rank - 1) return 1;
+  size_t stride = in->pixel_stride;
+  for (int32_t i = in->shape.rank - 2; i > axis; i--) stride *= (size_t)in->shape.dim[i];
+  return stride;
+}
+
+static void plan_region(const mn_step *step, mean *op) {
+  const mn_operand *in = &step->in[0];
+  unsigned axes = step->node->attr.reduce.axes;
+  op->averaged = 1;
+  op->region.channels = 1;
+  for (int i = 0; i < MN_MEAN_AXES; i++) op->region.count[i] = 1;
+  for (int32_t axis = 0; axis < in->shape.rank; axis++) {
+    size_t dim = (size_t)in->shape.dim[axis], stride = axis_stride(in, axis);
+    if (axes >> axis & 1) {
+      op->region.count[axis] = dim;
+      op->region.stride[axis] = stride;
+      op->averaged *= dim;
+    } else if (axis == in->shape.rank - 1) {
+      op->region.channels = dim;
+    } else {
+      op->kept[op->kept_count] = dim;
+      op->kept_stride[op->kept_count++] = stride;
+    }
+  }
+}
+
+static void plan_codes(const mn_step *step, mn_mean_q8 *q8, size_t averaged) {
+  const mn_operand *in = &step->in[0], *out = &step->out;
+  mn_quantize_multiplier((double)mn_operand_scale(in) / (double)mn_operand_scale(out),
+                         &q8->multiplier, &q8->shift);
+  mn_mean_prepare_q8_ref(q8, (int64_t)averaged, mn_operand_zero(in));
+  q8->out_zero = mn_operand_zero(out);
+  q8->out_min = mn_code_min(out->type);
+  q8->out_max = mn_code_max(out->type);
+}
+
+static mn_status mean_plan(mn_step *step, const mn_op_request *request, mn_error *err) {
+  const mn_operand *in = &step->in[0], *out = &step->out;
+  bool coded = mn_operand_is_coded(in) && mn_operand_is_coded(out);
+  if (in->type != out->type || (in->type != MN_F32 && !coded)) {
+    return mn_op_refuse(step, "f32, or u8 or i8 with one scale", err);
+  }
+  mn_status status = mn_op_params(step, request, sizeof(mean), err);
+  if (status) return status;
+  mean *op = step->params;
+  plan_region(step, op);
+  if (op->averaged > MAX_AVERAGED) return mn_op_refuse(step, "at most 2^23 averaged", err);
+  if (coded) plan_codes(step, &op->q8, op->averaged);
+  op->sum = in->type == MN_F32 ? mn_sum_f32_ref : in->type == MN_U8 ? mn_sum_u8_ref : mn_sum_i8_ref;
+  step->kernel_name = in->type == MN_F32  ? "mean_f32_ref"
+                      : in->type == MN_U8 ? "mean_u8_ref"
+                                          : "mean_i8_ref";
+  step->scratch_bytes = op->region.channels * sizeof(int32_t);
+  step->slices = mn_operand_elements(out) / op->region.channels;
+  return MN_OK;
+}
+
+static size_t region_start(const mean *op, size_t slice) {
+  size_t start = 0;
+  for (int32_t i = op->kept_count - 1; i >= 0; i--) {
+    start += slice % op->kept[i] * op->kept_stride[i];
+    slice /= op->kept[i];
+  }
+  return start;
+}
+
+static void write_means(const mean *op, mn_type type, const void *sums, unsigned char *out) {
+  if (type == MN_F32) {
+    float *to = (float *)(void *)out;
+    const float *from = sums;
+    for (size_t c = 0; c < op->region.channels; c++) to[c] = from[c] / (float)op->averaged;
+    return;
+  }
+  const int32_t *from = sums;
+  for (size_t c = 0; c < op->region.channels; c++) out[c] = mn_mean_code_ref(&op->q8, from[c]);
+}
+
+static void mean_run(const mn_step *step, const mn_run *run, size_t begin, size_t end) {
+  const mean *op = step->params;
+  const mn_operand *in = &step->in[0], *out = &step->out;
+  const unsigned char *from = mn_operand_read(run, in);
+  unsigned char *to = mn_operand_write(run, out);
+  for (size_t slice = begin; slice < end; slice++) {
+    mn_sum_args args = op->region;
+    args.in = from + region_start(op, slice) * mn_type_bytes(in->type);
+    args.sums = run->scratch;
+    op->sum(&args);
+    write_means(op, out->type, args.sums,
+                to + mn_operand_element_at(out, slice * op->region.channels));
+  }
+}
+
+const mn_op_impl mn_mean_impl = {.plan = mean_plan, .run = mean_run};
