@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * PNG by libpng: every colour type and depth, interlaced or not. 16-bit samples keep their high
+ * byte; transparency is composited over white; gamma and colour profiles are not applied. */
+#include <setjmp.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <png.h>
+
+#include "io/decoders.h"
+
+typedef struct png_job {
+  png_structp png;
+  png_infop info;
+  jmp_buf escape;
+  const mn_encoded *in;
+  mn_decoded *out;
+  mn_error *err;
+  size_t at; /* bytes read */
+  mn_status status;
+} png_job;
+
+static PNG_NORETURN void give_up(png_job *job, mn_status status) {
+  job->status = status;
+  longjmp(job->escape, 1);
+}
+
+static PNG_NORETURN void on_error(png_structp png, png_const_charp text) {
+  png_job *job = png_get_error_ptr(png);
+  give_up(job, mn_fail(job->err, MN_ERR_FORMAT, job->in->name, "PNG: %s", text));
+}
+
+static void on_warning(png_structp png, png_const_charp text) {
+  (void)png;
+  (void)text;
+}
+
+static void read_bytes(png_structp png, png_bytep to, size_t count) {
+  png_job *job = png_get_io_ptr(png);
+  if (count > job->in->size - job->at) {
+    give_up(job, mn_fail(job->err, MN_ERR_FORMAT, job->in->name,
+                         "the PNG file is truncated: it ends after %zu bytes, before its end chunk",
+                         job->in->size));
+  }
+  memcpy(to, job->in->bytes + job->at, count);
+  job->at += count;
+}
+
+/* Asks libpng for 8-bit RGB, or RGBA when anything is transparent; says which. */
+static bool ask_for_rgb(png_job *job) {
+  png_byte type = png_get_color_type(job->png, job->info);
+  bool keyed = png_get_valid(job->png, job->info, PNG_INFO_tRNS) != 0;
+  png_set_expand(job->png);
+  png_set_strip_16(job->png);
+  if (!(type & PNG_COLOR_MASK_COLOR)) png_set_gray_to_rgb(job->png);
+  return keyed || (type & PNG_COLOR_MASK_ALPHA);
+}
+
+static void read_pixels(png_job *job) {
+  png_read_info(job->png, job->info);
+  const uint64_t size[2] = {png_get_image_width(job->png, job->info),
+                            png_get_image_height(job->png, job->info)};
+  bool alpha = ask_for_rgb(job);
+  unsigned pixel_bytes = alpha ? 4 : 3;
+  mn_status status = mn_decoded_reserve(job->out, job->in, size, pixel_bytes, job->err);
+  if (status) give_up(job, status);
+  int passes = png_set_interlace_handling(job->png);
+  png_read_update_info(job->png, job->info);
+  size_t row_bytes = (size_t)job->out->width * pixel_bytes;
+  if (png_get_rowbytes(job->png, job->info) != row_bytes) {
+    png_error(job->png, "a row is not of the expected size");
+  }
+  for (int pass = 0; pass < passes; ++pass) {
+    for (int32_t y = 0; y < job->out->height; ++y) {
+      png_read_row(job->png, job->out->pixels + (size_t)y * row_bytes, NULL);
+    }
+  }
+  png_read_end(job->png, job->info);
+  size_t count = (size_t)job->out->width * (size_t)job->out->height;
+  if (alpha) mn_decoded_over_white(job->out->pixels, count);
+}
+
+static void read_orientation(png_job *job) {
+  png_uint_32 size = 0;
+  png_bytep exif = NULL;
+  if (!png_get_eXIf_1(job->png, job->info, &size, &exif) || !exif) return;
+  job->out->orientation = mn_exif_orientation(exif, size);
+}
+
+static void run(png_job *job) {
+  if (setjmp(job->escape)) return;
+  job->png = png_create_read_struct(PNG_LIBPNG_VER_STRING, job, on_error, on_warning);
+  if (job->png) job->info = png_create_info_struct(job->png);
+  if (!job->info) {
+    job->status = mn_fail(job->err, MN_ERR_MEMORY, job->in->name, "out of memory in libpng");
+    return;
+  }
+  png_set_read_fn(job->png, job, read_bytes);
+  png_set_user_limits(job->png, PNG_UINT_31_MAX, PNG_UINT_31_MAX);
+  read_pixels(job);
+  read_orientation(job);
+}
+
+mn_status mn_png_decode(mn_decoded *out, const mn_encoded *in, mn_error *err) {
+  png_job job = {.in = in, .out = out, .err = err};
+  run(&job);
+  if (job.png) png_destroy_read_struct(&job.png, &job.info, NULL);
+  return job.status;
+}
