@@ -5,12 +5,14 @@
 
 #include "base/cpu.h"
 #include "parity_f32.h"
+#include "parity_q8.h"
 
 typedef int parity_fn(const mn_kernel *kernel, size_t *cases);
 
 static parity_fn *const parity_of_slot[MN_SLOT_COUNT] = {
-    [MN_SLOT_gemm_f32] = parity_all_gemm_f32,
-    [MN_SLOT_dw_f32] = parity_all_dw_f32,
+    [MN_SLOT_gemm_f32] = parity_all_gemm_f32, [MN_SLOT_gemm_q8] = parity_all_gemm_q8,
+    [MN_SLOT_gemm_q8s] = parity_all_gemm_q8,  [MN_SLOT_dw_f32] = parity_all_dw_f32,
+    [MN_SLOT_dw_q8] = parity_all_dw_q8,
 };
 
 int main(void) {

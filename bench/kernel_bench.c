@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Times every kernel of list.def that this CPU can run on layers of MobileNets: median time,
+ * operations per second, and the share of what a loop of nothing but multiply-adds in registers
+ * reaches on this core in the same minute.
+ *
+ *   kernel_bench [PART OF A KERNEL'S NAME]
+ *
+ * Unlike the other benchmarks it looks inside the library. Pin it to one core. */
+#define _POSIX_C_SOURCE 200809L
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "kernel_peak.h"
+#include "kernels/kernels.h"
+
+enum { SAMPLES = 21, OPERAND_BYTES = 16 << 20 };
+
+/* One layer. Depthwise: a `side` x `side` map, k taps. Elementwise: side * side * n values. */
+typedef struct layer {
+  const char *name;
+  mn_slot slot;
+  size_t side, n, k;
+} layer;
+
+static const layer layers[] = {
+    {"stem 3x3x3 s2 112", MN_SLOT_gemm_f32, 112, 32, 27},
+    {"pointwise 112 32->64", MN_SLOT_gemm_f32, 112, 64, 32},
+    {"pointwise 112 32->16", MN_SLOT_gemm_f32, 112, 16, 32},
+    {"pointwise 56 24->144", MN_SLOT_gemm_f32, 56, 144, 24},
+    {"pointwise 56 128->128", MN_SLOT_gemm_f32, 56, 128, 128},
+    {"pointwise 28 256->256", MN_SLOT_gemm_f32, 28, 256, 256},
+    {"pointwise 14 512->512", MN_SLOT_gemm_f32, 14, 512, 512},
+    {"pointwise 7 1024->1024", MN_SLOT_gemm_f32, 7, 1024, 1024},
+    {"pointwise 7 960->160", MN_SLOT_gemm_f32, 7, 160, 960},
+    {"dense 1280->1000", MN_SLOT_gemm_f32, 1, 1000, 1280},
+    {"depthwise 3x3 112 c32", MN_SLOT_dw_f32, 112, 32, 9},
+    {"depthwise 3x3 56 c144", MN_SLOT_dw_f32, 56, 144, 9},
+    {"depthwise 3x3 14 c512", MN_SLOT_dw_f32, 14, 512, 9},
+    {"depthwise 5x5 28 c120", MN_SLOT_dw_f32, 28, 120, 25},
+    {"depthwise 5x5 7 c960", MN_SLOT_dw_f32, 7, 960, 25},
+    {"elementwise 28x28x96", MN_SLOT_COUNT, 28, 96, 1},
+};
+
+/* Operands shared by all layers; every float is 0.5-ish, every code and shift harmless. */
+typedef struct operands {
+  void *a, *b, *c;
+  const void **taps;
+  int32_t *bias, *multiplier, *shift;
+} operands;
+
+static operands operands_make(void) {
+  operands o = {aligned_alloc(64, OPERAND_BYTES), aligned_alloc(64, OPERAND_BYTES),
+                aligned_alloc(64, OPERAND_BYTES), aligned_alloc(64, OPERAND_BYTES),
+                aligned_alloc(64, 65536),         aligned_alloc(64, 65536),
+                aligned_alloc(64, 65536)};
+  if (!o.a || !o.b || !o.c || !o.taps || !o.bias || !o.multiplier || !o.shift) exit(1);
+  for (size_t i = 0; i < OPERAND_BYTES / 4; i++) {
+    ((float *)o.a)[i] = ((float *)o.b)[i] = ((float *)o.c)[i] = 0.5f;
+  }
+  for (size_t i = 0; i < 65536 / 4; i++) o.bias[i] = 0, o.multiplier[i] = 1 << 30, o.shift[i] = -9;
+  return o;
+}
+
+/* Pointers of a stride-1 window over a side x side map; the border takes its nearest pixel. */
+static void window_make(const operands *o, const layer *x, size_t element) {
+  const size_t window = x->k == 25 ? 5 : 3, reach = window / 2;
+  for (size_t p = 0; p < x->side * x->side; p++) {
+    for (size_t t = 0; t < x->k; t++) {
+      size_t h = p / x->side + t / window, w = p % x->side + t % window;
+      h = h < reach ? 0 : h - reach;
+      w = w < reach ? 0 : w - reach;
+      if (h >= x->side) h = x->side - 1;
+      if (w >= x->side) w = x->side - 1;
+      o->taps[p * x->k + t] = (const char *)o->a + (h * x->side + w) * x->n * element;
+    }
+  }
+}
+
+static void run_product(const mn_kernel *kernel, const layer *x, const operands *o) {
+  const size_t m = x->side * x->side;
+  const mn_requant requant = {o->multiplier, o->shift, 128, 0, 255};
+  if (kernel->slot == MN_SLOT_gemm_f32) {
+    const mn_gemm_f32_args args = {o->a, x->k, o->b, (float *)o->bias, o->c, x->n, m, x->n,
+                                   x->k, 0.0f, 6.0f};
+    ((mn_gemm_f32_fn *)kernel->function)(&args);
+  } else {
+    const mn_gemm_q8_args args = {.a = o->a,
+                                  .a_stride = x->k,
+                                  .flip = 0x80,
+                                  .b = o->b,
+                                  .bias = o->bias,
+                                  .c = o->c,
+                                  .c_stride = x->n,
+                                  .m = m,
+                                  .n = x->n,
+                                  .k = x->k,
+                                  .requant = requant};
+    ((mn_gemm_q8_fn *)kernel->function)(&args);
+  }
+}
+
+static void run_depthwise(const mn_kernel *kernel, const layer *x, const operands *o) {
+  const size_t pixels = x->side * x->side;
+  const mn_requant requant = {o->multiplier, o->shift, 128, 0, 255};
+  if (kernel->slot == MN_SLOT_dw_f32) {
+    const mn_dw_f32_args args = {(const float *const *)o->taps,
+                                 o->b,
+                                 (float *)o->bias,
+                                 o->c,
+                                 x->n,
+                                 pixels,
+                                 x->k,
+                                 x->n,
+                                 0.0f,
+                                 6.0f};
+    ((mn_dw_f32_fn *)kernel->function)(&args);
+  } else {
+    const mn_dw_q8_args args = {(const uint8_t *const *)o->taps,
+                                0x80,
+                                o->b,
+                                o->bias,
+                                o->c,
+                                x->n,
+                                pixels,
+                                x->k,
+                                x->n,
+                                requant};
+    ((mn_dw_q8_fn *)kernel->function)(&args);
+  }
+}
+
+static void run_eltwise(const mn_kernel *kernel, const layer *x, const operands *o) {
+  const size_t count = x->side * x->side * x->n;
+  const mn_binary_f32_args binary = {o->a, o->b, o->c, count, 0.0f, 6.0f};
+  const mn_unary_f32_args unary = {o->a, o->c, count, 0.0f, 6.0f};
+  const mn_add_q8_args add = {o->a, o->b,    o->c, count,   0x80, 100, 90, 20, 1 << 30,
+                              -1,   1 << 30, -2,   1 << 30, -18,  3,   0,  255};
+  const mn_mul_q8_args mul = {o->a, o->b, o->c, count, 0x80, 100, 90, 1 << 30, -7, 3, 0, 255};
+  const mn_lut8_args lut = {o->a, o->c, count, o->b};
+  switch (kernel->slot) {
+    case MN_SLOT_add_q8: ((mn_add_q8_fn *)kernel->function)(&add); break;
+    case MN_SLOT_mul_q8: ((mn_mul_q8_fn *)kernel->function)(&mul); break;
+    case MN_SLOT_lut8: ((mn_lut8_fn *)kernel->function)(&lut); break;
+    case MN_SLOT_add_f32:
+    case MN_SLOT_sub_f32:
+    case MN_SLOT_mul_f32: ((mn_add_f32_fn *)kernel->function)(&binary); break;
+    default: ((mn_clamp_f32_fn *)kernel->function)(&unary); break;
+  }
+}
+
+static void run_layer(const mn_kernel *kernel, const layer *x, const operands *o) {
+  switch (x->slot) {
+    case MN_SLOT_gemm_f32: run_product(kernel, x, o); break;
+    case MN_SLOT_dw_f32: run_depthwise(kernel, x, o); break;
+    default: run_eltwise(kernel, x, o); break;
+  }
+}
+
+/* The float slot whose layers a slot is timed on. */
+static mn_slot layers_of(mn_slot slot) {
+  switch (slot) {
+    case MN_SLOT_gemm_f32:
+    case MN_SLOT_gemm_q8:
+    case MN_SLOT_gemm_q8s: return MN_SLOT_gemm_f32;
+    case MN_SLOT_dw_f32:
+    case MN_SLOT_dw_q8: return MN_SLOT_dw_f32;
+    default: return MN_SLOT_COUNT;
+  }
+}
+
+static double now(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static int ascending(const void *x, const void *y) {
+  const double a = *(const double *)x, b = *(const double *)y;
+  return (a > b) - (a < b);
+}
+
+/* Median seconds of one call; a sample is at least half a millisecond of calls. */
+static double time_layer(const mn_kernel *kernel, const layer *x, const operands *o) {
+  double samples[SAMPLES];
+  size_t calls = 1;
+  for (int i = -1; i < SAMPLES; i++) {
+    const double start = now();
+    for (size_t j = 0; j < calls; j++) run_layer(kernel, x, o);
+    const double took = now() - start;
+    if (i < 0 && took < 5e-4) calls *= 2, i--;
+    if (i >= 0) samples[i] = took / (double)calls;
+  }
+  qsort(samples, SAMPLES, sizeof *samples, ascending);
+  return samples[SAMPLES / 2];
+}
+
+/* Multiply-adds per second of registers alone, the best of three. */
+static double peak_of(const mn_kernel *kernel) {
+  const bool f32 = kernel->slot == MN_SLOT_gemm_f32 || kernel->slot == MN_SLOT_dw_f32;
+  double best = 0.0;
+  for (int i = 0; i < 3; i++) {
+    const double start = now();
+    const double count = kernel_peak_spin(kernel->needs, f32);
+    const double rate = count / (now() - start);
+    if (rate > best) best = rate;
+  }
+  return best;
+}
+
+static void report(const mn_kernel *kernel, const layer *x, const operands *o) {
+  const size_t pixels = x->side * x->side;
+  if (x->slot == MN_SLOT_dw_f32) {
+    window_make(o, x, kernel->slot == MN_SLOT_dw_f32 ? sizeof(float) : 1);
+  }
+  const double seconds = time_layer(kernel, x, o);
+  const double ops = (double)pixels * (double)x->n * (double)x->k;
+  printf("%-28s %-24s %9.1f us ", kernel->name, x->name, 1e6 * seconds);
+  if (x->slot == MN_SLOT_COUNT) {
+    printf("%8.2f G values/s\n", 1e-9 * ops / seconds);
+  } else {
+    printf("%8.2f G mul-add/s  %5.1f %% of peak\n", 1e-9 * ops / seconds,
+           100.0 * ops / seconds / peak_of(kernel));
+  }
+}
+
+int main(int argc, char **argv) {
+  const operands o = operands_make();
+  size_t count;
+  const mn_kernel *kernels = mn_kernel_list(&count);
+  for (size_t i = 0; i < count; i++) {
+    if (argc > 1 && !strstr(kernels[i].name, argv[1])) continue;
+    if ((kernels[i].needs & ~mn_cpu_detect()) != 0) continue;
+    for (size_t j = 0; j < sizeof layers / sizeof layers[0]; j++) {
+      if (layers[j].slot == layers_of(kernels[i].slot)) report(&kernels[i], &layers[j], &o);
+    }
+  }
+  return 0;
+}

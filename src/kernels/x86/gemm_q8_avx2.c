@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * 8-bit matrix product, tiles of 4 rows x 16 columns, two k at a time: vpmaddwd multiplies pairs
+ * of 16-bit values and adds them exactly. A block of rows of a is widened once to 16 bits on the
+ * stack and then read as 32-bit broadcasts by every panel of b; broadcasts from memory cost no
+ * arithmetic slot, widening in the inner loop would. Sums pass through memory between the product
+ * and the requantization, which keeps each loop within the registers. */
+#include "kernels/kernels.h"
+#include "kernels/x86/requant_avx2.h"
+#include "kernels/x86/simd_avx2.h"
+
+enum { ROWS = 4, COLS = 16, STAGE_PAIRS = 8192, DEPTH = STAGE_PAIRS / ROWS };
+
+typedef struct stage {
+  size_t stride;              /* pairs of a row */
+  int32_t pairs[STAGE_PAIRS]; /* [rows][stride], two 16-bit codes each */
+} stage;
+
+/* `k` bytes -> pairs of unsigned codes; an odd k ends with a zero. */
+static void widen_row(int32_t *to, const uint8_t *from, size_t k, uint8_t flip) {
+  const __m128i flips = _mm_set1_epi8((char)flip);
+  size_t i = 0;
+  for (; k - i >= 16; i += 16) {
+    const __m128i codes = _mm_xor_si128(_mm_loadu_si128((const __m128i *)(from + i)), flips);
+    _mm256_storeu_si256((__m256i *)(to + i / 2), _mm256_cvtepu8_epi16(codes));
+  }
+  if (k - i >= 8) {
+    const __m128i codes = _mm_xor_si128(_mm_loadl_epi64((const __m128i *)(from + i)), flips);
+    _mm_storeu_si128((__m128i *)(to + i / 2), _mm_cvtepu8_epi16(codes));
+    i += 8;
+  }
+  for (; i < k; i += 2) {
+    const int32_t low = from[i] ^ flip, high = i + 1 < k ? from[i + 1] ^ flip : 0;
+    to[i / 2] = low | high << 16;
+  }
+}
+
+/* Rows [m, end), depths [k, k + depth). */
+static void stage_fill(stage *staged, const mn_gemm_q8_args *args, size_t m, size_t end, size_t k,
+                       size_t depth) {
+  staged->stride = (depth + 1) / 2;
+  for (size_t i = m; i < end; i++) {
+    widen_row(staged->pairs + (i - m) * staged->stride, args->a + i * args->a_stride + k, depth,
+              args->flip);
+  }
+}
+
+/* sums[rows][16] += `count` pairs of a times one panel of b; `vectors` of 8 columns are live. */
+MN_INLINE void multiply(__m256i *sums, const int32_t *a, size_t stride, const int16_t *b,
+                        size_t count, const int rows, const int vectors) {
+  __m256i sum[ROWS][2];
+  MN_UNROLL for (int i = 0; i < rows; i++) {
+    MN_UNROLL for (int j = 0; j < vectors; j++) sum[i][j] = sums[2 * i + j];
+  }
+  for (size_t p = 0; p < count; p++, b += 2 * COLS) {
+    __m256i w[2];
+    MN_UNROLL for (int j = 0; j < vectors; j++) {
+      w[j] = _mm256_loadu_si256((const __m256i *)(b + 16 * j));
+    }
+    MN_UNROLL for (int i = 0; i < rows; i++) {
+      const __m256i x = _mm256_set1_epi32(a[(size_t)i * stride + p]);
+      MN_UNROLL for (int j = 0; j < vectors; j++) {
+        sum[i][j] = _mm256_add_epi32(sum[i][j], _mm256_madd_epi16(x, w[j]));
+      }
+    }
+  }
+  MN_UNROLL for (int i = 0; i < rows; i++) {
+    MN_UNROLL for (int j = 0; j < vectors; j++) sums[2 * i + j] = sum[i][j];
+  }
+}
+
+MN_INLINE void multiply_rows(__m256i *sums, const int32_t *a, size_t stride, const int16_t *b,
+                             size_t count, size_t rows, const int vectors) {
+  switch (rows) {
+    case 1: multiply(sums, a, stride, b, count, 1, vectors); break;
+    case 2: multiply(sums, a, stride, b, count, 2, vectors); break;
+    case 3: multiply(sums, a, stride, b, count, 3, vectors); break;
+    default: multiply(sums, a, stride, b, count, 4, vectors); break;
+  }
+}
+
+static void write_tile(const __m256i *sums, const requant_avx2 *requant, uint8_t *c,
+                       size_t c_stride, size_t rows, size_t count) {
+  for (size_t i = 0; i < rows; i++) {
+    const __m256i low = requant_codes_avx2(sums[2 * i], requant, 0);
+    const __m256i high = requant_codes_avx2(sums[2 * i + 1], requant, 1);
+    store_bytes_avx2(c + i * c_stride, pack_codes_avx2(low, high), count);
+  }
+}
+
+/* Rows [m, end) of the panel at column n. A depth beyond the stage is done in parts, staged anew. */
+static void panel(const mn_gemm_q8_args *args, stage *staged, size_t m, size_t end, size_t n) {
+  const int16_t *b = (const int16_t *)args->b + n * ((args->k + 1) & ~(size_t)1);
+  const requant_avx2 requant = requant_load_avx2(&args->requant, n);
+  const __m256i bias[2] = {_mm256_loadu_si256((const __m256i *)(args->bias + n)),
+                           _mm256_loadu_si256((const __m256i *)(args->bias + n + 8))};
+  const size_t count = args->n - n < COLS ? args->n - n : COLS;
+  for (size_t i = m; i < end; i += ROWS) {
+    const size_t rows = end - i < ROWS ? end - i : ROWS;
+    __m256i sums[2 * ROWS];
+    for (size_t j = 0; j < rows; j++) sums[2 * j] = bias[0], sums[2 * j + 1] = bias[1];
+    for (size_t k = 0; k < args->k; k += 2 * DEPTH) {
+      const size_t depth = args->k - k < 2 * DEPTH ? args->k - k : 2 * DEPTH;
+      if (args->k > 2 * DEPTH) stage_fill(staged, args, m, end, k, depth);
+      const int32_t *a = staged->pairs + (i - m) * staged->stride;
+      if (count > 8) {
+        multiply_rows(sums, a, staged->stride, b + k * COLS, (depth + 1) / 2, rows, 2);
+      } else {
+        multiply_rows(sums, a, staged->stride, b + k * COLS, (depth + 1) / 2, rows, 1);
+      }
+    }
+    write_tile(sums, &requant, args->c + i * args->c_stride + n, args->c_stride, rows, count);
+  }
+}
+
+void mn_gemm_q8_4x16_avx2(const mn_gemm_q8_args *args) {
+  stage staged;
+  const size_t fit = STAGE_PAIRS / ((args->k + 1) / 2 + 1) / ROWS * ROWS;
+  const size_t step = fit > ROWS ? fit : ROWS;
+  for (size_t m = 0; m < args->m; m += step) {
+    const size_t end = args->m - m > step ? m + step : args->m;
+    if (args->k <= 2 * DEPTH) stage_fill(&staged, args, m, end, 0, args->k);
+    for (size_t n = 0; n < args->n; n += COLS) panel(args, &staged, m, end, n);
+  }
+}

@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Parity of the 8-bit matrix product and depthwise kernels: every byte equal to the reference's,
+ * on random operands and on those that sit at the edges of what a verified graph may hold (codes 0
+ * and 255 throughout, weights of 255 and 127 in size, biases that leave no headroom, the smallest
+ * and largest multipliers, every shift, clamps that leave one value). */
+#ifndef MN_TESTS_KERNELS_PARITY_Q8_H
+#define MN_TESTS_KERNELS_PARITY_Q8_H
+
+#include "parity.h"
+#include "parity_f32.h" /* the shapes: gemm_case_at, dw_case_at */
+
+/* An m x n result, each element a product of k. Depthwise rows differ by column. */
+typedef struct product_q8 {
+  size_t m, n, k;
+  bool depthwise;
+  uint8_t *a; /* [m][k], depthwise [m][n][k] */
+  int16_t *b; /* [n][k], zero point subtracted */
+  int32_t w_zero;
+  int32_t *bias, *multiplier, *shift; /* [n] */
+  uint8_t *expected;                  /* [m][n], by the reference kernel */
+  uint8_t flip;
+  int32_t out_zero, out_min, out_max;
+} product_q8;
+
+static void product_q8_fill(product_q8 *x) {
+  const uint32_t codes = random_below(4), weights = random_below(4);
+  const size_t rows = x->depthwise ? x->m * x->n : x->m;
+  const int32_t reach = random_below(2) ? 127 : 255;
+  x->w_zero = reach == 255 ? (int32_t)random_below(256) - 128 : 0;
+  for (size_t i = 0; i < rows * x->k; i++) {
+    const uint8_t extremes = random_below(2) ? 255 : 0;
+    x->a[i] = codes < 2 ? (uint8_t)random_u32() : codes == 2 ? extremes : (uint8_t)~x->flip;
+  }
+  for (size_t i = 0; i < x->n * x->k; i++) {
+    const int32_t any = (int32_t)random_below(256) - 128, edge = random_below(2) ? 127 : -128;
+    int32_t w = weights < 2 ? any : weights == 2 ? edge : 127;
+    if (x->w_zero == 0 && w == -128) w = -127;
+    x->b[i] = (int16_t)(w - x->w_zero);
+  }
+}
+
+/* Biases up to where the sum could leave 32 bits; shifts that keep results in sight or do not. */
+static void product_q8_scale(product_q8 *x) {
+  static const int32_t multipliers[] = {1 << 30, INT32_MAX, 0, 1, (1 << 30) + 1};
+  const int32_t room = INT32_MAX - (int32_t)(x->k * 255 * 255);
+  const uint32_t style = random_below(4);
+  int32_t typical = -2; /* the shift that brings a typical sum to about 100 */
+  for (size_t k = x->k; k > 0; k /= 2) typical--;
+  for (size_t j = 0; j < x->n; j++) {
+    x->bias[j] = (int32_t)random_below(20001) - 10000;
+    if (style == 3) x->bias[j] = random_below(2) ? room : -room;
+    x->multiplier[j] =
+        random_below(4) ? (1 << 30) + (int32_t)random_below(1 << 30) : multipliers[random_below(5)];
+    x->shift[j] = style == 0 ? (int32_t)random_below(39) - 31
+                             : typical - (style == 3 ? 16 : 4) + (int32_t)random_below(3);
+    if (x->shift[j] < -31) x->shift[j] = -31;
+  }
+  const bool is_signed = random_below(2);
+  x->out_min = is_signed ? -128 : 0;
+  x->out_max = x->out_min + 255;
+  x->out_zero = x->out_min + (int32_t)random_below(256);
+  if (random_below(3) == 0) x->out_min = x->out_zero;
+  if (random_below(8) == 0) x->out_max = x->out_min;
+}
+
+static void product_q8_make(product_q8 *x) {
+  const size_t rows = x->depthwise ? x->m * x->n : x->m;
+  x->a = malloc(rows * x->k);
+  x->b = malloc(x->n * x->k * sizeof *x->b);
+  x->bias = malloc(x->n * sizeof *x->bias);
+  x->multiplier = malloc(x->n * sizeof *x->multiplier);
+  x->shift = malloc(x->n * sizeof *x->shift);
+  x->expected = malloc(x->m * x->n);
+  if (!x->a || !x->b || !x->bias || !x->multiplier || !x->shift || !x->expected) abort();
+  x->flip = random_below(2) ? 0x80 : 0x00;
+  product_q8_fill(x);
+  product_q8_scale(x);
+}
+
+static void product_q8_free(product_q8 *x) {
+  free(x->a), free(x->b), free(x->bias), free(x->multiplier), free(x->shift), free(x->expected);
+}
+
+/* got [m][stride]; the slack between its rows must still hold the fill. */
+static bool check_product_q8(const mn_kernel *kernel, const product_q8 *x, const uint8_t *got,
+                             size_t stride) {
+  for (size_t i = 0; i < x->m; i++) {
+    for (size_t j = 0; j < x->n; j++) {
+      const uint8_t y = got[i * stride + j], z = x->expected[i * x->n + j];
+      if (y == z) continue;
+      fprintf(stderr, "%s: [%zu][%zu] of %zux%zu, k %zu: %d, the reference %d\n", kernel->name, i,
+              j, x->m, x->n, x->k, y, z);
+      return false;
+    }
+    const size_t gap = i + 1 < x->m ? stride - x->n : 0;
+    if (!still_filled(kernel, got + i * stride + x->n, gap)) return false;
+  }
+  return true;
+}
+
+/* Constants as a tile wants them, each at the end of a page. What lies beyond n is not zero where
+ * only lanes that are thrown away may meet it. */
+typedef struct packed_q8 {
+  guard at_b, at_bias, at_multiplier, at_shift;
+  mn_requant requant;
+  const int32_t *bias;
+} packed_q8;
+
+static void pack_channels_q8(const product_q8 *x, packed_q8 *to, size_t wide) {
+  int32_t *bias = guard_take(&to->at_bias, wide * sizeof *bias);
+  int32_t *multiplier = guard_take(&to->at_multiplier, wide * sizeof *multiplier);
+  int32_t *shift = guard_take(&to->at_shift, wide * sizeof *shift);
+  memcpy(bias, x->bias, x->n * sizeof *bias);
+  memcpy(multiplier, x->multiplier, x->n * sizeof *multiplier);
+  memcpy(shift, x->shift, x->n * sizeof *shift);
+  to->requant = (mn_requant){multiplier, shift, x->out_zero, x->out_min, x->out_max};
+  to->bias = bias;
+}
+
+/* [n][k] -> panels [ceil(n/cols)][ceil(k/deep)][cols][deep] of int16, or of int8 with the zero
+ * point added back. */
+static void pack_q8(const product_q8 *x, packed_q8 *to, const mn_tile *tile, bool narrow) {
+  const size_t cols = (size_t)tile->cols, deep = (size_t)tile->deep;
+  const size_t wide = round_up(x->n, cols), long_k = round_up(x->k, deep);
+  void *panels = guard_take(&to->at_b, wide * long_k * (narrow ? 1 : sizeof(int16_t)));
+  for (size_t c = 0; c < wide; c++) {
+    for (size_t k = 0; k < long_k; k++) {
+      const size_t at =
+          (c / cols * (long_k / deep) + k / deep) * cols * deep + c % cols * deep + k % deep;
+      const bool inside = c < x->n && k < x->k;
+      const int32_t w = inside ? x->b[c * x->k + k] + (narrow ? x->w_zero : 0) : 0;
+      if (narrow) {
+        ((int8_t *)panels)[at] = (int8_t)w;
+      } else {
+        ((int16_t *)panels)[at] = (int16_t)w;
+      }
+    }
+  }
+  pack_channels_q8(x, to, wide);
+}
+
+/* ---- Matrix product ---------------------------------------------------------------------------- */
+
+static void reference_gemm_q8(product_q8 *x) {
+  const mn_gemm_q8_args plain = {
+      .a = x->a,
+      .a_stride = x->k,
+      .flip = x->flip,
+      .b = x->b,
+      .bias = x->bias,
+      .c = x->expected,
+      .c_stride = x->n,
+      .m = x->m,
+      .n = x->n,
+      .k = x->k,
+      .requant = {x->multiplier, x->shift, x->out_zero, x->out_min, x->out_max}};
+  mn_gemm_q8_ref(&plain);
+}
+
+static bool parity_gemm_q8(const mn_kernel *kernel, const gemm_case *c) {
+  static guard at_a, at_c, at_sums;
+  static packed_q8 packed;
+  const size_t a_stride = c->k + c->a_gap, c_stride = c->n + c->c_gap;
+  const bool narrow = kernel->slot == MN_SLOT_gemm_q8s;
+  product_q8 x = {.m = c->m, .n = c->n, .k = c->k};
+  product_q8_make(&x);
+  uint8_t *a = guard_take(&at_a, (c->m - 1) * a_stride + c->k);
+  int32_t *sums = guard_take(&at_sums, c->m * sizeof *sums);
+  for (size_t i = 0; i < c->m; i++) {
+    memcpy(a + i * a_stride, x.a + i * c->k, c->k);
+    sums[i] = 0;
+    for (size_t k = 0; k < c->k; k++) sums[i] += x.a[i * c->k + k] ^ x.flip;
+  }
+  pack_q8(&x, &packed, &kernel->tile, narrow);
+  uint8_t *out = guard_take(&at_c, (c->m - 1) * c_stride + c->n);
+  const mn_gemm_q8_args args = {.a = a,
+                                .a_stride = a_stride,
+                                .flip = x.flip,
+                                .b = packed.at_b.bytes,
+                                .bias = packed.bias,
+                                .row_sum = narrow && x.w_zero ? sums : NULL,
+                                .w_zero = narrow ? x.w_zero : 0,
+                                .c = out,
+                                .c_stride = c_stride,
+                                .m = c->m,
+                                .n = c->n,
+                                .k = c->k,
+                                .requant = packed.requant};
+  ((mn_gemm_q8_fn *)kernel->function)(&args);
+  reference_gemm_q8(&x);
+  const bool good = check_product_q8(kernel, &x, out, c_stride) && guard_intact(kernel, &at_c);
+  product_q8_free(&x);
+  return good;
+}
+
+static int parity_all_gemm_q8(const mn_kernel *kernel, size_t *cases) {
+  static const gemm_case large[] = {{100, 33, 1300, 3, 1, false}, {1, 1001, 300, 0, 0, false},
+                                    {9, 20, 5001, 0, 0, false},   {20000, 3, 2, 1, 2, false},
+                                    {70, 70, 4097, 1, 1, false},  {3, 17, 33000, 0, 0, false}};
+  int failures = 0;
+  for (size_t i = 0; i < 4000; i++, (*cases)++) {
+    const gemm_case c = gemm_case_at(i);
+    failures += !parity_gemm_q8(kernel, &c);
+  }
+  for (size_t i = 0; i < sizeof large / sizeof large[0]; i++, (*cases)++) {
+    failures += !parity_gemm_q8(kernel, &large[i]);
+  }
+  return failures;
+}
+
+/* ---- Depthwise --------------------------------------------------------------------------------- */
+
+static bool parity_dw_q8(const mn_kernel *kernel, const dw_case *c) {
+  static guard at_in, at_taps, at_out;
+  static packed_q8 packed;
+  const size_t out_stride = c->channels + c->out_gap, count = c->pixels * c->taps;
+  product_q8 x = {.m = c->pixels, .n = c->channels, .k = c->taps, .depthwise = true};
+  product_q8_make(&x);
+  uint8_t *in = guard_take(&at_in, count * c->channels); /* [count][channels] */
+  const uint8_t **taps = guard_take(&at_taps, count * sizeof *taps);
+  for (size_t i = 0; i < count; i++) {
+    uint8_t *row = in + (count - 1 - i) * c->channels; /* the first tap ends the page */
+    for (size_t j = 0; j < c->channels; j++) {
+      row[j] = x.a[(i / c->taps * c->channels + j) * c->taps + i % c->taps];
+    }
+    taps[i] = row;
+  }
+  pack_q8(&x, &packed, &kernel->tile, false);
+  uint8_t *out = guard_take(&at_out, (c->pixels - 1) * out_stride + c->channels);
+  mn_dw_q8_args args = {taps,          x.flip,  (int16_t *)packed.at_b.bytes,
+                        packed.bias,   out,     out_stride,
+                        c->pixels,     c->taps, c->channels,
+                        packed.requant};
+  ((mn_dw_q8_fn *)kernel->function)(&args);
+  args.weights = x.b, args.bias = x.bias, args.out = x.expected, args.out_stride = c->channels;
+  args.requant.multiplier = x.multiplier, args.requant.shift = x.shift;
+  mn_dw_q8_ref(&args);
+  const bool good = check_product_q8(kernel, &x, out, out_stride) && guard_intact(kernel, &at_out);
+  product_q8_free(&x);
+  return good;
+}
+
+static int parity_all_dw_q8(const mn_kernel *kernel, size_t *cases) {
+  int failures = 0;
+  for (size_t i = 0; i < 4000; i++, (*cases)++) {
+    const dw_case c = dw_case_at(i);
+    failures += !parity_dw_q8(kernel, &c);
+  }
+  return failures;
+}
+
+#endif
