@@ -29,10 +29,15 @@ enum { PEAK_TURNS = 200000 };
     }                                                                                    \
     return 10.0 * (lanes)*PEAK_TURNS;                                                    \
   }
+/* The additions are asm because gcc 12 copies such sums about; the asm on x makes each product new. */
 #define PEAK_FMA_256(s) s = _mm256_fmadd_ps(x, y, s);
-#define PEAK_MADD_256(s) s = _mm256_add_epi32(s, _mm256_madd_epi16(x, y));
+#define PEAK_MADD_256(s)                                                          \
+  __asm__ volatile("vpaddd %1, %0, %0" : "+x"(s) : "x"(_mm256_madd_epi16(x, y))); \
+  __asm__ volatile("" : "+x"(x));
 #define PEAK_FMA_512(s) s = _mm512_fmadd_ps(x, y, s);
-#define PEAK_MADD_512(s) s = _mm512_add_epi32(s, _mm512_madd_epi16(x, y));
+#define PEAK_MADD_512(s)                                                          \
+  __asm__ volatile("vpaddd %1, %0, %0" : "+v"(s) : "v"(_mm512_madd_epi16(x, y))); \
+  __asm__ volatile("" : "+v"(x));
 #define PEAK_DOT_512(s) s = _mm512_dpbusd_epi32(s, x, y);
 PEAK_SPIN(peak_fma_256, "avx2,fma", __m256, 8, _mm256_setzero_ps(), PEAK_FMA_256)
 PEAK_SPIN(peak_madd_256, "avx2", __m256i, 16, _mm256_setzero_si256(), PEAK_MADD_256)

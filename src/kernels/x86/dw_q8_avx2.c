@@ -20,10 +20,10 @@ typedef struct block {
 MN_INLINE void add_pair(__m256i *sum, __m128i first, __m128i second, const __m256i *w,
                         const int vectors) {
   const __m256i low = _mm256_cvtepu8_epi16(_mm_unpacklo_epi8(first, second));
-  sum[0] = _mm256_add_epi32(sum[0], _mm256_madd_epi16(low, w[0]));
+  accumulate_avx2(&sum[0], _mm256_madd_epi16(low, w[0]));
   if (vectors == 1) return;
   const __m256i high = _mm256_cvtepu8_epi16(_mm_unpackhi_epi8(first, second));
-  sum[1] = _mm256_add_epi32(sum[1], _mm256_madd_epi16(high, w[1]));
+  accumulate_avx2(&sum[1], _mm256_madd_epi16(high, w[1]));
 }
 
 MN_INLINE void tile(const block *x, size_t p, size_t count, const int pixels, const int vectors) {

@@ -11,27 +11,27 @@
 enum { ROWS = 4, COLS = 16, STAGE_PAIRS = 8192, DEPTH = STAGE_PAIRS / ROWS };
 
 typedef struct stage {
-  size_t stride;              /* pairs of a row */
-  int32_t pairs[STAGE_PAIRS]; /* [rows][stride], two 16-bit codes each */
+  size_t stride;                  /* pairs of a row */
+  int16_t codes[2 * STAGE_PAIRS]; /* [rows][stride][2] */
 } stage;
 
-/* `k` bytes -> pairs of unsigned codes; an odd k ends with a zero. */
-static void widen_row(int32_t *to, const uint8_t *from, size_t k, uint8_t flip) {
+/* 16 bytes -> 16 unsigned codes of 16 bits. */
+MN_INLINE void widen_16(int16_t *to, const uint8_t *from, __m128i flips) {
+  const __m128i codes = _mm_xor_si128(_mm_loadu_si128((const __m128i *)from), flips);
+  _mm256_storeu_si256((__m256i *)to, _mm256_cvtepu8_epi16(codes));
+}
+
+/* The last 16 overlap those before them; an odd k ends with a zero. */
+static void widen_row(int16_t *to, const uint8_t *from, size_t k, uint8_t flip) {
   const __m128i flips = _mm_set1_epi8((char)flip);
   size_t i = 0;
-  for (; k - i >= 16; i += 16) {
-    const __m128i codes = _mm_xor_si128(_mm_loadu_si128((const __m128i *)(from + i)), flips);
-    _mm256_storeu_si256((__m256i *)(to + i / 2), _mm256_cvtepu8_epi16(codes));
+  for (; k - i >= 16; i += 16) widen_16(to + i, from + i, flips);
+  if (i < k && k >= 16) {
+    widen_16(to + k - 16, from + k - 16, flips);
+  } else {
+    for (; i < k; i++) to[i] = from[i] ^ flip;
   }
-  if (k - i >= 8) {
-    const __m128i codes = _mm_xor_si128(_mm_loadl_epi64((const __m128i *)(from + i)), flips);
-    _mm_storeu_si128((__m128i *)(to + i / 2), _mm_cvtepu8_epi16(codes));
-    i += 8;
-  }
-  for (; i < k; i += 2) {
-    const int32_t low = from[i] ^ flip, high = i + 1 < k ? from[i + 1] ^ flip : 0;
-    to[i / 2] = low | high << 16;
-  }
+  if (k % 2) to[k] = 0;
 }
 
 /* Rows [m, end), depths [k, k + depth). */
@@ -39,13 +39,19 @@ static void stage_fill(stage *staged, const mn_gemm_q8_args *args, size_t m, siz
                        size_t depth) {
   staged->stride = (depth + 1) / 2;
   for (size_t i = m; i < end; i++) {
-    widen_row(staged->pairs + (i - m) * staged->stride, args->a + i * args->a_stride + k, depth,
+    widen_row(staged->codes + (i - m) * staged->stride * 2, args->a + i * args->a_stride + k, depth,
               args->flip);
   }
 }
 
+MN_INLINE __m256i broadcast_pair(const int16_t *from) {
+  int32_t pair;
+  memcpy(&pair, from, sizeof pair);
+  return _mm256_set1_epi32(pair);
+}
+
 /* sums[rows][16] += `count` pairs of a times one panel of b; `vectors` of 8 columns are live. */
-MN_INLINE void multiply(__m256i *sums, const int32_t *a, size_t stride, const int16_t *b,
+MN_INLINE void multiply(__m256i *sums, const int16_t *a, size_t stride, const int16_t *b,
                         size_t count, const int rows, const int vectors) {
   __m256i sum[ROWS][2];
   MN_UNROLL for (int i = 0; i < rows; i++) {
@@ -57,9 +63,9 @@ MN_INLINE void multiply(__m256i *sums, const int32_t *a, size_t stride, const in
       w[j] = _mm256_loadu_si256((const __m256i *)(b + 16 * j));
     }
     MN_UNROLL for (int i = 0; i < rows; i++) {
-      const __m256i x = _mm256_set1_epi32(a[(size_t)i * stride + p]);
+      const __m256i x = broadcast_pair(a + 2 * ((size_t)i * stride + p));
       MN_UNROLL for (int j = 0; j < vectors; j++) {
-        sum[i][j] = _mm256_add_epi32(sum[i][j], _mm256_madd_epi16(x, w[j]));
+        accumulate_avx2(&sum[i][j], _mm256_madd_epi16(x, w[j]));
       }
     }
   }
@@ -68,7 +74,7 @@ MN_INLINE void multiply(__m256i *sums, const int32_t *a, size_t stride, const in
   }
 }
 
-MN_INLINE void multiply_rows(__m256i *sums, const int32_t *a, size_t stride, const int16_t *b,
+MN_INLINE void multiply_rows(__m256i *sums, const int16_t *a, size_t stride, const int16_t *b,
                              size_t count, size_t rows, const int vectors) {
   switch (rows) {
     case 1: multiply(sums, a, stride, b, count, 1, vectors); break;
@@ -101,7 +107,7 @@ static void panel(const mn_gemm_q8_args *args, stage *staged, size_t m, size_t e
     for (size_t k = 0; k < args->k; k += 2 * DEPTH) {
       const size_t depth = args->k - k < 2 * DEPTH ? args->k - k : 2 * DEPTH;
       if (args->k > 2 * DEPTH) stage_fill(staged, args, m, end, k, depth);
-      const int32_t *a = staged->pairs + (i - m) * staged->stride;
+      const int16_t *a = staged->codes + (i - m) * staged->stride * 2;
       if (count > 8) {
         multiply_rows(sums, a, staged->stride, b + k * COLS, (depth + 1) / 2, rows, 2);
       } else {

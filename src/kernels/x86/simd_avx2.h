@@ -15,6 +15,14 @@
 #define MN_UNROLL _Pragma("GCC unroll 16")
 #endif
 
+/* sum += x by 32-bit lanes, in place: gcc 12 copies or spills the sums of an intrinsic addition in
+ * a loop that has many. */
+MN_INLINE void accumulate_avx2(__m256i *sum, __m256i x) {
+  __m256i y = *sum;
+  __asm__("vpaddd %1, %0, %0" : "+x"(y) : "x"(x));
+  *sum = y;
+}
+
 /* All-ones in the first `count` (0..8) 32-bit lanes. */
 MN_INLINE __m256i first_lanes_avx2(size_t count) {
   const __m256i lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
