@@ -96,7 +96,8 @@ fi
 
 install() {
   # shellcheck disable=SC2086 # $as_root and the package list are meant to be split
-  $as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -y "$@" </dev/null
+  $as_root env DEBIAN_FRONTEND=noninteractive DEBCONF_NOWARNINGS=yes \
+    apt-get -qq -y "$@" </dev/null
 }
 echo "Missing, to be installed with ${as_root:+$as_root }apt-get:"
 say_names

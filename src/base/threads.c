@@ -15,6 +15,16 @@
 #include <pthreadpool.h>
 #endif
 
+/* pthreadpool is not compiled with the thread sanitizer, which therefore must be told what it
+ * orders: the call before its shares, the shares before the return. */
+#if defined(__SANITIZE_THREAD__)
+void __tsan_acquire(void *address);
+void __tsan_release(void *address);
+#else
+#define __tsan_acquire(address) ((void)(address))
+#define __tsan_release(address) ((void)(address))
+#endif
+
 enum { MAX_THREADS = 1024 };
 
 struct mn_threads {
@@ -87,13 +97,16 @@ typedef struct share_args {
   mn_work_fn *fn;
   void *context;
   size_t count, workers;
+  char begun, ended; /* addresses for the thread sanitizer */
 } share_args;
 
 static void run_share(void *context, size_t worker) {
-  const share_args *args = context;
+  share_args *args = context;
+  __tsan_acquire(&args->begun);
   size_t begin = args->count * worker / args->workers;
   size_t end = args->count * (worker + 1) / args->workers;
   if (begin < end) args->fn(args->context, (int)worker, begin, end);
+  __tsan_release(&args->ended);
 }
 
 void mn_threads_run(mn_threads *threads, int workers, size_t count, mn_work_fn *fn, void *context) {
@@ -105,7 +118,8 @@ void mn_threads_run(mn_threads *threads, int workers, size_t count, mn_work_fn *
     fn(context, 0, 0, count);
     return;
   }
-  share_args args = {fn, context, count, (size_t)workers};
+  share_args args = {fn, context, count, (size_t)workers, 0, 0};
+  __tsan_release(&args.begun);
 #ifdef MN_HAVE_PTHREADPOOL
   /* Yield instead of spinning: a library must be a good guest between runs. */
   pthreadpool_parallelize_1d(threads->pool, run_share, &args, (size_t)workers,
@@ -113,4 +127,5 @@ void mn_threads_run(mn_threads *threads, int workers, size_t count, mn_work_fn *
 #else
   run_share(&args, 0);
 #endif
+  __tsan_acquire(&args.ended);
 }
