@@ -53,6 +53,13 @@ const char *mn_cpu_level_name(mn_cpu_features features) {
   return name;
 }
 
+const char *mn_cpu_level_needed(mn_cpu_features needs) {
+  for (int i = 0; i < LEVEL_COUNT; i++) {
+    if ((needs & ~levels[i].features) == 0) return levels[i].name;
+  }
+  return "native";
+}
+
 mn_status mn_cpu_level(const char *name, mn_cpu_features *features, mn_error *err) {
   mn_cpu_features have = mn_cpu_detect();
   if (!name) name = getenv("MOBILENET_ISA");

@@ -31,6 +31,9 @@ const char *mn_cpu_level_name(mn_cpu_features features);
 uint32_t mn_cpu_flush_denormals(void);
 void mn_cpu_restore_denormals(uint32_t state);
 
+/* The name of the lowest level that has all of `needs`; "native" when no named level has. */
+const char *mn_cpu_level_needed(mn_cpu_features needs);
+
 /* Level names in ascending order; NULL past the end. */
 const char *mn_cpu_level_at(int index);
 

@@ -3,7 +3,7 @@
 #include "kernels/kernels.h"
 
 #define MN_KERNEL(slot, needs, rank, function, rows, cols, deep) \
-  {MN_SLOT_##slot, needs, rank, #function + 3, (mn_any_fn *)function, {rows, cols, deep}},
+  {MN_SLOT_##slot, needs, rank, &#function[3], (mn_any_fn *)function, {rows, cols, deep}},
 static const mn_kernel kernels[] = {
 #include "kernels/list.def"
 };

@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Running one kernel of any slot on fixed operands. Packs by the layout that kernels.h documents,
+ * on purpose not by the code of ops/, so that the two check each other. */
+#include <string.h>
+
+#include "api/selftest.h"
+#include "kernels/kernels.h"
+
+enum { W_ZERO = 3, FLIP = 0x80 };
+
+/* xorshift32: the same numbers on every machine. */
+static uint32_t next_random(uint32_t *state) {
+  *state ^= *state << 13;
+  *state ^= *state >> 17;
+  *state ^= *state << 5;
+  return *state;
+}
+
+static float next_f32(uint32_t *state) {
+  return (float)(next_random(state) >> 8) / 8388608.0f - 1.0f;
+}
+
+static void fill(mn_trial *trial) {
+  uint32_t state = 2463534242u;
+  memset(trial, 0, sizeof *trial);
+  for (int i = 0; i < TRIAL_COUNT; i++) {
+    trial->a_f32[i] = 4 * next_f32(&state);
+    trial->b_f32[i] = next_f32(&state);
+    trial->a_q8[i] = (uint8_t)(next_random(&state) >> 24);
+    trial->b_q8[i] = (uint8_t)(next_random(&state) >> 24);
+  }
+  for (int i = 0; i < TRIAL_COLS_MOST; i++) {
+    trial->bias_f32[i] = next_f32(&state);
+    trial->bias_i32[i] = (int32_t)(next_random(&state) >> 14) - (1 << 17);
+    trial->multiplier[i] = (int32_t)(next_random(&state) >> 2 | 1u << 30);
+    trial->shift[i] = -11 - i % 4;
+  }
+  for (int i = 0; i < 256; i++) trial->table[i] = (uint8_t)(next_random(&state) >> 24);
+  for (int i = 0; i < TRIAL_M * TRIAL_TAPS; i++) {
+    int row = (i / TRIAL_TAPS + i % TRIAL_TAPS) % TRIAL_M;
+    trial->taps_f32[i] = trial->a_f32 + row * TRIAL_N;
+    trial->taps_q8[i] = trial->a_q8 + row * TRIAL_N;
+  }
+}
+
+/* Where weight (n, k) of a matrix with `depth` products lies in panels of a tile. */
+static size_t packed_index(mn_tile tile, size_t n, size_t k, size_t depth) {
+  const size_t cols = (size_t)tile.cols, deep = (size_t)tile.deep;
+  const size_t groups = (depth + deep - 1) / deep;
+  return ((n / cols * groups + k / deep) * cols + n % cols) * deep + k % deep;
+}
+
+/* Packs b in every form, [n][depth] each; 8-bit weights are b_q8's bytes read as signed. */
+static void pack(mn_trial *trial, mn_tile tile, size_t depth) {
+  for (size_t n = 0; n < TRIAL_N; n++) {
+    for (size_t k = 0; k < depth; k++) {
+      const size_t to = packed_index(tile, n, k, depth), from = n * depth % TRIAL_COUNT + k;
+      const int weight = (int8_t)trial->b_q8[from % TRIAL_COUNT];
+      trial->packed_f32[to] = trial->b_f32[from % TRIAL_COUNT];
+      trial->packed_i16[to] = (int16_t)(weight - W_ZERO);
+      trial->packed_i8[to] = (int8_t)weight;
+    }
+  }
+  for (size_t m = 0; m < TRIAL_M; m++) {
+    for (size_t k = 0; k < TRIAL_K; k++) {
+      trial->row_sum[m] += trial->a_q8[(m * TRIAL_K + k) % TRIAL_COUNT] ^ FLIP;
+    }
+  }
+}
+
+static mn_requant requant_of(const mn_trial *trial) {
+  return (mn_requant){trial->multiplier, trial->shift, 5, -128, 127};
+}
+
+static void run_gemm_f32(mn_trial *trial, const mn_kernel *kernel) {
+  const mn_gemm_f32_args args = {.a = trial->a_f32,
+                                 .a_stride = TRIAL_K,
+                                 .b = trial->packed_f32,
+                                 .bias = trial->bias_f32,
+                                 .c = trial->out_f32,
+                                 .c_stride = TRIAL_N,
+                                 .m = TRIAL_M,
+                                 .n = TRIAL_N,
+                                 .k = TRIAL_K,
+                                 .lo = -6,
+                                 .hi = 6};
+  ((mn_gemm_f32_fn *)kernel->function)(&args);
+}
+
+static void run_gemm_q8(mn_trial *trial, const mn_kernel *kernel) {
+  const bool is_signed = kernel->slot == MN_SLOT_gemm_q8s;
+  const mn_gemm_q8_args args = {
+      .a = trial->a_q8,
+      .a_stride = TRIAL_K,
+      .flip = FLIP,
+      .b = is_signed ? (const void *)trial->packed_i8 : (const void *)trial->packed_i16,
+      .bias = trial->bias_i32,
+      .row_sum = is_signed ? trial->row_sum : NULL,
+      .w_zero = is_signed ? W_ZERO : 0,
+      .c = trial->out_q8,
+      .c_stride = TRIAL_N,
+      .m = TRIAL_M,
+      .n = TRIAL_N,
+      .k = TRIAL_K,
+      .requant = requant_of(trial)};
+  ((mn_gemm_q8_fn *)kernel->function)(&args);
+}
+
+static void run_dw_f32(mn_trial *trial, const mn_kernel *kernel) {
+  const mn_dw_f32_args args = {.taps = trial->taps_f32,
+                               .weights = trial->packed_f32,
+                               .bias = trial->bias_f32,
+                               .out = trial->out_f32,
+                               .out_stride = TRIAL_N,
+                               .pixels = TRIAL_M,
+                               .taps_count = TRIAL_TAPS,
+                               .channels = TRIAL_N,
+                               .lo = -6,
+                               .hi = 6};
+  ((mn_dw_f32_fn *)kernel->function)(&args);
+}
+
+static void run_dw_q8(mn_trial *trial, const mn_kernel *kernel) {
+  const mn_dw_q8_args args = {.taps = trial->taps_q8,
+                              .flip = FLIP,
+                              .weights = trial->packed_i16,
+                              .bias = trial->bias_i32,
+                              .out = trial->out_q8,
+                              .out_stride = TRIAL_N,
+                              .pixels = TRIAL_M,
+                              .taps_count = TRIAL_TAPS,
+                              .channels = TRIAL_N,
+                              .requant = requant_of(trial)};
+  ((mn_dw_q8_fn *)kernel->function)(&args);
+}
+
+static void run_add_q8(mn_trial *trial, const mn_kernel *kernel) {
+  const mn_add_q8_args args = {.a = trial->a_q8,
+                               .b = trial->b_q8,
+                               .out = trial->out_q8,
+                               .count = TRIAL_COUNT,
+                               .flip = FLIP,
+                               .a_zero = 120,
+                               .b_zero = 131,
+                               .left_shift = 20,
+                               .a_multiplier = 1610612736,
+                               .a_shift = -1,
+                               .b_multiplier = 1073741824,
+                               .b_shift = 0,
+                               .out_multiplier = 1395864371,
+                               .out_shift = -19,
+                               .out_zero = -7,
+                               .out_min = -128,
+                               .out_max = 127};
+  ((mn_add_q8_fn *)kernel->function)(&args);
+}
+
+static void run_mul_q8(mn_trial *trial, const mn_kernel *kernel) {
+  const mn_mul_q8_args args = {.a = trial->a_q8,
+                               .b = trial->b_q8,
+                               .out = trial->out_q8,
+                               .count = TRIAL_COUNT,
+                               .flip = FLIP,
+                               .a_zero = 120,
+                               .b_zero = 131,
+                               .multiplier = 1395864371,
+                               .shift = -6,
+                               .out_zero = -7,
+                               .out_min = -128,
+                               .out_max = 127};
+  ((mn_mul_q8_fn *)kernel->function)(&args);
+}
+
+static void run_lut8(mn_trial *trial, const mn_kernel *kernel) {
+  const mn_lut8_args args = {trial->a_q8, trial->out_q8, TRIAL_COUNT, trial->table};
+  ((mn_lut8_fn *)kernel->function)(&args);
+}
+
+static void run_binary_f32(mn_trial *trial, const mn_kernel *kernel) {
+  const mn_binary_f32_args args = {trial->a_f32, trial->b_f32, trial->out_f32, TRIAL_COUNT, -3, 3};
+  ((mn_add_f32_fn *)kernel->function)(&args);
+}
+
+static void run_unary_f32(mn_trial *trial, const mn_kernel *kernel) {
+  const mn_unary_f32_args args = {trial->a_f32, trial->out_f32, TRIAL_COUNT, -3, 3};
+  ((mn_clamp_f32_fn *)kernel->function)(&args);
+}
+
+typedef struct slot_runner {
+  void (*run)(mn_trial *trial, const mn_kernel *kernel);
+  bool is_float;
+  size_t depth; /* products of one output, 0: nothing is packed */
+} slot_runner;
+
+static const slot_runner runners[MN_SLOT_COUNT] = {
+    [MN_SLOT_gemm_f32] = {run_gemm_f32, true, TRIAL_K},
+    [MN_SLOT_gemm_q8] = {run_gemm_q8, false, TRIAL_K},
+    [MN_SLOT_gemm_q8s] = {run_gemm_q8, false, TRIAL_K},
+    [MN_SLOT_dw_f32] = {run_dw_f32, true, TRIAL_TAPS},
+    [MN_SLOT_dw_q8] = {run_dw_q8, false, TRIAL_TAPS},
+    [MN_SLOT_add_q8] = {run_add_q8, false, 0},
+    [MN_SLOT_mul_q8] = {run_mul_q8, false, 0},
+    [MN_SLOT_lut8] = {run_lut8, false, 0},
+    [MN_SLOT_add_f32] = {run_binary_f32, true, 0},
+    [MN_SLOT_sub_f32] = {run_binary_f32, true, 0},
+    [MN_SLOT_mul_f32] = {run_binary_f32, true, 0},
+    [MN_SLOT_clamp_f32] = {run_unary_f32, true, 0},
+    [MN_SLOT_hard_swish_f32] = {run_unary_f32, true, 0},
+    [MN_SLOT_hard_sigmoid_f32] = {run_unary_f32, true, 0},
+    [MN_SLOT_logistic_f32] = {run_unary_f32, true, 0},
+};
+
+static bool tile_fits(mn_tile tile) {
+  return tile.cols >= 1 && tile.cols <= TRIAL_COLS_MOST && tile.deep >= 1 &&
+         TRIAL_K + tile.deep <= TRIAL_DEEP_MOST &&
+         (TRIAL_N + tile.cols - 1) / tile.cols * tile.cols <= TRIAL_COLS_MOST;
+}
+
+bool mn_trial_run(mn_trial *trial, const mn_kernel *kernel) {
+  const slot_runner *runner = &runners[kernel->slot];
+  if (!runner->run || !tile_fits(kernel->tile)) return false;
+  fill(trial);
+  if (runner->depth > 0) pack(trial, kernel->tile, runner->depth);
+  runner->run(trial, kernel);
+  return true;
+}
+
+bool mn_trial_is_float(mn_slot slot) { return runners[slot].is_float; }
