@@ -8,9 +8,10 @@ BEGIN {
     narrow[word[1]] = 1
   }
   # Third-party headers, each known to one place.
-  third["pthreadpool.h"] = "src/base/threads.c"
-  third["jpeglib.h"] = third["png.h"] = third["webp/decode.h"] = third["webp/demux.h"] = "src/io/"
-  third["immintrin.h"] = "src/kernels/x86/"
+  third["pthreadpool.h"] = "^src/base/threads\\.c$"
+  third["jpeglib.h"] = third["png.h"] = third["webp/decode.h"] = third["webp/demux.h"] = "^src/io/"
+  third["immintrin.h"] = "^(src/kernels/x86|bench)/"
+  third["cpuid.h"] = "^src/base/cpu\\.c$"
 }
 NR == FNR {
   if ($1 !~ /:$/) next
@@ -22,17 +23,18 @@ NR == FNR {
 function refuse(why) { print FILENAME ":" FNR ": " why }
 FNR == 1 {
   n = split(FILENAME, path, "/")
-  folder = path[1] == "src" ? path[2] : ""
+  in_src = path[1] == "src"
+  folder = in_src ? path[2] : path[1]
   own = FILENAME
   sub(/\/[^\/]*$/, "/", own)
-  if (folder != "" && !(folder in known)) refuse("folder src/" folder " is not in layers.txt")
+  if (in_src && !(folder in known)) refuse("folder src/" folder " is not in layers.txt")
 }
 !/^[ \t]*#[ \t]*include/ { next }
 match($0, /<[^>]*>/) {
   name = substr($0, RSTART + 1, RLENGTH - 2)
-  if (name in third && index(FILENAME, third[name]) != 1)
-    refuse("<" name "> belongs in " third[name])
-  if (name ~ /^mobilenet\// && folder != "") refuse("our own headers are included with quotes")
+  if (name in third && FILENAME !~ third[name])
+    refuse("<" name "> is for " third[name] " only")
+  if (name ~ /^mobilenet\// && in_src) refuse("our own headers are included with quotes")
   next
 }
 match($0, /"[^"]*"/) {
@@ -42,9 +44,9 @@ match($0, /"[^"]*"/) {
   target = slash ? substr(name, 1, slash - 1) : ""
   if (target == "mobilenet") {
     header = substr(name, slash + 1)
-    if (folder != "" && header in narrow && !((header, folder) in public))
+    if (in_src && header in narrow && !((header, folder) in public))
       refuse("src/" folder " may not include mobilenet/" header)
-  } else if (folder == "") {
+  } else if (!(folder in known)) {
     if (target != "") refuse("only mobilenet/ headers and its own may be included here")
   } else if (target == "") {
     if ((getline line < (own name)) < 0) refuse("\"" name "\" is not beside it")

@@ -1,0 +1,1 @@
+#include <mobilenet/mobilenet.h>
