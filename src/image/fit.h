@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Where the pixels of a picture go in an input of another shape: the geometry of the contract's
+ * fits, in whole pixels. docs/preprocessing.md gives the formulas. */
+#ifndef MN_IMAGE_FIT_H
+#define MN_IMAGE_FIT_H
+
+#include "contract/contract.h"
+
+typedef struct mn_fit_rule {
+  mn_fit fit;
+  double crop_fraction;  /* CROP_THEN_RESIZE */
+  int32_t short_side;    /* RESIZE_THEN_CROP */
+  int32_t height, width; /* of the input */
+} mn_fit_rule;
+
+typedef struct mn_size {
+  int32_t width, height;
+} mn_size;
+
+typedef struct mn_rect {
+  int32_t x, y, width, height;
+} mn_rect;
+
+/* The part `crop` of the picture is resized as a whole to `resized`, of which `window` is kept and
+ * put at (x, y) of the input; what it does not cover is filled. */
+typedef struct mn_placement {
+  mn_rect crop;
+  mn_size resized;
+  mn_rect window;
+  int32_t x, y;
+} mn_placement;
+
+/* Error: LIMIT, when the picture resized as a whole would be wider or higher than 2^31 - 1. */
+mn_status mn_fit_place(const mn_fit_rule *rule, mn_size picture, mn_placement *out, mn_error *err);
+
+/* Upper bounds of crop size / resized size for every picture within `largest`. */
+void mn_fit_scales(const mn_fit_rule *rule, mn_size largest, double *scale_x, double *scale_y);
+
+#endif
