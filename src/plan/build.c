@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * A plan from start to end: lowering, lifetimes, placement, packing. */
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/checked.h"
+#include "plan/plan.h"
+
+static void set_offset(const mn_plan *plan, mn_operand *operand) {
+  if (operand->value == MN_NONE || plan->places[operand->value].piece == MN_NONE) return;
+  const mn_place *place = &plan->places[operand->value];
+  operand->offset = plan->pieces[place->piece].offset + place->offset;
+}
+
+static void set_offsets(mn_plan *plan) {
+  for (int32_t s = 0; s < plan->step_count; s++) {
+    mn_step *step = &plan->steps[s];
+    for (int32_t i = 0; i < step->node->in_count; i++) set_offset(plan, &step->in[i]);
+    set_offset(plan, &step->out);
+  }
+}
+
+static mn_status pack_weights(mn_plan *plan, mn_error *err) {
+  size_t total = MN_ALIGN; /* the slack after the last pack */
+  for (int32_t s = 0; s < plan->step_count; s++) {
+    const mn_step *step = &plan->steps[s];
+    if (!mn_add_size(total, mn_aligned(step->packed_bytes), &total)) {
+      return mn_fail_memory(err, SIZE_MAX);
+    }
+    if (step->scratch_bytes > plan->scratch_bytes) plan->scratch_bytes = step->scratch_bytes;
+  }
+  plan->scratch_bytes = mn_aligned(plan->scratch_bytes);
+  plan->packed = mn_alloc_aligned(total);
+  if (!plan->packed) return mn_fail_memory(err, total);
+  plan->packed_bytes = total;
+  unsigned char *to = plan->packed;
+  for (int32_t s = 0; s < plan->step_count; s++) {
+    mn_step *step = &plan->steps[s];
+    step->packed = to;
+    if (step->impl->pack) step->impl->pack(step, to);
+    to += mn_aligned(step->packed_bytes);
+  }
+  memset(to, 0, MN_ALIGN);
+  return MN_OK;
+}
+
+static mn_status build(mn_plan *plan, const mn_graph *graph, const mn_plan_request *request,
+                       mn_error *err) {
+  mn_status status = mn_graph_copy(&plan->graph, graph, err);
+  if (!status) status = mn_plan_lower(plan, request, err);
+  if (status) return status;
+  mn_plan_lifetimes(plan);
+  status = mn_plan_place(plan, err);
+  if (status) return status;
+  set_offsets(plan);
+  return pack_weights(plan, err);
+}
+
+mn_status mn_plan_build(mn_plan **out, const mn_graph *graph, const mn_plan_request *request,
+                        mn_error *err) {
+  *out = NULL;
+  mn_plan *plan = mn_alloc_zero(sizeof *plan);
+  if (!plan) return mn_fail_memory(err, sizeof *plan);
+  mn_graph_init(&plan->graph);
+  plan->threads = request->threads > 0 ? request->threads : 1;
+  plan->features = request->features;
+  plan->keep_all = request->keep_all;
+  plan->extra_bytes = mn_aligned(request->extra_bytes);
+  mn_status status = build(plan, graph, request, err);
+  if (status) {
+    mn_plan_free(plan);
+    return status;
+  }
+  *out = plan;
+  return MN_OK;
+}
+
+void mn_plan_free(mn_plan *plan) {
+  if (!plan) return;
+  mn_free(plan->packed);
+  mn_graph_free(&plan->graph);
+  mn_arena_free(&plan->arena);
+  mn_free(plan);
+}
