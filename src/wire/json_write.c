@@ -114,7 +114,7 @@ static decimal to_decimal(double magnitude, int digits) {
     if (*c >= '0' && *c <= '9') out.digits[out.count++] = *c;
   }
   while (out.count > 1 && out.digits[out.count - 1] == '0') out.count--;
-  out.exponent = atoi(e + 1);
+  out.exponent = (int)strtol(e + 1, NULL, 10);
   return out;
 }
 
