@@ -4,15 +4,28 @@
 #define _DEFAULT_SOURCE /* MAP_ANONYMOUS */
 
 #include "base/cpu.h"
+#include "parity_eltwise.h"
 #include "parity_f32.h"
 #include "parity_q8.h"
 
 typedef int parity_fn(const mn_kernel *kernel, size_t *cases);
 
 static parity_fn *const parity_of_slot[MN_SLOT_COUNT] = {
-    [MN_SLOT_gemm_f32] = parity_all_gemm_f32, [MN_SLOT_gemm_q8] = parity_all_gemm_q8,
-    [MN_SLOT_gemm_q8s] = parity_all_gemm_q8,  [MN_SLOT_dw_f32] = parity_all_dw_f32,
+    [MN_SLOT_gemm_f32] = parity_all_gemm_f32,
+    [MN_SLOT_gemm_q8] = parity_all_gemm_q8,
+    [MN_SLOT_gemm_q8s] = parity_all_gemm_q8,
+    [MN_SLOT_dw_f32] = parity_all_dw_f32,
     [MN_SLOT_dw_q8] = parity_all_dw_q8,
+    [MN_SLOT_add_q8] = parity_all_add_q8,
+    [MN_SLOT_mul_q8] = parity_all_mul_q8,
+    [MN_SLOT_lut8] = parity_all_lut8,
+    [MN_SLOT_add_f32] = parity_all_binary_f32,
+    [MN_SLOT_sub_f32] = parity_all_binary_f32,
+    [MN_SLOT_mul_f32] = parity_all_binary_f32,
+    [MN_SLOT_clamp_f32] = parity_all_unary_f32,
+    [MN_SLOT_hard_swish_f32] = parity_all_unary_f32,
+    [MN_SLOT_hard_sigmoid_f32] = parity_all_unary_f32,
+    [MN_SLOT_logistic_f32] = parity_all_unary_f32,
 };
 
 int main(void) {
@@ -25,7 +38,6 @@ int main(void) {
       printf("%-32s not on this CPU\n", kernels[i].name);
       continue;
     }
-    if (!parity_of_slot[kernels[i].slot]) continue;
     const int failed = parity_of_slot[kernels[i].slot](&kernels[i], &cases);
     printf("%-32s %6zu cases, %d failed\n", kernels[i].name, cases, failed);
     failures += failed;

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Elementwise kernels in 8 bits, 16 codes at a time: sum and product in the reference's integers,
+ * and table look-up by 16 shuffles of 16 entries. A last part is copied to a padded buffer. */
+#include "kernels/kernels.h"
+#include "kernels/x86/requant_avx2.h"
+#include "kernels/x86/simd_avx2.h"
+
+/* Codes 8 half .. 8 half + 7 of 16, less their zero point. */
+MN_INLINE __m256i centred(__m128i codes, int half, __m256i zero) {
+  const __m128i eight = half ? _mm_srli_si128(codes, 8) : codes;
+  return _mm256_sub_epi32(_mm256_cvtepu8_epi32(eight), zero);
+}
+
+MN_INLINE requant_lanes_avx2 same_lanes(int32_t multiplier, int32_t shift) {
+  return requant_lanes_from(_mm256_set1_epi32(multiplier), _mm256_set1_epi32(shift));
+}
+
+/* ---- Sum --------------------------------------------------------------------------------------- */
+
+typedef struct adder {
+  requant_avx2 out; /* both lanes the same */
+  requant_lanes_avx2 a, b;
+  __m256i a_zero, b_zero;
+  __m128i flips, left_shift;
+} adder;
+
+MN_INLINE __m128i add_16(const adder *by, __m128i a, __m128i b) {
+  __m256i x[2];
+  a = _mm_xor_si128(a, by->flips);
+  b = _mm_xor_si128(b, by->flips);
+  MN_UNROLL for (int half = 0; half < 2; half++) {
+    const __m256i u = _mm256_sll_epi32(centred(a, half, by->a_zero), by->left_shift);
+    const __m256i v = _mm256_sll_epi32(centred(b, half, by->b_zero), by->left_shift);
+    x[half] =
+        _mm256_add_epi32(multiply_quantized_avx2(u, &by->a), multiply_quantized_avx2(v, &by->b));
+    x[half] = requant_codes_avx2(x[half], &by->out, half);
+  }
+  return pack_codes_avx2(x[0], x[1]);
+}
+
+void mn_add_q8_avx2(const mn_add_q8_args *args) {
+  const requant_lanes_avx2 out = same_lanes(args->out_multiplier, args->out_shift);
+  const adder by = {.out = {.lanes = {out, out},
+                            .zero = _mm256_set1_epi32(args->out_zero),
+                            .min = _mm256_set1_epi32(args->out_min),
+                            .max = _mm256_set1_epi32(args->out_max)},
+                    .a = same_lanes(args->a_multiplier, args->a_shift),
+                    .b = same_lanes(args->b_multiplier, args->b_shift),
+                    .a_zero = _mm256_set1_epi32(args->a_zero),
+                    .b_zero = _mm256_set1_epi32(args->b_zero),
+                    .flips = _mm_set1_epi8((char)args->flip),
+                    .left_shift = _mm_cvtsi32_si128(args->left_shift)};
+  for (size_t i = 0; i < args->count; i += 16) {
+    const size_t left = args->count - i;
+    const __m128i a = load_bytes_avx2(args->a + i, left), b = load_bytes_avx2(args->b + i, left);
+    store_bytes_avx2(args->out + i, add_16(&by, a, b), left);
+  }
+}
+
+/* ---- Product ----------------------------------------------------------------------------------- */
+
+void mn_mul_q8_avx2(const mn_mul_q8_args *args) {
+  const requant_lanes_avx2 lanes = same_lanes(args->multiplier, args->shift);
+  const requant_avx2 by = {.lanes = {lanes, lanes},
+                           .zero = _mm256_set1_epi32(args->out_zero),
+                           .min = _mm256_set1_epi32(args->out_min),
+                           .max = _mm256_set1_epi32(args->out_max)};
+  const __m128i flips = _mm_set1_epi8((char)args->flip);
+  const __m256i a_zero = _mm256_set1_epi32(args->a_zero);
+  const __m256i b_zero = _mm256_set1_epi32(args->b_zero);
+  for (size_t i = 0; i < args->count; i += 16) {
+    const size_t left = args->count - i;
+    const __m128i a = _mm_xor_si128(load_bytes_avx2(args->a + i, left), flips);
+    const __m128i b = _mm_xor_si128(load_bytes_avx2(args->b + i, left), flips);
+    __m256i x[2];
+    MN_UNROLL for (int half = 0; half < 2; half++) {
+      x[half] = _mm256_mullo_epi32(centred(a, half, a_zero), centred(b, half, b_zero));
+      x[half] = requant_codes_avx2(x[half], &by, half);
+    }
+    store_bytes_avx2(args->out + i, pack_codes_avx2(x[0], x[1]), left);
+  }
+}
+
+/* ---- Table ------------------------------------------------------------------------------------- */
+
+/* A shuffle gives 0 where the index has its top bit set: after ^ (16 j) and a saturating + 0x70
+ * that is every code outside [16 j, 16 j + 16). */
+MN_INLINE __m256i look_up_32(const uint8_t *table, __m256i codes) {
+  const __m256i seventy = _mm256_set1_epi8(0x70);
+  __m256i out = _mm256_setzero_si256();
+  MN_UNROLL for (int j = 0; j < 16; j++) {
+    const __m128i part = _mm_loadu_si128((const __m128i *)(table + 16 * j));
+    const __m256i index = _mm256_xor_si256(codes, _mm256_set1_epi8((char)(16 * j)));
+    const __m256i found =
+        _mm256_shuffle_epi8(_mm256_broadcastsi128_si256(part), _mm256_adds_epu8(index, seventy));
+    out = _mm256_or_si256(out, found);
+  }
+  return out;
+}
+
+void mn_lut8_avx2(const mn_lut8_args *args) {
+  size_t i = 0;
+  for (; args->count - i >= 32; i += 32) {
+    const __m256i codes = _mm256_loadu_si256((const __m256i *)(args->in + i));
+    _mm256_storeu_si256((__m256i *)(args->out + i), look_up_32(args->table, codes));
+  }
+  for (; i < args->count; i++) args->out[i] = args->table[args->in[i]];
+}
