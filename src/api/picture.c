@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Pictures into a session, classes out of it. */
+#include "image/preprocess.h"
+#include "post/topk.h"
+#include "run/session.h"
+
+/* The contract lives in the plan's copy of the graph. */
+static mn_status need_contract(const mn_plan *plan, mn_error *err) {
+  if (plan->graph.has_contract) return MN_OK;
+  return mn_fail(err, MN_ERR_CONTRACT, NULL,
+                 "the model does not say how a picture becomes its input: name a contract with "
+                 "--contract (a JSON file, or tf, torch, caffe, unit, raw), or write it into the "
+                 "file with convert");
+}
+
+static mn_status check_index(const mn_tensor_info *info, int index, mn_error *err) {
+  if (index >= 0 && index < info->dims[0]) return MN_OK;
+  return mn_fail(err, MN_ERR_ARGUMENT, "index", "%d is not a position of a batch of %d", index,
+                 info->dims[0]);
+}
+
+mn_status mn_session_set_image(mn_session *session, int index, const mn_image *image,
+                               mn_error *err) {
+  mn_error_clear(err);
+  mn_status status = need_contract(session->plan, err);
+  if (status) return status;
+  mn_tensor_info info;
+  mn_plan_input_info(session->plan, 0, &info);
+  status = check_index(&info, index, err);
+  if (status) return status;
+  size_t picture_bytes = info.bytes / (size_t)info.dims[0];
+  unsigned char *tensor = (unsigned char *)mn_session_input(session, 0);
+  return mn_preprocess_run(session->plan->user, image, session->extra,
+                           tensor + (size_t)index * picture_bytes, err);
+}
+
+mn_status mn_session_top(const mn_session *session, int index, int k, mn_class *classes, int *count,
+                         mn_error *err) {
+  mn_error_clear(err);
+  *count = 0;
+  const mn_plan *plan = session->plan;
+  mn_status status = need_contract(plan, err);
+  if (status) return status;
+  if (plan->graph.contract.task != MN_TASK_CLASSIFY) {
+    return mn_fail(err, MN_ERR_CONTRACT, NULL, "the model is not a classifier");
+  }
+  if (k < 1) return mn_fail(err, MN_ERR_ARGUMENT, "k", "%d is not a positive number", k);
+  mn_tensor_info info;
+  mn_plan_output_info(plan, 0, &info);
+  status = check_index(&info, index, err);
+  if (status) return status;
+  size_t row_bytes = info.bytes / (size_t)info.dims[0];
+  mn_scores scores = {
+      .data = (const unsigned char *)mn_session_output(session, 0) + (size_t)index * row_bytes,
+      .type = info.type,
+      .count = info.dims[info.rank - 1],
+      .scale = info.scale,
+      .zero = info.zero_point,
+  };
+  *count = mn_topk(&scores, &plan->graph.contract, k, classes);
+  return MN_OK;
+}

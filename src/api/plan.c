@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Planning a model: the public options, and room in the session for preparing pictures. */
+#include <string.h>
+
+#include "api/model.h"
+#include "base/cpu.h"
+#include "image/preprocess.h"
+#include "plan/plan.h"
+#include "run/session.h"
+
+enum { DEFAULT_IMAGE_SIZE = 16384, MOST_THREADS = 1024, MOST_BATCH = 65536 };
+
+static mn_status read_options(const mn_plan_options *options, mn_plan_options *used,
+                              mn_error *err) {
+  memset(used, 0, sizeof *used);
+  if (options) {
+    size_t size = options->struct_size < sizeof *used ? options->struct_size : sizeof *used;
+    memcpy(used, options, size);
+  }
+  if (used->threads < 0 || used->threads > MOST_THREADS) {
+    return mn_fail(err, MN_ERR_ARGUMENT, "threads", "%d is not between 0 and %d", used->threads,
+                   MOST_THREADS);
+  }
+  if (used->batch < 0 || used->batch > MOST_BATCH) {
+    return mn_fail(err, MN_ERR_ARGUMENT, "batch", "%d is not between 0 and %d", used->batch,
+                   MOST_BATCH);
+  }
+  if (used->height < 0 || used->width < 0) {
+    return mn_fail(err, MN_ERR_ARGUMENT, "size", "%d x %d is negative", used->height, used->width);
+  }
+  if (used->max_image_width <= 0) used->max_image_width = DEFAULT_IMAGE_SIZE;
+  if (used->max_image_height <= 0) used->max_image_height = DEFAULT_IMAGE_SIZE;
+  return MN_OK;
+}
+
+/* The preprocessing of input 0 at the plan's size. */
+static mn_status prepare_pictures(const mn_model *model, const mn_plan_options *options,
+                                  mn_preprocess *preprocess, mn_error *err) {
+  const mn_value *input = &model->graph.values[model->graph.inputs[0]];
+  mn_preprocess_target target = {
+      .height = options->height ? options->height : input->shape.dim[1],
+      .width = options->width ? options->width : input->shape.dim[2],
+      .channels = input->shape.dim[3],
+      .type = input->type,
+      .scale = input->quant.count == 1 ? input->quant.scale[0] : 0,
+      .zero_point = input->quant.count == 1 ? input->quant.zero[0] : 0,
+      .max_image_width = options->max_image_width,
+      .max_image_height = options->max_image_height,
+  };
+  return mn_preprocess_init(preprocess, &model->graph.contract, &target, err);
+}
+
+mn_status mn_plan_new(mn_plan **out, const mn_model *model, const mn_plan_options *options,
+                      mn_error *err) {
+  *out = NULL;
+  mn_error_clear(err);
+  mn_plan_options used;
+  mn_preprocess preprocess = {0};
+  mn_plan_request request = {0};
+  mn_status status = read_options(options, &used, err);
+  if (!status) status = mn_cpu_level(used.isa, &request.features, err);
+  if (!status && model->graph.has_contract) {
+    status = prepare_pictures(model, &used, &preprocess, err);
+  }
+  if (status) return status;
+  request.batch = used.batch;
+  request.height = used.height;
+  request.width = used.width;
+  request.threads = used.threads;
+  request.keep_all = used.keep_all != 0;
+  request.extra_bytes = preprocess.scratch_bytes;
+  mn_plan *plan;
+  status = mn_plan_build(&plan, &model->graph, &request, err);
+  if (status) return status;
+  if (model->graph.has_contract) {
+    plan->user = mn_arena_copy(&plan->arena, &preprocess, sizeof preprocess);
+    if (!plan->user) {
+      mn_plan_free(plan);
+      return mn_fail_memory(err, sizeof preprocess);
+    }
+  }
+  *out = plan;
+  return MN_OK;
+}
+
+size_t mn_plan_arena_bytes(const mn_plan *plan) { return plan->arena_bytes; }
+
+size_t mn_plan_packed_bytes(const mn_plan *plan) { return plan->packed_bytes; }
+
+mn_status mn_plan_input_info(const mn_plan *plan, int index, mn_tensor_info *info) {
+  if (index < 0 || index >= plan->graph.input_count) return MN_ERR_ARGUMENT;
+  mn_plan_value_info(plan, plan->graph.inputs[index], info);
+  return MN_OK;
+}
+
+mn_status mn_plan_output_info(const mn_plan *plan, int index, mn_tensor_info *info) {
+  if (index < 0 || index >= plan->graph.output_count) return MN_ERR_ARGUMENT;
+  mn_plan_value_info(plan, plan->graph.outputs[index], info);
+  return MN_OK;
+}
+
+int mn_plan_step_count(const mn_plan *plan) { return plan->step_count; }
+
+mn_status mn_plan_step(const mn_plan *plan, int index, mn_step_info *info) {
+  if (index < 0 || index >= plan->step_count) return MN_ERR_ARGUMENT;
+  const mn_step *step = &plan->steps[index];
+  mn_id node = (mn_id)(step->node - plan->graph.nodes);
+  *info = (mn_step_info){
+      .node = step->node->name,
+      .op = mn_op_name(step->node->op),
+      .kernel = step->kernel_name,
+      .macs = mn_node_cost(&plan->graph, node, plan->shapes).macs,
+  };
+  return MN_OK;
+}
