@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Any text as JSON, and as a contract: what is a contract must come back from its canonical text. */
+ * Any text as JSON, and as a contract, which must come back from its own canonical text. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>

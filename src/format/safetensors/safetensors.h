@@ -14,7 +14,7 @@
 
 enum { MN_SAFETENSORS_HEADER_CAP = 16 << 20, MN_SAFETENSORS_FORMAT = 1 };
 
-/* ---- Reading: safetensors_load.c finds tensors, safetensors_load_graph.c builds the graph. ---- */
+/* ---- Reading: safetensors_load.c finds tensors, safetensors_load_graph.c builds the graph. --- */
 
 /* A tensor of the file; `data` points into the file's bytes, perhaps unaligned. */
 typedef struct mn_safetensors_tensor {
