@@ -198,7 +198,7 @@ bool mn_window_resolve(mn_window *window, int32_t height, int32_t width, int32_t
 
 /* Everything later code relies on: ids in range and in topological order, each value written once,
  * types and quantization that the op takes, constants of the right size, weights that fit their
- * input, int8 layers that cannot overflow (K*255*255 + max|bias| <= INT32_MAX), finite positive
+ * input, int8 layers that cannot overflow (2*K*255*255 + max|bias| <= INT32_MAX), finite positive
  * scales, zero points inside their type. Runs after every load and every pass. */
 mn_status mn_graph_verify(const mn_graph *graph, mn_error *err);
 

@@ -242,13 +242,14 @@ static double largest_bias(const mn_value *bias) {
   return largest;
 }
 
-/* No weight byte and no input may overflow the accumulator, nor a left shift the product. */
+/* No weight byte and no input may overflow the accumulator, nor a left shift the product. Kernels
+ * fold the input's zero point into the bias, so that partial sums reach twice the sum itself. */
 static mn_status verify_accumulator(const mn_graph *graph, const mn_node *node, mn_error *err) {
   const mn_value *in = in_value(graph, node, 0), *weights = in_value(graph, node, 1);
   const mn_value *bias = in_value(graph, node, 2), *out = &graph->values[node->out[0]];
   double taps = node->op == MN_OP_DWCONV2D ? (double)weights->shape.dim[0] * weights->shape.dim[1]
                                            : (double)weights->bytes / weights->shape.dim[0];
-  double bound = taps * 255.0 * 255.0 + largest_bias(bias);
+  double bound = 2 * taps * 255.0 * 255.0 + largest_bias(bias);
   double largest_scale = 0;
   for (int32_t i = 0; i < weights->quant.count; i++) {
     if (weights->quant.scale[i] > largest_scale) largest_scale = weights->quant.scale[i];
