@@ -37,7 +37,7 @@ mn_status mn_tflite_fail(const mn_tflite_op *op, mn_status status, const char *f
                  op->version, text);
 }
 
-/* ---- Tables ------------------------------------------------------------------------------------ */
+/* ---- Tables --------------------------------------------------------------------------------- */
 
 static mn_status read_model(mn_tflite_loader *loader) {
   mn_flatbuffer *fb = &loader->fb;
@@ -130,7 +130,7 @@ static mn_status read_operators(mn_tflite_loader *loader) {
   return status;
 }
 
-/* ---- Shapes ------------------------------------------------------------------------------------ */
+/* ---- Shapes --------------------------------------------------------------------------------- */
 
 /* Infers at the given batch; false when it does not go through or disagrees with the file. */
 static mn_status infer(mn_tflite_loader *loader, int32_t batch, mn_shape *shapes) {

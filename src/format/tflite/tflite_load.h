@@ -48,7 +48,7 @@ typedef struct mn_tflite_op {
   mn_fb_table options;
 } mn_tflite_op;
 
-/* ---- tflite_load.c ---- */
+/* ---- tflite_load.c -------------------------------------------------------------------------- */
 
 /* FORMAT when the flatbuffer is broken, LIMIT when `bytes` more would pass the memory cap. */
 mn_status mn_tflite_check(mn_tflite_loader *loader, size_t bytes);
@@ -59,7 +59,7 @@ __attribute__((format(printf, 3, 4)))
 mn_status
 mn_tflite_fail(const mn_tflite_op *op, mn_status status, const char *format, ...);
 
-/* ---- tflite_load_tensor.c ---- */
+/* ---- tflite_load_tensor.c ------------------------------------------------------------------- */
 
 mn_status mn_tflite_read_tensor(mn_tflite_loader *loader, int32_t index, mn_tflite_tensor *tensor);
 /* Makes the value of a tensor, its name and quantization included; a CONST when it has data. */
@@ -70,7 +70,7 @@ mn_status mn_tflite_register_value(mn_tflite_loader *loader, mn_id id, bool shap
 mn_status mn_tflite_make_dequantized(mn_tflite_loader *loader, const mn_tflite_tensor *from,
                                      const mn_tflite_tensor *to);
 
-/* ---- tflite_load_names.c ---- */
+/* ---- tflite_load_names.c -------------------------------------------------------------------- */
 
 /* A name for a tensor: printable, not empty, not taken; in `text`. */
 enum { MN_TFLITE_NAME_BYTES = 1024 };
@@ -81,7 +81,7 @@ mn_status mn_tflite_take_name(mn_tflite_loader *loader, mn_id value);
 /* The name of a builtin operator, "?" when unknown. */
 const char *mn_tflite_operator_name(int32_t code);
 
-/* ---- tflite_load_operand.c ---- */
+/* ---- tflite_load_operand.c ------------------------------------------------------------------ */
 
 /* The value of an input, made when it is a constant. FORMAT when nothing has written it. */
 mn_status mn_tflite_operand(const mn_tflite_op *op, uint32_t position, mn_id *id);
@@ -100,7 +100,7 @@ mn_status mn_tflite_activation(const mn_tflite_op *op, uint32_t field, mn_act *a
 mn_status mn_tflite_emit(const mn_tflite_op *op, mn_op kind, const mn_id *in, int32_t in_count,
                          const mn_attr *attr);
 
-/* ---- tflite_load_ops.c, tflite_load_layers.c, tflite_load_shapes.c ---- */
+/* ---- tflite_load_ops.c, tflite_load_layers.c, tflite_load_shapes.c -------------------------- */
 
 typedef mn_status mn_tflite_op_loader(const mn_tflite_op *op);
 mn_tflite_op_loader mn_tflite_load_conv, mn_tflite_load_depthwise, mn_tflite_load_dense;
@@ -111,7 +111,7 @@ mn_tflite_op_loader mn_tflite_load_mean, mn_tflite_load_resize, mn_tflite_load_a
 /* Finds the operator's loader, checks version and options, and runs it. */
 mn_status mn_tflite_load_op(mn_tflite_op *op, const mn_fb_table *record);
 
-/* ---- tflite_load_metadata.c ---- */
+/* ---- tflite_load_metadata.c ----------------------------------------------------------------- */
 
 /* Contract, normalization and labels, from metadata buffers and the zip tail. */
 mn_status mn_tflite_load_metadata(mn_tflite_loader *loader, mn_contract_facts *facts);

@@ -104,7 +104,7 @@ mn_status mn_tflite_load_depthwise(const mn_tflite_op *op) {
   return mn_tflite_emit(op, MN_OP_DWCONV2D, in, count, &attr);
 }
 
-/* ---- Fully connected --------------------------------------------------------------------------- */
+/* ---- Fully connected ------------------------------------------------------------------------ */
 
 /* TFLite cuts the input into rows of the weights' length whatever its shape is; ours flattens all
  * but the last dim. Where that differs a reshape comes first: rows of *x. */
@@ -156,7 +156,7 @@ mn_status mn_tflite_load_dense(const mn_tflite_op *op) {
   return mn_tflite_emit(op, MN_OP_DENSE, in, count, &attr);
 }
 
-/* ---- Pools -------------------------------------------------------------------------------------- */
+/* ---- Pools ---------------------------------------------------------------------------------- */
 
 static bool covers(int32_t size, int32_t kernel, int32_t stride, mn_pad_rule rule) {
   int32_t before = 0, after = 0, out;

@@ -27,7 +27,7 @@ static mn_status find_metadata(mn_tflite_loader *loader, const char *name, const
   return mn_tflite_check(loader, 0);
 }
 
-/* ---- TFLite metadata ---------------------------------------------------------------------------- */
+/* ---- TFLite metadata ------------------------------------------------------------------------ */
 
 /* Metadata of the first input or output. */
 static mn_fb_table first_tensor(mn_flatbuffer *fb, uint32_t field) {
@@ -80,7 +80,7 @@ static bool find_named_labels(mn_flatbuffer *fb, const mn_zip *zip, mn_zip_entry
   return false;
 }
 
-/* ---- Labels -------------------------------------------------------------------------------------- */
+/* ---- Labels --------------------------------------------------------------------------------- */
 
 /* The tail's only file when it is text. */
 static bool find_only_text(const mn_zip *zip, mn_zip_entry *entry) {

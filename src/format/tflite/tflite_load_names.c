@@ -174,7 +174,7 @@ const char *mn_tflite_operator_name(int32_t code) {
   return code >= 0 && (size_t)code < count ? operator_names[code] : "?";
 }
 
-/* ---- Taken names ------------------------------------------------------------------------------ */
+/* ---- Taken names ---------------------------------------------------------------------------- */
 
 static uint32_t hash_text(const char *text) {
   uint32_t hash = 2166136261u; /* FNV-1a */
@@ -224,7 +224,7 @@ mn_status mn_tflite_take_name(mn_tflite_loader *loader, mn_id value) {
   return MN_OK;
 }
 
-/* ---- Making names ------------------------------------------------------------------------------ */
+/* ---- Making names --------------------------------------------------------------------------- */
 
 /* Bytes of the UTF-8 character at `text`, 0 when there is none. */
 static size_t utf8_length(const uint8_t *text, size_t left) {

@@ -22,7 +22,7 @@ static mn_status resolve_axis(const mn_tflite_op *op, int32_t rank, int32_t *axi
                         rank);
 }
 
-/* ---- Reshape ------------------------------------------------------------------------------------ */
+/* ---- Reshape -------------------------------------------------------------------------------- */
 
 /* The list of new dims agrees with the output's stated shape. */
 static bool agrees(const int32_t *dims, int32_t count, const mn_shape *shape) {
@@ -84,7 +84,7 @@ mn_status mn_tflite_load_reshape(const mn_tflite_op *op) {
   return status;
 }
 
-/* ---- Pad, concat, mean, arg max ------------------------------------------------------------------ */
+/* ---- Pad, concat, mean, arg max ------------------------------------------------------------- */
 
 /* PADV2 pads with a value of its own; ours is always the code of 0. */
 static mn_status check_pad_value(const mn_tflite_op *op, mn_id in) {
@@ -171,7 +171,7 @@ mn_status mn_tflite_load_arg_max(const mn_tflite_op *op) {
   return mn_tflite_emit(op, MN_OP_ARG_MAX, &in, 1, &attr);
 }
 
-/* ---- Resize ------------------------------------------------------------------------------------- */
+/* ---- Resize --------------------------------------------------------------------------------- */
 
 static bool same_map(const mn_shape *a, int32_t height, int32_t width) {
   return a->rank == 4 && a->dim[1] == height && a->dim[2] == width;

@@ -103,7 +103,7 @@ mn_status mn_tflite_read_tensor(mn_tflite_loader *loader, int32_t index, mn_tfli
   return status ? status : mn_tflite_check(loader, 0);
 }
 
-/* ---- Quantization ----------------------------------------------------------------------------- */
+/* ---- Quantization --------------------------------------------------------------------------- */
 
 static mn_status set_quant(mn_tflite_loader *loader, mn_id id, const mn_fb_table *table) {
   mn_flatbuffer *fb = &loader->fb;
@@ -156,7 +156,7 @@ static mn_status read_quant(mn_tflite_loader *loader, const mn_tflite_tensor *te
   return set_quant(loader, id, &table);
 }
 
-/* ---- Values ----------------------------------------------------------------------------------- */
+/* ---- Values --------------------------------------------------------------------------------- */
 
 mn_status mn_tflite_register_value(mn_tflite_loader *loader, mn_id id, bool shape_stated) {
   if (id >= loader->stated_capacity) {
@@ -218,7 +218,7 @@ mn_status mn_tflite_make_value(mn_tflite_loader *loader, const mn_tflite_tensor 
   return status;
 }
 
-/* ---- Constants that DEQUANTIZE would compute --------------------------------------------------- */
+/* ---- Constants that DEQUANTIZE would compute ------------------------------------------------ */
 
 static float from_bits(uint32_t bits) {
   float value;
