@@ -1,73 +1,139 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Fully connected layer: the matrix product with one row a picture (or a vector of the last dim).
  * A slice is a block of output channels over all rows; with few rows the time is that of reading
- * the weights once. */
+ * the weights once. f32 is the matrix product of conv2d; 8 bit has a function of its own, since
+ * LiteRT requantizes this one layer in double (docs/numerics.md). One packed block of 8 bit:
+ *     scale [n] double | bias [n] int32 | weights [n][k] int16 */
 #include <string.h>
 
 #include "base/alloc.h"
+#include "kernels/ref/ref.h"
 #include "ops/gemm.h"
+#include "ops/operand.h"
 
 typedef struct dense_params {
-  mn_gemm gemm;
-  size_t rows;
+  mn_gemm gemm;        /* f32 */
+  mn_dense_q8_args q8; /* 8 bit: a template, pointers are filled in a run */
+  size_t rows, n, k;
   size_t block_cols;
-  bool gathers;        /* a row is spread over strided pixels: copied to scratch first */
-  size_t gather_bytes; /* scratch before the row sums */
+  bool gathers; /* a row is spread over strided pixels: copied to scratch first */
 } dense_params;
 
+/* Slices of whole groups of `unit` output channels, at most one a thread. */
+static void plan_slices(mn_step *step, dense_params *p, size_t unit, int32_t threads) {
+  size_t units = mn_whole(p->n, unit) / unit;
+  size_t parts = units < (size_t)threads ? units : (size_t)threads;
+  p->block_cols = mn_whole(units, parts) / parts * unit;
+  step->slices = (p->n + p->block_cols - 1) / p->block_cols;
+}
+
+static void plan_q8(mn_step *step, dense_params *p) {
+  const mn_operand *out = &step->out;
+  p->q8.flip = mn_code_flip(step->in[0].type);
+  p->q8.out_zero = mn_operand_zero(out);
+  mn_activation_codes(step->node->attr.dense.act, out->type, out->quant, &p->q8.out_min,
+                      &p->q8.out_max);
+  step->kernel_name = "dense_q8_ref";
+  step->packed_bytes = p->n * (sizeof(double) + sizeof(int32_t) + p->k * sizeof(int16_t));
+}
+
 static mn_status plan(mn_step *step, const mn_op_request *request, mn_error *err) {
-  dense_params *p = mn_arena_take(request->arena, sizeof *p);
-  if (!p) return mn_fail_memory(err, sizeof *p);
-  step->params = p;
-  mn_gemm_plan(&p->gemm, step, request->features, step->node->attr.dense.act);
+  mn_status status = mn_op_params(step, request, sizeof(dense_params), err);
+  if (status) return status;
+  dense_params *p = step->params;
   const mn_operand *in = &step->in[0];
-  p->rows = mn_operand_pixels(in) * mn_operand_channels(in) / p->gemm.k;
-  p->gathers = !mn_operand_dense(in) && mn_operand_channels(in) != p->gemm.k;
-  size_t gathered = p->gathers ? p->rows * p->gemm.k * p->gemm.element : 0;
-  p->gather_bytes = mn_aligned(gathered);
-  step->scratch_bytes = p->gather_bytes;
-  if (mn_gemm_needs_row_sum(&p->gemm)) step->scratch_bytes += p->rows * sizeof(int32_t);
-  size_t cols = (size_t)p->gemm.kernel->tile.cols, panels = p->gemm.padded_n / cols;
-  size_t parts = panels < (size_t)request->threads ? panels : (size_t)request->threads;
-  p->block_cols = mn_whole(panels, parts) / parts * cols;
+  p->n = (size_t)step->in[1].shape.dim[0];
+  p->k = (size_t)step->in[1].shape.dim[1];
+  p->rows = mn_operand_elements(in) / p->k;
+  p->gathers = !mn_operand_dense(in) && mn_operand_channels(in) != p->k;
+  if (p->gathers) step->scratch_bytes = p->rows * p->k * mn_type_bytes(in->type);
+  if (in->type != MN_F32) {
+    plan_q8(step, p);
+    plan_slices(step, p, 1, request->threads);
+    return MN_OK;
+  }
+  mn_gemm_plan(&p->gemm, step, request->features, step->node->attr.dense.act);
   step->kernel = p->gemm.kernel;
   step->packed_bytes = p->gemm.packed_bytes;
-  step->slices = (p->gemm.n + p->block_cols - 1) / p->block_cols;
+  plan_slices(step, p, (size_t)p->gemm.kernel->tile.cols, request->threads);
   return MN_OK;
 }
 
-static void pack(const mn_step *step, void *packed) {
-  mn_gemm_pack(&((const dense_params *)step->params)->gemm, step, packed);
+static int16_t centred_weight(const mn_operand *weights, size_t i) {
+  int32_t zero = mn_operand_zero(weights);
+  if (weights->type == MN_I8) return (int16_t)(((const int8_t *)weights->data)[i] - zero);
+  return (int16_t)(((const uint8_t *)weights->data)[i] - zero);
 }
 
-static void gather(const mn_step *step, const mn_run *run, size_t element) {
-  const mn_operand *in = &step->in[0];
-  const unsigned char *from = mn_operand_read(run, in);
-  unsigned char *to = run->scratch;
-  size_t bytes = mn_operand_channels(in) * element, pixels = mn_operand_pixels(in);
-  for (size_t i = 0; i < pixels; i++) {
-    memcpy(to + i * bytes, from + i * in->pixel_stride * element, bytes);
+static void pack_q8(const mn_step *step, void *packed) {
+  const dense_params *p = step->params;
+  const mn_operand *weights = &step->in[1];
+  double in_scale = mn_operand_scale(&step->in[0]), out_scale = mn_operand_scale(&step->out);
+  double *scale = packed;
+  int32_t *bias = (int32_t *)(scale + p->n);
+  int16_t *codes = (int16_t *)(bias + p->n); /* [n][k] */
+  for (size_t n = 0; n < p->n; n++) {
+    int64_t sum = 0;
+    for (size_t i = n * p->k; i < (n + 1) * p->k; i++) sum += codes[i] = centred_weight(weights, i);
+    double weight_scale = weights->quant->scale[weights->quant->count > 1 ? n : 0];
+    scale[n] = in_scale * weight_scale / out_scale;
+    bias[n] = mn_folded_bias(step, n, sum);
   }
+}
+
+static void pack(const mn_step *step, void *packed) {
+  if (step->in[0].type == MN_F32) {
+    mn_gemm_pack(&((const dense_params *)step->params)->gemm, step, packed);
+  } else {
+    pack_q8(step, packed);
+  }
+}
+
+static void gather(const mn_step *step, const mn_run *run) {
+  const mn_operand *in = &step->in[0];
+  size_t bytes = mn_operand_channels(in) * mn_type_bytes(in->type);
+  for (size_t i = 0, pixels = mn_operand_pixels(in); i < pixels; i++) {
+    memcpy((unsigned char *)run->scratch + i * bytes, mn_operand_pixel(run, in, i), bytes);
+  }
+}
+
+static void run_q8(const mn_step *step, const mn_gemm_block *block) {
+  const dense_params *p = step->params;
+  const double *scale = step->packed;
+  const int32_t *bias = (const int32_t *)(scale + p->n);
+  const int16_t *codes = (const int16_t *)(bias + p->n); /* [n][k] */
+  mn_dense_q8_args args = p->q8;
+  args.a = block->a;
+  args.a_stride = block->a_stride;
+  args.weights = codes + block->n_begin * p->k;
+  args.bias = bias + block->n_begin;
+  args.scale = scale + block->n_begin;
+  args.c = (uint8_t *)block->c + block->n_begin;
+  args.c_stride = block->c_stride;
+  args.m = block->m;
+  args.n = block->n_end - block->n_begin;
+  args.k = p->k;
+  mn_dense_q8_ref(&args);
 }
 
 static void run_slices(const mn_step *step, const mn_run *run, size_t begin, size_t end) {
   const dense_params *p = step->params;
   const mn_operand *in = &step->in[0];
-  bool strided = mn_operand_channels(in) == p->gemm.k;
-  if (p->gathers) gather(step, run, p->gemm.element);
+  if (p->gathers) gather(step, run);
   mn_gemm_block block = {
       .a = p->gathers ? run->scratch : mn_operand_read(run, in),
-      .a_stride = strided ? in->pixel_stride : p->gemm.k,
+      .a_stride = mn_operand_channels(in) == p->k ? in->pixel_stride : p->k,
       .c = mn_operand_write(run, &step->out),
       .c_stride = step->out.pixel_stride,
       .m = p->rows,
       .n_begin = begin * p->block_cols,
-      .n_end = end * p->block_cols < p->gemm.n ? end * p->block_cols : p->gemm.n,
+      .n_end = end * p->block_cols < p->n ? end * p->block_cols : p->n,
   };
-  if (mn_gemm_needs_row_sum(&p->gemm)) {
-    block.row_sum = (int32_t *)((unsigned char *)run->scratch + p->gather_bytes);
+  if (in->type == MN_F32) {
+    mn_gemm_run(&p->gemm, step->packed, &block);
+  } else {
+    run_q8(step, &block);
   }
-  mn_gemm_run(&p->gemm, step->packed, &block);
 }
 
 const mn_op_impl mn_dense_impl = {plan, pack, run_slices, 0};

@@ -109,9 +109,9 @@ void mn_quantize_multiplier(double real, int32_t *multiplier, int32_t *shift);
 /* The output interval of a fused activation in the output's own codes. */
 void mn_activation_codes(mn_act act, mn_type type, const mn_quant *quant, int32_t *lo, int32_t *hi);
 
-/* Per-channel multipliers of a conv, depthwise or dense layer: which rule forms the product of
- * scales depends on op and type (facts in docs/numerics.md). Arrays have `padded` entries, the last
- * channel's repeated 0. */
+/* Per-channel multipliers of a conv or depthwise layer: the product of scales is rounded to float
+ * for u8 and not for i8 (docs/numerics.md). Arrays have `padded` entries, 0 after the last
+ * channel's. Dense layers are requantized otherwise: see kernels/ref/ref.h. */
 void mn_layer_multipliers(const mn_step *step, int32_t channels, int32_t padded,
                           int32_t *multiplier, int32_t *shift);
 

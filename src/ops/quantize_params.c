@@ -58,9 +58,7 @@ void mn_layer_multipliers(const mn_step *step, int32_t channels, int32_t padded,
   float in_scale = step->in[0].quant->scale[0];
   const mn_quant *weights = step->in[1].quant;
   double out_scale = step->out.quant->scale[0];
-  /* LiteRT rounds the product to float for uint8 layers and for dense with one scale. */
-  bool product_in_float =
-      step->in[0].type == MN_U8 || (step->node->op == MN_OP_DENSE && weights->count == 1);
+  bool product_in_float = step->in[0].type == MN_U8;
   for (int32_t c = 0; c < channels; c++) {
     float scale = weights->scale[weights->count > 1 ? c : 0];
     float rounded = in_scale * scale;
