@@ -65,48 +65,57 @@ void mn_gemm_plan(mn_gemm *gemm, const mn_step *step, uint32_t features, mn_act 
   mn_activation_codes(act, step->out.type, step->out.quant, &gemm->out_min, &gemm->out_max);
 }
 
-/* Where weight (c, i) stands in the panels: [c / cols][i / deep][c % cols][i % deep]. */
-static size_t panel_index(const mn_gemm *gemm, size_t c, size_t i) {
+/* Where the weights of channel `c` begin; groups of `deep` of them are cols * deep apart:
+ * [c / cols][k / deep][c % cols][deep]. */
+static size_t row_start(const mn_gemm *gemm, size_t c) {
   size_t cols = (size_t)gemm->kernel->tile.cols, deep = (size_t)gemm->kernel->tile.deep;
-  return (c / cols) * cols * gemm->padded_k + (i / deep) * cols * deep + (c % cols) * deep +
-         i % deep;
+  return (c / cols) * cols * gemm->padded_k + (c % cols) * deep;
 }
 
 static void pack_f32(const mn_gemm *gemm, const mn_step *step, unsigned char *packed) {
   const float *weights = step->in[1].data;                                   /* [n][k] */
   const float *bias = mn_operand_present(step, 2) ? step->in[2].data : NULL; /* [n] */
   float *panels = (float *)packed, *biases = (float *)(packed + gemm->bias_offset);
-  for (size_t c = 0; c < gemm->n; c++) {
+  size_t cols = (size_t)gemm->kernel->tile.cols;
+  for (size_t c = 0; c < gemm->n; c++, weights += gemm->k) {
+    float *to = panels + row_start(gemm, c);
+    for (size_t i = 0; i < gemm->k; i++) to[i * cols] = weights[i];
     biases[c] = bias ? bias[c] : 0.0f;
-    for (size_t i = 0; i < gemm->k; i++) {
-      panels[panel_index(gemm, c, i)] = weights[c * gemm->k + i];
-    }
   }
 }
 
-/* Weight code (c, i) with its zero point taken out. */
-static int32_t centred_weight(const mn_operand *weights, size_t k, size_t c, size_t i) {
-  if (weights->type == MN_I8) return ((const int8_t *)weights->data)[c * k + i];
-  return ((const uint8_t *)weights->data)[c * k + i] - weights->quant->zero[0];
+/* Channel c's weights, zero point taken out, into their panel; returns their sum. */
+static int64_t pack_row_q8(const mn_gemm *gemm, const mn_operand *weights, size_t c,
+                           unsigned char *packed) {
+  const uint8_t *codes = (const uint8_t *)weights->data + c * gemm->k; /* [k] */
+  bool is_signed = weights->type == MN_I8;
+  uint8_t flip = is_signed ? 0x80 : 0; /* an i8 code is its byte ^ 0x80, less 128 */
+  int32_t offset = is_signed ? 128 : weights->quant->zero[0];
+  bool narrow = gemm->kernel->slot == MN_SLOT_gemm_q8s;
+  size_t deep = (size_t)gemm->kernel->tile.deep, step = (size_t)gemm->kernel->tile.cols * deep;
+  size_t group = row_start(gemm, c), within = 0;
+  int64_t sum = 0;
+  for (size_t i = 0; i < gemm->k; i++) {
+    int32_t weight = (codes[i] ^ flip) - offset;
+    size_t index = group + within;
+    if (++within == deep) {
+      within = 0;
+      group += step;
+    }
+    sum += weight;
+    if (narrow) {
+      ((int8_t *)packed)[index] = (int8_t)(weight + gemm->w_zero);
+    } else {
+      ((int16_t *)packed)[index] = (int16_t)weight;
+    }
+  }
+  return sum;
 }
 
 static void pack_q8(const mn_gemm *gemm, const mn_step *step, unsigned char *packed) {
-  const mn_operand *weights = &step->in[1];
   int32_t *biases = (int32_t *)(packed + gemm->bias_offset);
-  bool narrow = gemm->kernel->slot == MN_SLOT_gemm_q8s;
   for (size_t c = 0; c < gemm->n; c++) {
-    int64_t sum = 0;
-    for (size_t i = 0; i < gemm->k; i++) {
-      int32_t weight = centred_weight(weights, gemm->k, c, i);
-      size_t at = panel_index(gemm, c, i);
-      sum += weight;
-      if (narrow) {
-        ((int8_t *)packed)[at] = (int8_t)(weight + gemm->w_zero);
-      } else {
-        ((int16_t *)packed)[at] = (int16_t)weight;
-      }
-    }
-    biases[c] = mn_folded_bias(step, c, sum);
+    biases[c] = mn_folded_bias(step, c, pack_row_q8(gemm, &step->in[1], c, packed));
   }
   mn_layer_multipliers(step, (int32_t)gemm->n, (int32_t)gemm->padded_n,
                        (int32_t *)(packed + gemm->multiplier_offset),
