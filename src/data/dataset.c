@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The public dataset: tells a folder from a table, lists it, resolves its classes, and thins it
+ * evenly to the asked number. Pictures are not opened here. */
+#define _POSIX_C_SOURCE 200809L
+#include "data/dataset.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/alloc.h"
+#include "base/file.h"
+#include "contract/contract.h"
+
+struct mn_dataset {
+  mn_listing listing;
+};
+
+mn_status mn_listing_add(mn_listing *listing, mn_listed item, mn_error *err) {
+  if (listing->count == listing->capacity) {
+    size_t capacity = listing->capacity ? listing->capacity * 2 : 256;
+    mn_listed *grown = mn_realloc(listing->items, capacity * sizeof *grown);
+    if (!grown) return mn_fail_memory(err, capacity * sizeof *grown);
+    listing->items = grown;
+    listing->capacity = capacity;
+  }
+  listing->items[listing->count++] = item;
+  return MN_OK;
+}
+
+void mn_listing_free(mn_listing *listing) {
+  mn_free(listing->items);
+  mn_arena_free(&listing->arena);
+  memset(listing, 0, sizeof *listing);
+}
+
+static mn_status list_table(mn_listing *listing, const char *path, const char *split,
+                            mn_error *err) {
+  if (split) {
+    return mn_fail(err, MN_ERR_ARGUMENT, path, "there is no split %s: a table has no splits",
+                   split);
+  }
+  mn_file file;
+  mn_status status = mn_file_map(&file, path, err);
+  if (status) return status;
+  status = mn_csv_list(listing, (const char *)file.bytes, file.size, path, err);
+  mn_file_close(&file);
+  return status;
+}
+
+/* labels.tsv or labels.csv in a folder, else NULL; in the arena. */
+static const char *find_table(mn_listing *listing, const char *path) {
+  static const char *const names[] = {"labels.tsv", "labels.csv"};
+  for (int i = 0; i < 2; ++i) {
+    struct stat st;
+    const char *inner = mn_path_join(&listing->arena, path, strlen(path), names[i]);
+    if (inner && stat(inner, &st) == 0 && S_ISREG(st.st_mode)) return inner;
+  }
+  return NULL;
+}
+
+static mn_status list_path(mn_listing *listing, const char *path, const char *split,
+                           mn_error *err) {
+  struct stat st;
+  if (stat(path, &st) != 0) return mn_fail(err, MN_ERR_IO, path, "%s", strerror(errno));
+  if (!S_ISDIR(st.st_mode)) return list_table(listing, path, split, err);
+  const char *table = find_table(listing, path);
+  if (table) return list_table(listing, table, split, err);
+  return mn_folder_list(listing, path, split, err);
+}
+
+/* Item floor(i * count / limit) for i = 0 .. limit - 1. */
+static void thin(mn_listing *listing, int64_t limit) {
+  if (limit <= 0 || (uint64_t)limit >= listing->count) return;
+  size_t count = listing->count, kept = (size_t)limit, step = count / kept, rest = count % kept;
+  for (size_t i = 0, at = 0, carry = 0; i < kept; ++i) {
+    listing->items[i] = listing->items[at];
+    at += step;
+    carry += rest;
+    if (carry >= kept) carry -= kept, at++;
+  }
+  listing->count = kept;
+}
+
+static mn_status fill(mn_listing *listing, const char *path, const mn_dataset_options *options,
+                      const mn_class_names *known, mn_error *err) {
+  mn_status status = list_path(listing, path, options->split, err);
+  if (status) return status;
+  if (listing->count == 0) return mn_fail(err, MN_ERR_FORMAT, path, "there are no pictures in it");
+  status = mn_classes_resolve(listing, path, known, err);
+  if (!status) thin(listing, options->limit);
+  return status;
+}
+
+mn_status mn_dataset_open_named(mn_dataset **out, const char *path,
+                                const mn_dataset_options *options, const mn_class_names *known,
+                                mn_error *err) {
+  *out = NULL;
+  if (options->limit < 0) {
+    return mn_fail(err, MN_ERR_ARGUMENT, "limit", "is %lld, expected 0 or more",
+                   (long long)options->limit);
+  }
+  mn_dataset *dataset = mn_alloc_zero(sizeof *dataset);
+  if (!dataset) return mn_fail_memory(err, sizeof *dataset);
+  mn_status status = fill(&dataset->listing, path, options, known, err);
+  if (status) {
+    mn_dataset_free(dataset);
+    return status;
+  }
+  *out = dataset;
+  return MN_OK;
+}
+
+/* A shorter, older struct lacks its last fields. */
+static mn_dataset_options read_options(const mn_dataset_options *given) {
+  mn_dataset_options options = {0};
+  size_t size = given ? given->struct_size : 0;
+  memcpy(&options, given ? given : &options, size < sizeof options ? size : sizeof options);
+  return options;
+}
+
+static mn_status read_labels(const mn_model *model, mn_arena *arena, mn_class_names *known,
+                             mn_error *err) {
+  int count = mn_model_label_count(model);
+  const char **names = mn_arena_array(arena, (size_t)count + 1, sizeof *names);
+  if (!names) return mn_fail_memory(err, (size_t)count * sizeof *names);
+  for (int i = 0; i < count; ++i) names[i] = mn_model_label(model, i);
+  *known = (mn_class_names){names, count, -1};
+  const char *json = mn_model_contract(model);
+  if (!json) return MN_OK;
+  mn_contract contract;
+  mn_status status = mn_contract_from_json(&contract, json, strlen(json), arena, err);
+  if (!status) known->background = contract.labels.background;
+  return status;
+}
+
+mn_status mn_dataset_open(mn_dataset **out, const char *path, const mn_dataset_options *options,
+                          mn_error *err) {
+  mn_error_clear(err);
+  if (!out) return mn_fail(err, MN_ERR_ARGUMENT, NULL, "out must not be NULL");
+  *out = NULL;
+  if (!path) return mn_fail(err, MN_ERR_ARGUMENT, NULL, "path must not be NULL");
+  mn_dataset_options chosen = read_options(options);
+  mn_arena arena = {0};
+  mn_class_names known = {.background = -1};
+  mn_status status = chosen.model ? read_labels(chosen.model, &arena, &known, err) : MN_OK;
+  if (!status) status = mn_dataset_open_named(out, path, &chosen, &known, err);
+  mn_arena_free(&arena);
+  return status;
+}
+
+void mn_dataset_free(mn_dataset *dataset) {
+  if (!dataset) return;
+  mn_listing_free(&dataset->listing);
+  mn_free(dataset);
+}
+
+int64_t mn_dataset_count(const mn_dataset *dataset) { return (int64_t)dataset->listing.count; }
+
+int mn_dataset_class_count(const mn_dataset *dataset) { return (int)dataset->listing.class_count; }
+
+static const mn_listed *item_at(const mn_dataset *dataset, int64_t index) {
+  bool valid = index >= 0 && (uint64_t)index < dataset->listing.count;
+  return valid ? &dataset->listing.items[index] : NULL;
+}
+
+const char *mn_dataset_path(const mn_dataset *dataset, int64_t index) {
+  const mn_listed *item = item_at(dataset, index);
+  return item ? item->path : NULL;
+}
+
+int mn_dataset_class(const mn_dataset *dataset, int64_t index) {
+  const mn_listed *item = item_at(dataset, index);
+  return item ? item->index : -1;
+}
