@@ -3,8 +3,8 @@
 #include <string.h>
 
 #include "api/model.h"
+#include "api/picture_plan.h"
 #include "base/cpu.h"
-#include "image/preprocess.h"
 #include "plan/plan.h"
 #include "run/session.h"
 
@@ -55,12 +55,12 @@ mn_status mn_plan_new(mn_plan **out, const mn_model *model, const mn_plan_option
   *out = NULL;
   mn_error_clear(err);
   mn_plan_options used;
-  mn_preprocess preprocess = {0};
+  mn_picture_plan pictures = {.refusal = model->graph.has_contract ? NULL : &model->no_contract};
   mn_plan_request request = {0};
   mn_status status = read_options(options, &used, err);
   if (!status) status = mn_cpu_level(used.isa, &request.features, err);
-  if (!status && model->graph.has_contract) {
-    status = prepare_pictures(model, &used, &preprocess, err);
+  if (!status && !pictures.refusal) {
+    status = prepare_pictures(model, &used, &pictures.preprocess, err);
   }
   if (status) return status;
   request.batch = used.batch;
@@ -68,16 +68,14 @@ mn_status mn_plan_new(mn_plan **out, const mn_model *model, const mn_plan_option
   request.width = used.width;
   request.threads = used.threads;
   request.keep_all = used.keep_all != 0;
-  request.extra_bytes = preprocess.scratch_bytes;
+  request.extra_bytes = pictures.preprocess.scratch_bytes;
   mn_plan *plan;
   status = mn_plan_build(&plan, &model->graph, &request, err);
   if (status) return status;
-  if (model->graph.has_contract) {
-    plan->user = mn_arena_copy(&plan->arena, &preprocess, sizeof preprocess);
-    if (!plan->user) {
-      mn_plan_free(plan);
-      return mn_fail_memory(err, sizeof preprocess);
-    }
+  plan->user = mn_arena_copy(&plan->arena, &pictures, sizeof pictures);
+  if (!plan->user) {
+    mn_plan_free(plan);
+    return mn_fail_memory(err, sizeof pictures);
   }
   *out = plan;
   return MN_OK;

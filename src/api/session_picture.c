@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Pictures into a session, classes out of it. */
-#include "image/preprocess.h"
+#include "api/picture_plan.h"
 #include "post/topk.h"
 #include "run/session.h"
 
-/* The contract lives in the plan's copy of the graph. */
-static mn_status need_contract(const mn_plan *plan, mn_error *err) {
-  if (plan->graph.has_contract) return MN_OK;
-  return mn_fail(err, MN_ERR_CONTRACT, NULL,
-                 "the model does not say how a picture becomes its input: name a contract with "
-                 "--contract (a JSON file, or tf, torch, caffe, unit, raw), or write it into the "
-                 "file with convert");
+static const mn_picture_plan *pictures_of(const mn_session *session) { return session->plan->user; }
+
+static mn_status need_contract(const mn_session *session, mn_error *err) {
+  const mn_error *refusal = pictures_of(session)->refusal;
+  if (!refusal) return MN_OK;
+  if (err) *err = *refusal;
+  return refusal->status;
 }
 
 static mn_status check_index(const mn_tensor_info *info, int index, mn_error *err) {
@@ -22,7 +22,7 @@ static mn_status check_index(const mn_tensor_info *info, int index, mn_error *er
 mn_status mn_session_set_image(mn_session *session, int index, const mn_image *image,
                                mn_error *err) {
   mn_error_clear(err);
-  mn_status status = need_contract(session->plan, err);
+  mn_status status = need_contract(session, err);
   if (status) return status;
   mn_tensor_info info;
   mn_plan_input_info(session->plan, 0, &info);
@@ -30,7 +30,7 @@ mn_status mn_session_set_image(mn_session *session, int index, const mn_image *i
   if (status) return status;
   size_t picture_bytes = info.bytes / (size_t)info.dims[0];
   unsigned char *tensor = (unsigned char *)mn_session_input(session, 0);
-  return mn_preprocess_run(session->plan->user, image, session->extra,
+  return mn_preprocess_run(&pictures_of(session)->preprocess, image, session->extra,
                            tensor + (size_t)index * picture_bytes, err);
 }
 
@@ -39,7 +39,7 @@ mn_status mn_session_top(const mn_session *session, int index, int k, mn_class *
   mn_error_clear(err);
   *count = 0;
   const mn_plan *plan = session->plan;
-  mn_status status = need_contract(plan, err);
+  mn_status status = need_contract(session, err);
   if (status) return status;
   if (plan->graph.contract.task != MN_TASK_CLASSIFY) {
     return mn_fail(err, MN_ERR_CONTRACT, NULL, "the model is not a classifier");

@@ -1,1 +1,0 @@
-#include <mobilenet/mobilenet.h>
