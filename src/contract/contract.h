@@ -99,8 +99,9 @@ typedef struct mn_contract_facts {
 } mn_contract_facts;
 
 /* Fills what is still open (bits of `assumed`) from `facts` by the table in docs/contract.md; after
- * a preset too, for its outputs. Checks the result. Error: CONTRACT, when the input map cannot be
- * told without doubt; the sentence names --contract. */
+ * a preset too, for its outputs. Checks the result. A contract that was read has nothing open and
+ * is only checked. Error: CONTRACT, when the input map cannot be told without doubt; the sentence
+ * names --contract. */
 mn_status mn_contract_derive(mn_contract *contract, const mn_contract_facts *facts, mn_error *err);
 
 /* Whether the contract fits the model: pixel map and order against the input's type and channels,

@@ -99,6 +99,7 @@ static void derive_outputs(mn_contract *contract, const mn_contract_facts *facts
 }
 
 mn_status mn_contract_derive(mn_contract *contract, const mn_contract_facts *facts, mn_error *err) {
+  if (contract->assumed == 0) return mn_contract_check(contract, facts, err);
   if (facts->input_channels != 1 && facts->input_channels != 3) {
     return mn_fail(err, MN_ERR_CONTRACT, NULL,
                    "this model's input has %d channels, expected a picture's 1 or 3",

@@ -288,6 +288,23 @@ static void test_derive_after_preset(void **state) {
   assert_int_equal(contract.input.fit, MN_FIT_RESIZE_THEN_CROP);
 }
 
+/* Nothing is open in a contract that was read: derivation only checks it. */
+static void test_derive_stated(void **state) {
+  (void)state;
+  mn_contract_facts facts = facts_of(MN_U8, 1, 0);
+  mn_error err;
+  facts.output_count = 0;
+  mn_contract contract = parse("{\"input\":{\"map\":\"identity_u8\"},\"task\":\"none\"}");
+  assert_int_equal(mn_contract_derive(&contract, &facts, &err), MN_OK);
+  assert_int_equal(contract.task, MN_TASK_NONE);
+  facts.output_count = 1000;
+  contract = parse("{\"input\":{\"map\":\"identity_u8\"}}");
+  assert_int_equal(mn_contract_derive(&contract, &facts, &err), MN_OK);
+  assert_int_equal(contract.labels.count, 0);
+  contract = parse("{\"input\":{\"map\":\"minus128\"}}");
+  assert_int_equal(mn_contract_derive(&contract, &facts, &err), MN_ERR_CONTRACT);
+}
+
 static void test_check(void **state) {
   (void)state;
   mn_contract_facts facts = facts_of(MN_F32, 0, 0);
@@ -359,6 +376,7 @@ int main(void) {
       cmocka_unit_test(test_derive_metadata),
       cmocka_unit_test(test_derive_outputs),
       cmocka_unit_test(test_derive_after_preset),
+      cmocka_unit_test(test_derive_stated),
       cmocka_unit_test(test_check),
       cmocka_unit_test(test_labels),
       cmocka_unit_test(test_imagenet_names),
