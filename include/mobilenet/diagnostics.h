@@ -18,6 +18,7 @@ typedef struct mn_kernel_info {
   const char *name;         /* "gemm_q8_4x16_avx2" */
   const char *isa;          /* the lowest level that has what it needs */
   int32_t available;        /* 1: this CPU can run it */
+  int32_t allowed;          /* 1: the asked level has what it needs */
   int32_t chosen;           /* 1: it is the one that the asked level uses */
   int32_t rows, cols, deep; /* its tile: pixels, channels, products of one step */
 } mn_kernel_info;

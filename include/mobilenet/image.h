@@ -46,6 +46,12 @@ typedef struct mn_class {
 MN_API mn_status mn_session_top(const mn_session *session, int index, int k, mn_class *classes,
                                 int *count, mn_error *err);
 
+/* How many real classes a classifier knows, its background output excluded; 0 when the model has no
+ * contract or is no classifier. */
+MN_API int mn_model_class_count(const mn_model *model);
+/* The label of a real class, or NULL. Lives as long as the model. */
+MN_API const char *mn_model_class_label(const mn_model *model, int class_index);
+
 /* Resizes RGB pixels by a named method. `out` has height * width * 3 bytes, dense. Allocates its
  * work memory and frees it. Errors: ARGUMENT, MEMORY. */
 MN_API mn_status mn_image_resize(const mn_image *image, mn_resize method, uint8_t *out,

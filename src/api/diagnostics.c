@@ -38,6 +38,7 @@ mn_status mn_kernel_describe(mn_kernel_info *info, int index, const char *isa, m
   info->name = kernel->name;
   info->isa = mn_cpu_level_needed(kernel->needs);
   info->available = (kernel->needs & ~mn_cpu_detect()) == 0;
+  info->allowed = (kernel->needs & ~features) == 0;
   info->chosen = mn_kernel_select(kernel->slot, features) == kernel;
   info->rows = kernel->tile.rows;
   info->cols = kernel->tile.cols;
