@@ -32,5 +32,9 @@ endforeach()
 
 if(TARGET mobilenet_tool)
   install(TARGETS mobilenet_tool)
+  install(FILES ${CMAKE_CURRENT_BINARY_DIR}/mobilenet.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1
+    OPTIONAL)
+  install(FILES ${CMAKE_CURRENT_BINARY_DIR}/mobilenet.bash RENAME mobilenet OPTIONAL
+    DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions)
 endif()
 install(DIRECTORY models DESTINATION ${CMAKE_INSTALL_DATADIR}/mobilenet OPTIONAL)

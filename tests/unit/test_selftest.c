@@ -82,7 +82,7 @@ static void test_describes_kernels(void **state) {
     for (int slot = 0; slot < MN_SLOT_COUNT; slot++) {
       if (strcmp(info.slot, mn_slot_name((mn_slot)slot)) == 0) chosen[slot] += info.chosen;
     }
-    if (info.chosen) assert_true(info.available);
+    if (info.chosen) assert_true(info.allowed && info.available);
     before = info;
   }
   assert_non_null(before.name);

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * -m MODEL: an existing file wins; else a model that ships with mobilenet, by its name. `file:` and
+ * `list:` force one. Nothing is ever fetched from a network. */
+#include "open_model.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "message.h"
+#include "stopwatch.h"
+
+static const char default_name[] = "flowers-v1-0.25-128";
+
+/* Where models that ship with mobilenet may lie, first match wins. */
+static const char *model_folder(int index) {
+  switch (index) {
+    case 0: return getenv("MOBILENET_MODELS");
+    case 1: return MOBILENET_SOURCE_MODELS;
+    default: return MOBILENET_INSTALLED_MODELS;
+  }
+}
+
+static char *join(const char *folder, const char *name, const char *ending) {
+  size_t size = strlen(folder) + strlen(name) + strlen(ending) + 2;
+  char *path = malloc(size);
+  if (path) snprintf(path, size, "%s/%s%s", folder, name, ending);
+  return path;
+}
+
+static bool is_there(const char *path) {
+  struct stat info;
+  return stat(path, &info) == 0;
+}
+
+/* The file of a model that ships with mobilenet, or NULL. The caller frees it. */
+static char *find_shipped(const char *name) {
+  static const char *const endings[] = {".safetensors", ".tflite"};
+  if (strchr(name, '/')) return NULL;
+  for (int i = 0; i < 6; i++) {
+    const char *folder = model_folder(i / 2);
+    char *path = folder ? join(folder, name, endings[i % 2]) : NULL;
+    if (path && is_there(path)) return path;
+    free(path);
+  }
+  return NULL;
+}
+
+static char *find_default(void) {
+  char *path = find_shipped(default_name);
+  if (!path) {
+    say("the model that ships with mobilenet (%s) is not where it was built or installed; "
+        "name a model file with -m, or its folder in MOBILENET_MODELS",
+        default_name);
+  }
+  return path;
+}
+
+/* The path that `spec` means, or NULL after saying why there is none. */
+static char *find_model(const char *spec) {
+  bool only_list = strncmp(spec, "list:", 5) == 0, only_file = strncmp(spec, "file:", 5) == 0;
+  if (strncmp(spec, "arch:", 5) == 0) {
+    say("'%s' is an architecture; this version opens model files only: -m FILE", spec);
+    return NULL;
+  }
+  if (only_list || only_file) spec += 5;
+  if (only_file || (!only_list && is_there(spec))) return strdup(spec);
+  char *path = find_shipped(spec);
+  if (!path) {
+    say("'%s' is neither a file nor a model that ships with mobilenet; expected a .tflite or "
+        ".safetensors file",
+        spec);
+  }
+  return path;
+}
+
+/* Reads a whole text file, NUL-terminated; NULL after saying why not. The caller frees it. */
+static char *read_text(const char *path, const char *option) {
+  enum { MOST = 16 << 20 };
+  FILE *file = fopen(path, "rb");
+  char *text = file ? malloc(MOST + 1) : NULL;
+  size_t length = text ? fread(text, 1, MOST + 1, file) : 0;
+  bool bad = !text || ferror(file);
+  if (bad) {
+    say("--%s: '%s' cannot be read: %s", option, path, strerror(errno));
+  } else if (length > MOST || memchr(text, 0, length)) {
+    say("--%s: '%s' is no text file of at most 16 MiB", option, path);
+    bad = true;
+  } else {
+    text[length] = '\0';
+  }
+  if (file) fclose(file);
+  if (!bad) return text;
+  free(text);
+  return NULL;
+}
+
+static bool is_contract_name(const char *text) {
+  static const char *const names[] = {"tf", "torch", "caffe", "unit", "raw"};
+  for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+    if (strcmp(text, names[i]) == 0) return true;
+  }
+  return false;
+}
+
+static int refuse_contract(const char *text) {
+  say("--contract '%s' is neither a file nor one of tf, torch, caffe, unit, raw", text);
+  return EXIT_USAGE;
+}
+
+/* Fills the texts of --contract and --labels; the caller frees both, also after a failure. */
+static int read_side_files(const cli_options *options, char **contract, char **labels) {
+  const char *about = options->text[OPTION_CONTRACT], *names = options->text[OPTION_LABELS];
+  if (about && is_contract_name(about)) {
+    *contract = strdup(about);
+  } else if (about) {
+    if (!is_there(about)) return refuse_contract(about);
+    *contract = read_text(about, "contract");
+  }
+  if (about && !*contract) return EXIT_UNUSABLE;
+  if (!names) return EXIT_DONE;
+  *labels = read_text(names, "labels");
+  return *labels ? EXIT_DONE : EXIT_UNUSABLE;
+}
+
+static void set_name(opened_model *opened) {
+  const char *slash = strrchr(opened->path, '/');
+  snprintf(opened->name, sizeof opened->name, "%s", slash ? slash + 1 : opened->path);
+  char *dot = strrchr(opened->name, '.');
+  if (dot && dot != opened->name) *dot = '\0';
+}
+
+static int open_found(opened_model *opened, const cli_options *options) {
+  char *contract = NULL, *labels = NULL;
+  int code = read_side_files(options, &contract, &labels);
+  if (code == EXIT_DONE) {
+    mn_error err = {0};
+    mn_open_options open = {.struct_size = sizeof open, .contract = contract, .labels = labels};
+    double start = now_ms();
+    if (mn_model_open(&opened->model, opened->path, &open, &err)) {
+      say_error(&err);
+      code = EXIT_UNUSABLE;
+    }
+    opened->open_ms = now_ms() - start;
+  }
+  free(contract);
+  free(labels);
+  return code;
+}
+
+int model_open(opened_model *opened, const cli_options *options, const char *spec) {
+  memset(opened, 0, sizeof *opened);
+  if (!spec) spec = options->text[OPTION_MODEL];
+  opened->is_default = spec == NULL;
+  opened->path = spec ? find_model(spec) : find_default();
+  if (!opened->path) return EXIT_UNUSABLE;
+  set_name(opened);
+  return open_found(opened, options);
+}
+
+void model_close(opened_model *opened) {
+  mn_model_free(opened->model);
+  free(opened->path);
+}
+
+void model_say_assumptions(const opened_model *opened) {
+  const char *assumed = mn_model_assumptions(opened->model);
+  if (assumed) say("%s: %s", opened->path, assumed);
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Finding and opening the model that -m names, or the one that ships with mobilenet. */
+#ifndef MOBILENET_TOOL_OPEN_MODEL_H
+#define MOBILENET_TOOL_OPEN_MODEL_H
+
+#include "mobilenet/mobilenet.h"
+#include "options.h"
+
+typedef struct opened_model {
+  mn_model *model;
+  char *path;
+  char name[96]; /* the file's name without folder and ending */
+  bool is_default;
+  double open_ms;
+} opened_model;
+
+/* Opens `spec` (NULL: -m, else the default model) with --contract and --labels. Returns EXIT_DONE,
+ * or another exit code after saying why. */
+int model_open(opened_model *opened, const cli_options *options, const char *spec);
+void model_close(opened_model *opened);
+
+/* Says on standard error, in one line, what of the contract was assumed rather than read. */
+void model_say_assumptions(const opened_model *opened);
+
+#endif

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * One parser for every verb, driven by the table. It knows spelling and ranges; what a value means
+ * is the verb's business. */
+#include "options.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "message.h"
+#include "mobilenet/mobilenet.h"
+
+typedef struct line_parser {
+  cli_options *options;
+  int argc, next;
+  char **argv;
+} line_parser;
+
+/* The option of this verb that `word` (up to `length`) spells, or OPTION_COUNT. */
+static option_id find_option(const cli_verb *verb, const char *word, size_t length) {
+  for (int i = 0; i < OPTION_COUNT; i++) {
+    const option_spec *spec = &option_specs[i];
+    if (!verb_takes(verb, i)) continue;
+    bool is_short = length == 2 && spec->letter != 0 && word[1] == spec->letter;
+    bool is_long = length > 2 && word[1] == '-' && strlen(spec->name) == length - 2 &&
+                   strncmp(word + 2, spec->name, length - 2) == 0;
+    if (is_short || is_long) return (option_id)i;
+  }
+  return OPTION_COUNT;
+}
+
+static int refuse_option(const cli_verb *verb, const char *word, size_t length) {
+  char name[64];
+  snprintf(name, sizeof name, "%.*s", (int)(length < 63 ? length : 63), word);
+  const char *bare = name + strspn(name, "-");
+  int best = -1, best_distance = INT_MAX;
+  for (int i = 0; i < OPTION_COUNT; i++) {
+    if (!verb_takes(verb, i)) continue;
+    int distance = edit_distance(bare, option_specs[i].name);
+    if (distance < best_distance) {
+      best_distance = distance;
+      best = i;
+    }
+  }
+  say("'%s' has no option %s; the nearest is --%s ('mobilenet help %s' lists them)", verb->name,
+      name, option_specs[best].name, verb->name);
+  return EXIT_USAGE;
+}
+
+static bool parse_number(const char *text, int64_t least, int64_t most, int64_t *number) {
+  char *end;
+  errno = 0;
+  long long value = strtoll(text, &end, 10);
+  *number = value;
+  return end != text && *end == '\0' && errno == 0 && value >= least && value <= most;
+}
+
+static int keep_value(cli_options *options, option_id id, const char *text) {
+  const option_spec *spec = &option_specs[id];
+  if (spec->kind == OPTION_NUMBER &&
+      !parse_number(text, spec->least, spec->most, &options->number[id])) {
+    say("--%s takes a whole number from %" PRId64 " to %" PRId64 ", not '%s'", spec->name,
+        spec->least, spec->most, text);
+    return EXIT_USAGE;
+  }
+  if (text[0] == '\0') {
+    say("--%s needs a value that is not empty: --%s %s", spec->name, spec->name, spec->value);
+    return EXIT_USAGE;
+  }
+  options->text[id] = text;
+  options->values[options->value_count++] = (option_value){id, text};
+  return EXIT_DONE;
+}
+
+static int parse_option(line_parser *parser, const char *word) {
+  cli_options *options = parser->options;
+  const char *equals = strchr(word, '=');
+  size_t length = equals ? (size_t)(equals - word) : strlen(word);
+  option_id id = find_option(options->verb, word, length);
+  if (id == OPTION_COUNT) return refuse_option(options->verb, word, length);
+  const option_spec *spec = &option_specs[id];
+  options->given[id] = true;
+  if (spec->kind == OPTION_FLAG) {
+    if (!equals) return EXIT_DONE;
+    say("--%s takes no value; leave out '%s'", spec->name, equals);
+    return EXIT_USAGE;
+  }
+  if (equals) return keep_value(options, id, equals + 1);
+  const char *next = parser->next < parser->argc ? parser->argv[parser->next] : NULL;
+  if (!next || strncmp(next, "--", 2) == 0) {
+    say("--%s needs a value: --%s %s", spec->name, spec->name, spec->value);
+    return EXIT_USAGE;
+  }
+  parser->next++;
+  return keep_value(options, id, next);
+}
+
+static int check_needs(const cli_options *options) {
+  const cli_verb *verb = options->verb;
+  for (int i = 0; i < OPTION_COUNT; i++) {
+    if ((verb->needs >> i & 1u) == 0 || options->given[i]) continue;
+    say("'%s' needs --%s %s: mobilenet %s %s", verb->name, option_specs[i].name,
+        option_specs[i].value, verb->name, verb->arguments);
+    return EXIT_USAGE;
+  }
+  return EXIT_DONE;
+}
+
+static int check_counts(const cli_options *options) {
+  const cli_verb *verb = options->verb;
+  if (options->arg_count < verb->least) {
+    say("'%s' needs %s: mobilenet %s [options] %s", verb->name,
+        verb->least == 1 ? "an argument" : "two arguments", verb->name, verb->arguments);
+    return EXIT_USAGE;
+  }
+  if (options->arg_count > verb->most) {
+    say("'%s' takes %s, and '%s' is one too many; 'mobilenet help %s' says more", verb->name,
+        verb->most == 0   ? "no arguments"
+        : verb->most == 1 ? "one argument"
+                          : "two arguments",
+        options->args[verb->most], verb->name);
+    return EXIT_USAGE;
+  }
+  return check_needs(options);
+}
+
+int options_parse(cli_options *options, const cli_verb *verb, int argc, char **argv) {
+  memset(options, 0, sizeof *options);
+  options->verb = verb;
+  options->values = calloc((size_t)argc + 1, sizeof *options->values);
+  options->args = calloc((size_t)argc + 1, sizeof *options->args);
+  if (!options->values || !options->args) return say_out_of_memory();
+  line_parser parser = {options, argc, 0, argv};
+  bool only_arguments = false;
+  while (parser.next < argc) {
+    const char *word = argv[parser.next++];
+    if (only_arguments || word[0] != '-' || word[1] == '\0') {
+      options->args[options->arg_count++] = word;
+    } else if (strcmp(word, "--") == 0) {
+      only_arguments = true;
+    } else {
+      int code = parse_option(&parser, word);
+      if (code != EXIT_DONE) return code;
+    }
+  }
+  return options->given[OPTION_HELP] ? EXIT_DONE : check_counts(options);
+}
+
+void options_free(cli_options *options) {
+  free(options->values);
+  free(options->args);
+}
+
+int64_t options_number(const cli_options *options, option_id id, int64_t fallback) {
+  return options->given[id] ? options->number[id] : fallback;
+}
+
+const char *options_next(const cli_options *options, option_id id, int *position) {
+  while (*position < options->value_count) {
+    const option_value *value = &options->values[(*position)++];
+    if (value->id == id) return value->text;
+  }
+  return NULL;
+}
+
+int options_threads(const cli_options *options) {
+  if (options->given[OPTION_THREADS]) return (int)options->number[OPTION_THREADS];
+  const option_spec *spec = &option_specs[OPTION_THREADS];
+  const char *text = getenv("MOBILENET_THREADS");
+  if (!text || !text[0]) return mn_threads_available();
+  int64_t number;
+  if (parse_number(text, spec->least, spec->most, &number)) return (int)number;
+  say("MOBILENET_THREADS is '%s'; expected a whole number from %" PRId64 " to %" PRId64, text,
+      spec->least, spec->most);
+  return 0;
+}

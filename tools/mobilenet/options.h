@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The parsed command line of one verb. Text borrows argv. */
+#ifndef MOBILENET_TOOL_OPTIONS_H
+#define MOBILENET_TOOL_OPTIONS_H
+
+#include "verbs.h"
+
+typedef struct option_value {
+  option_id id;
+  const char *text;
+} option_value;
+
+typedef struct cli_options {
+  const cli_verb *verb;
+  bool given[OPTION_COUNT];
+  const char *text[OPTION_COUNT]; /* the last value given, or NULL */
+  int64_t number[OPTION_COUNT];   /* OPTION_NUMBER, when given */
+  option_value *values;           /* every value in order, for repeated options */
+  int value_count;
+  const char **args;
+  int arg_count;
+} cli_options;
+
+/* Parses what follows the verb. Options and arguments may mix; "--" ends options; "--name=value"
+ * and "--name value" are the same. Returns EXIT_DONE, or EXIT_USAGE after saying what is wrong and
+ * what would be right. */
+int options_parse(cli_options *options, const cli_verb *verb, int argc, char **argv);
+void options_free(cli_options *options);
+
+/* The number given, or `fallback`. */
+int64_t options_number(const cli_options *options, option_id id, int64_t fallback);
+
+/* The next value of a repeated option from *position on, or NULL; start with *position = 0. */
+const char *options_next(const cli_options *options, option_id id, int *position);
+
+/* --threads, else MOBILENET_THREADS, else what this process may use. 0, after saying so, when the
+ * variable holds no such number. */
+int options_threads(const cli_options *options);
+
+#endif

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Opening, planning and allocating, with one place for their errors. */
+#include "runner.h"
+
+#include <string.h>
+
+#include "message.h"
+#include "mobilenet/image.h"
+#include "stopwatch.h"
+
+int runner_prepare(cli_runner *runner, const cli_options *options, const runner_sizes *sizes) {
+  mn_error err = {0};
+  int threads = options_threads(options);
+  if (threads == 0) return EXIT_USAGE;
+  double start = now_ms();
+  mn_plan_options plan = {.struct_size = sizeof plan,
+                          .batch = sizes->batch,
+                          .height = sizes->height,
+                          .width = sizes->width,
+                          .threads = threads,
+                          .isa = options->text[OPTION_ISA],
+                          .keep_all = sizes->keep_all};
+  if (threads > 1 && mn_threads_new(&runner->threads, threads, &err)) return say_error(&err);
+  if (mn_plan_new(&runner->plan, runner->opened.model, &plan, &err)) return say_error(&err);
+  mn_session_options session = {.struct_size = sizeof session, .threads = runner->threads};
+  if (mn_session_new(&runner->session, runner->plan, &session, &err)) return say_error(&err);
+  runner->ready_ms = runner->opened.open_ms + now_ms() - start;
+  return EXIT_DONE;
+}
+
+int runner_open(cli_runner *runner, const cli_options *options, const char *spec,
+                const runner_sizes *sizes) {
+  memset(runner, 0, sizeof *runner);
+  int code = model_open(&runner->opened, options, spec);
+  return code == EXIT_DONE ? runner_prepare(runner, options, sizes) : code;
+}
+
+int runner_check_pictures(const cli_runner *runner) {
+  mn_error err = {0};
+  const uint8_t pixel[3] = {0, 0, 0};
+  const mn_image image = {pixel, 1, 1, sizeof pixel};
+  if (mn_session_set_image(runner->session, 0, &image, &err) == MN_OK) return EXIT_DONE;
+  say("%s: %s", runner->opened.path, err.text);
+  return EXIT_UNUSABLE;
+}
+
+void runner_close(cli_runner *runner) {
+  mn_session_free(runner->session);
+  mn_plan_free(runner->plan);
+  mn_threads_free(runner->threads);
+  model_close(&runner->opened);
+}

@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Telling valid UTF-8 from other bytes: file names and labels may hold anything. */
+#ifndef MOBILENET_TOOL_UTF8_H
+#define MOBILENET_TOOL_UTF8_H
+
+/* Bytes of the valid UTF-8 character at `text` (1..4), or 0 when the bytes there are none: a stray
+ * continuation, an overlong form, a surrogate, beyond U+10FFFF, cut short. `text` ends with NUL. */
+int utf8_length(const char *text);
+
+#endif
