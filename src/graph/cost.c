@@ -39,7 +39,9 @@ mn_cost mn_node_cost(const mn_graph *graph, mn_id node_id, const mn_shape *shape
   mn_cost cost = {0, 0};
   const mn_shape *weights = node->in_count > 1 ? &shapes[node->in[1]] : NULL;
   cost.macs = rules[node->op](weights, &shapes[node->out[0]]);
-  for (int32_t i = 1; i < node->in_count; i++) {
+  /* A batch norm's running statistics are no parameters: nothing trains them. */
+  int32_t counted = node->op == MN_OP_BATCH_NORM ? 3 : node->in_count;
+  for (int32_t i = 1; i < counted; i++) {
     if (node->in[i] == MN_NONE || graph->values[node->in[i]].kind != MN_KIND_CONST) continue;
     cost.params += elements_of(&shapes[node->in[i]]);
   }

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Architecture names: parsing, families and flavours. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "zoo/zoo.h"
+
+/* Longer names before their own beginnings. */
+static const char *const family_names[MN_FAMILY_COUNT] = {
+    [MN_FAMILY_V1] = "v1",
+    [MN_FAMILY_V2] = "v2",
+    [MN_FAMILY_V3_LARGE] = "v3-large",
+    [MN_FAMILY_V3_SMALL] = "v3-small",
+    [MN_FAMILY_V3_LARGE_MIN] = "v3-large-min",
+    [MN_FAMILY_V3_SMALL_MIN] = "v3-small-min",
+    [MN_FAMILY_V4_SMALL] = "v4-small",
+    [MN_FAMILY_V4_MEDIUM] = "v4-medium",
+    [MN_FAMILY_V4_LARGE] = "v4-large",
+};
+
+enum { SMALLEST = 32, LARGEST = 4096, MOST_CLASSES = 65536 };
+
+const char *mn_family_name(mn_family family) {
+  return (unsigned)family < MN_FAMILY_COUNT ? family_names[family] : "?";
+}
+
+static bool is_v3(mn_family family) {
+  return family >= MN_FAMILY_V3_LARGE && family <= MN_FAMILY_V3_SMALL_MIN;
+}
+
+bool mn_flavour_find(mn_flavour *flavour, const char *name, mn_family family) {
+  /* torchvision's V3 keeps TensorFlow's epsilon; everything else of PyTorch takes its default. */
+  static const mn_flavour flavours[] = {
+      {"tf", false, 1e-3f, MN_EXPANSION_OF_INPUT, false},
+      {"torchvision", true, 1e-5f, MN_EXPANSION_OF_TABLE, true},
+      {"timm", true, 1e-5f, MN_EXPANSION_OF_INPUT, false},
+      {"mcunet", true, 1e-5f, MN_EXPANSION_OF_INPUT, true},
+  };
+  for (size_t i = 0; i < sizeof flavours / sizeof flavours[0]; i++) {
+    if (strcmp(flavours[i].name, name) != 0) continue;
+    *flavour = flavours[i];
+    bool torchvision = strcmp(name, "torchvision") == 0;
+    if (torchvision && is_v3(family)) flavour->epsilon = 1e-3f;
+    if (torchvision && family == MN_FAMILY_V2) flavour->last_scaled = false;
+    return true;
+  }
+  return false;
+}
+
+/* The longest family name that `text` begins with, followed by a dash; its length, or 0. */
+static size_t match_family(const char *text, mn_family *family) {
+  size_t best = 0;
+  for (int f = 0; f < MN_FAMILY_COUNT; f++) {
+    size_t length = strlen(family_names[f]);
+    if (length > best && strncmp(text, family_names[f], length) == 0 && text[length] == '-') {
+      best = length;
+      *family = (mn_family)f;
+    }
+  }
+  return best;
+}
+
+bool mn_arch_looks_like(const char *text) {
+  mn_family family;
+  return match_family(text, &family) != 0;
+}
+
+static mn_status refuse(mn_error *err, const char *text, const char *expected) {
+  return mn_fail(err, MN_ERR_ARGUMENT, text,
+                 "expected %s; an architecture is FAMILY-WIDTH-SIZE[xWIDTH][@FLAVOUR], such as "
+                 "v2-1.0-224 or v3-small-0.75-192x160@torchvision",
+                 expected);
+}
+
+static bool parse_size(const char **at, int32_t *size) {
+  char *end;
+  long value = strtol(*at, &end, 10);
+  if (end == *at || (*at)[0] == '-' || (*at)[0] == '+' || value < SMALLEST || value > LARGEST) {
+    return false;
+  }
+  *at = end;
+  *size = (int32_t)value;
+  return true;
+}
+
+mn_status mn_arch_parse(mn_arch *arch, const char *text, int32_t classes, mn_error *err) {
+  memset(arch, 0, sizeof *arch);
+  size_t length = match_family(text, &arch->family);
+  if (!length) {
+    return refuse(err, text,
+                  "a family: v1, v2, v3-large, v3-small, v3-large-min, v3-small-min, v4-small, "
+                  "v4-medium or v4-large");
+  }
+  if (classes < 1 || classes > MOST_CLASSES) return refuse(err, text, "1 to 65536 classes");
+  const char *at = text + length + 1;
+  char *end;
+  arch->width = strtod(at, &end);
+  if (end == at || *end != '-' || !(arch->width >= 0.05 && arch->width <= 4)) {
+    return refuse(err, text, "a width multiplier from 0.05 to 4");
+  }
+  at = end + 1;
+  if (!parse_size(&at, &arch->height)) return refuse(err, text, "a size from 32 to 4096");
+  arch->width_px = arch->height;
+  if (*at == 'x') {
+    at++;
+    if (!parse_size(&at, &arch->width_px)) return refuse(err, text, "a width from 32 to 4096");
+  }
+  const char *flavour = *at == '@' ? at + 1 : *at == '\0' ? "tf" : NULL;
+  if (!flavour || !mn_flavour_find(&arch->flavour, flavour, arch->family)) {
+    return refuse(err, text, "the flavour @tf, @torchvision, @timm or @mcunet");
+  }
+  arch->classes = classes;
+  arch->output_stride = 32;
+  return MN_OK;
+}

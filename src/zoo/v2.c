@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * MobileNet V2: Sandler et al., "Inverted Residuals and Linear Bottlenecks" (1801.04381), table 2. */
+#include "zoo/blocks.h"
+
+typedef struct v2_row {
+  int32_t expansion, out, repeats, stride; /* t, c, n, s */
+} v2_row;
+
+static const v2_row rows[] = {
+    {1, 16, 1, 1}, {6, 24, 2, 2},  {6, 32, 3, 2},  {6, 64, 4, 2},
+    {6, 96, 3, 1}, {6, 160, 3, 2}, {6, 320, 1, 1},
+};
+
+void mn_build_v2(mn_net *net) {
+  double width = net->arch->width;
+  int32_t index = 0;
+  mn_net_conv(net, "stem", 3, 2, mn_make_divisible(32 * width), MN_RELU6);
+  for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+    for (int32_t n = 0; n < rows[i].repeats; n++) {
+      mn_inverted_residual block = {
+          .kernel = 3,
+          .stride = n == 0 ? rows[i].stride : 1,
+          .expanded = net->channels * rows[i].expansion,
+          .out = mn_make_divisible(rows[i].out * width),
+          .act = MN_RELU6,
+      };
+      mn_net_inverted_residual(net, mn_net_numbered(net, "block", ++index), &block);
+    }
+  }
+  /* The last layer keeps its 1280 channels in thinner networks, except in MCUNet's. */
+  double last_width = width < 1 && !net->arch->flavour.last_scaled ? 1 : width;
+  mn_net_conv(net, "head", 1, 1, mn_make_divisible(1280 * last_width), MN_RELU6);
+  mn_net_global_pool(net, "pool");
+}
