@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Goldens of single operators: outputs of LiteRT's built-in reference kernels for random and
 adversarial inputs, in tests/golden/ops/<operator>.bin, which tests/golden/test_ops.c compares with
-ours. Needs the packages of tests/oracle.txt. Usage: op_goldens.py <tests/golden/ops>
+ours. Needs the packages of tests/oracle.txt. Usage: op_goldens.py <tests/golden/ops> [seed]
+(another seed gives other scales, zero points and data: for wider checks than the committed ones).
 
 A file, little-endian: "MNOPS1\\0\\0", u32 cases; a case: text name, text operator, u8 inputs,
 tensors (inputs, output), i32[20] attributes, f32 attribute; text: u8 length, bytes; tensor: u8 type,
@@ -19,7 +20,7 @@ from tflite_model import TYPES, Tensor, run
 OUR_TYPE = {"f32": 0, "f16": 1, "u8": 3, "i8": 4, "i32": 5, "i64": 6}
 ACT_IN_FILE = {0: 0, 1: 1, 2: 3, 3: 2}  # ours: none relu relu6 relu_n1_to_1
 LIMITS = {"u8": (0, 255), "i8": (-128, 127)}
-rng = np.random.default_rng(20261125)
+rng = np.random.default_rng(int(sys.argv[2]) if len(sys.argv) > 2 else 20261125)
 files = {}
 
 
@@ -467,15 +468,18 @@ def resizes():
                          [corners, half, *size], extra=[constant_i32(size)])
 
 
-def main():
-    folder = sys.argv[1]
-    for part in (layers, eltwise, unary, quantization, pools, means, softmaxes, arg_maxes, moves,
-                 resizes):
-        part()
+def write(folder):
     for ours, cases in sorted(files.items()):
         with open(os.path.join(folder, ours + ".bin"), "wb") as f:
             f.write(b"MNOPS1\0\0" + struct.pack("<I", len(cases)) + b"".join(cases))
         print(f"{ours}: {len(cases)} cases")
+
+
+def main():
+    for part in (layers, eltwise, unary, quantization, pools, means, softmaxes, arg_maxes, moves,
+                 resizes):
+        part()
+    write(sys.argv[1])
 
 
 if __name__ == "__main__":

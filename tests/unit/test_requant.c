@@ -67,7 +67,7 @@ static void rounding_shift_goes_away_from_zero(void **state) {
     }
   }
   for (int32_t j = -100; j < 100; j++) {
-    assert_int_equal(mn_rounding_shift((2 * j + 1) << 4, 5), j < 0 ? j : j + 1);
+    assert_int_equal(mn_rounding_shift((2 * j + 1) * 16, 5), j < 0 ? j : j + 1);
   }
 }
 
@@ -80,7 +80,7 @@ static void multiply_rounds_twice(void **state) {
     int32_t x = sample(i);
     if (shift > 0) x >>= shift;
     int64_t product = (int64_t)x * multiplier;
-    if (shift > 0) product <<= shift;
+    if (shift > 0) product *= (int64_t)1 << shift;
     int64_t high = (int64_t)((product + ((int64_t)1 << 30)) >> 31);
     int64_t expected = divide_by_definition(high, shift > 0 ? 0 : -shift);
     assert_int_equal(mn_multiply_quantized(x, multiplier, shift), expected);

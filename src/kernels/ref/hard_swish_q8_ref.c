@@ -16,7 +16,7 @@ static int32_t high_mul_i16(int32_t a, int32_t b) {
 /* x * 3/32768-scale multiplier: 1.0 in 15 bits is a real 3, saturated. */
 static int32_t scale_to_unit(const mn_hard_swish_q8 *args, int32_t x) {
   int32_t exponent = args->relu_exponent;
-  if (exponent > 0) x = saturate_i16((int64_t)x << (exponent - 1));
+  if (exponent > 0) x = saturate_i16(x * ((int64_t)1 << (exponent - 1)));
   x = high_mul_i16(x, args->relu_multiplier);
   if (exponent > 0) x = saturate_i16((int64_t)x * 2);
   return exponent < 0 ? mn_rounding_shift(x, -exponent) : x;
