@@ -53,7 +53,7 @@ static void apply_product(const eltwise *op, const void *a, const void *b, void 
   ((mn_mul_q8_fn *)op->kernel)(&args);
 }
 
-/* ---- Planning ---------------------------------------------------------------------------------
+/* ---- Planning ----------------------------------------------------------------------------- */
  */
 
 /* LiteRT, add.cc and sub.cc: twice the larger scale is formed in float, ratios in double. */
@@ -180,7 +180,7 @@ static mn_status mul_plan(mn_step *step, const mn_op_request *request, mn_error 
   return MN_OK;
 }
 
-/* ---- Running ----------------------------------------------------------------------------------
+/* ---- Running ------------------------------------------------------------------------------ */
  */
 
 /* count copies of one element. */
@@ -245,7 +245,7 @@ static void binary_run(const mn_step *step, const mn_run *run, size_t begin, siz
   }
 }
 
-/* ---- ReLU -------------------------------------------------------------------------------------
+/* ---- ReLU --------------------------------------------------------------------------------- */
  */
 
 /* LiteRT, activations.cc QuantizedReluX: the ratio of scales is formed in float. */

@@ -38,7 +38,7 @@ typedef struct golden {
   float real;
 } golden;
 
-/* ---- Reading ---------------------------------------------------------------------------------- */
+/* ---- Reading ------------------------------------------------------------------------------ */
 
 typedef struct cursor {
   const uint8_t *at, *end;
@@ -94,7 +94,7 @@ static void take_golden(cursor *from, golden *g) {
   take(from, &g->real, sizeof g->real);
 }
 
-/* ---- Attributes ------------------------------------------------------------------------------- */
+/* ---- Attributes --------------------------------------------------------------------------- */
 
 static mn_window window_of(const int32_t *a) {
   return (mn_window){.kernel_h = a[0],
@@ -165,7 +165,7 @@ static void set_attr(mn_op op, mn_attr *attr, const golden *g) {
   }
 }
 
-/* ---- Running ---------------------------------------------------------------------------------- */
+/* ---- Running ------------------------------------------------------------------------------ */
 
 typedef struct variant {
   mn_cpu_features features;
@@ -259,7 +259,7 @@ static void run_golden(const golden *g, const variant *v, void *result) {
   mn_arena_free(&arena);
 }
 
-/* ---- Comparing -------------------------------------------------------------------------------- */
+/* ---- Comparing ---------------------------------------------------------------------------- */
 
 /* Largest difference relative to the tensor's largest magnitude. */
 static double float_error(const float *got, const float *expected, size_t count) {

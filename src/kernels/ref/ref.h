@@ -10,11 +10,11 @@
 /* TFLite SUB: as mn_add_q8_ref with the difference of the scaled inputs. */
 void mn_sub_q8_ref(const mn_add_q8_args *args);
 
-/* ---- dense_q8_ref.c ----------------------------------------------------------------------------- */
+/* ---- dense_q8_ref.c ----------------------------------------------------------------------- */
 
 /* c[m][n] = clamp(round((bias[n] + sum_k (a[m][k] ^ flip) * weights[n][k]) * scale[n]) + out_zero).
- * LiteRT's reference FULLY_CONNECTED multiplies and rounds once in double, ties away from zero, which
- * no 31-bit multiplier reproduces: hence no slot gemm_q8. */
+ * LiteRT's reference FULLY_CONNECTED multiplies and rounds once in double, ties away from zero,
+ * which no 31-bit multiplier reproduces: hence no slot gemm_q8. */
 typedef struct mn_dense_q8_args {
   const uint8_t *a; /* [m][a_stride] bytes, k used */
   size_t a_stride;
@@ -29,7 +29,7 @@ typedef struct mn_dense_q8_args {
 } mn_dense_q8_args;
 void mn_dense_q8_ref(const mn_dense_q8_args *args);
 
-/* ---- pool_ref.c: one output pixel ---------------------------------------------------------------
+/* ---- pool_ref.c: one output pixel --------------------------------------------------------- */
  */
 
 /* A window already clipped to the map: padding is never counted. */
@@ -46,7 +46,7 @@ typedef void mn_pool_fn(const mn_pool_args *args);
 mn_pool_fn mn_avg_pool_f32_ref, mn_avg_pool_u8_ref, mn_avg_pool_i8_ref;
 mn_pool_fn mn_max_pool_f32_ref, mn_max_pool_u8_ref, mn_max_pool_i8_ref;
 
-/* ---- mean_ref.c ---------------------------------------------------------------------------------
+/* ---- mean_ref.c --------------------------------------------------------------------------- */
  */
 
 enum { MN_MEAN_AXES = 4 };
@@ -71,7 +71,7 @@ typedef struct mn_mean_q8 {
 void mn_mean_prepare_q8_ref(mn_mean_q8 *mean, int64_t count, int32_t in_zero);
 uint8_t mn_mean_code_ref(const mn_mean_q8 *mean, int32_t sum);
 
-/* ---- softmax_ref.c: one row ---------------------------------------------------------------------
+/* ---- softmax_ref.c: one row --------------------------------------------------------------- */
  */
 
 void mn_softmax_f32_ref(const float *in, float *out, size_t count, float beta);
@@ -82,7 +82,7 @@ void mn_softmax_table_ref(int32_t table[256], int32_t multiplier, int32_t left_s
 void mn_softmax_q8_ref(const uint8_t *in, uint8_t *out, size_t count, const int32_t table[256],
                        uint8_t flip);
 
-/* ---- hard_swish_q8_ref.c ------------------------------------------------------------------------
+/* ---- hard_swish_q8_ref.c ------------------------------------------------------------------ */
  */
 
 typedef struct mn_hard_swish_q8 {
@@ -93,7 +93,7 @@ typedef struct mn_hard_swish_q8 {
 /* The output code of an input code, both in the type's own numbers. */
 int32_t mn_hard_swish_code_ref(const mn_hard_swish_q8 *args, int32_t code);
 
-/* ---- resize_ref.c: one output row ---------------------------------------------------------------
+/* ---- resize_ref.c: one output row --------------------------------------------------------- */
  */
 
 /* Where an output index lies between input indices lower and upper. */
@@ -115,7 +115,7 @@ void mn_resize_bilinear_f32_ref(const mn_resize_row_args *args);
 void mn_resize_bilinear_u8_ref(const mn_resize_row_args *args);
 void mn_resize_bilinear_i8_ref(const mn_resize_row_args *args);
 
-/* ---- convert_ref.c: vectors ---------------------------------------------------------------------
+/* ---- convert_ref.c: vectors --------------------------------------------------------------- */
  */
 
 /* clamp(round(in / scale) + zero), ties away from zero; NaN gives the zero point. */
@@ -130,7 +130,7 @@ void mn_quantize_f32_ref(const mn_quantize_args *args);
 void mn_f16_to_f32_ref(const uint16_t *in, float *out, size_t count);
 void mn_bf16_to_f32_ref(const uint16_t *in, float *out, size_t count);
 
-/* ---- arg_max_ref.c: index of the first largest of count elements, stride apart
+/* ---- arg_max_ref.c: index of the first largest of count elements, stride apart ------------ */
  * -------------------- */
 
 size_t mn_arg_max_f32_ref(const float *in, size_t count, size_t stride); /* NaN loses to all */
