@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * AVX-512 in portable code for the parity test: SIMDe under the native names, and lane by lane what
+ * the SIMDe of Debian 12 leaves out. */
+#ifndef MN_TESTS_KERNELS_EMULATE_AVX512_H
+#define MN_TESTS_KERNELS_EMULATE_AVX512_H
+
+#include <math.h>
+#include <stdint.h>
+#include <string.h>
+
+#define SIMDE_ENABLE_NATIVE_ALIASES
+#include <simde/x86/avx2.h>
+#include <simde/x86/avx512.h>
+
+#define __mmask16 simde__mmask16
+
+#define EMULATE static inline __attribute__((unused))
+
+/* 16 lanes of 32 bits, by way of memory. */
+#define EMULATE_LANES(name, expression)             \
+  EMULATE __m512i name(__m512i a, __m512i b) {      \
+    int32_t x[16], y[16];                           \
+    memcpy(x, &a, sizeof x);                        \
+    memcpy(y, &b, sizeof y);                        \
+    for (int i = 0; i < 16; i++) x[i] = expression; \
+    memcpy(&a, x, sizeof x);                        \
+    return a;                                       \
+  }
+EMULATE_LANES(emulate_srav, x[i] >> ((uint32_t)y[i] > 31u ? 31 : y[i]))
+#define _mm512_srav_epi32(x, by) emulate_srav(x, by)
+#define _mm512_srai_epi32(x, by) emulate_srav(x, _mm512_set1_epi32(by))
+
+/* Rounds once, whatever this machine's own multiply-add does. */
+EMULATE __m512 emulate_fmadd(__m512 a, __m512 b, __m512 c) {
+  float x[16], y[16], z[16];
+  memcpy(x, &a, sizeof x);
+  memcpy(y, &b, sizeof y);
+  memcpy(z, &c, sizeof z);
+  for (int i = 0; i < 16; i++) x[i] = fmaf(x[i], y[i], z[i]);
+  memcpy(&a, x, sizeof x);
+  return a;
+}
+#undef _mm512_fmadd_ps
+#define _mm512_fmadd_ps(a, b, c) emulate_fmadd(a, b, c)
+
+#undef _mm512_madd_epi16 /* that SIMDe's alias asks for four arguments */
+#define _mm512_madd_epi16(a, b) simde_mm512_madd_epi16(a, b)
+
+EMULATE __m512 emulate_masked_load_f32(uint16_t mask, const float *from) {
+  float x[16] = {0};
+  for (int i = 0; i < 16; i++) {
+    if (mask >> i & 1) x[i] = from[i];
+  }
+  return _mm512_loadu_ps(x);
+}
+#define _mm512_maskz_loadu_ps(mask, from) emulate_masked_load_f32(mask, from)
+
+EMULATE void emulate_masked_store_f32(float *to, uint16_t mask, __m512 a) {
+  float x[16];
+  memcpy(x, &a, sizeof x);
+  for (int i = 0; i < 16; i++) {
+    if (mask >> i & 1) to[i] = x[i];
+  }
+}
+#define _mm512_mask_storeu_ps(to, mask, x) emulate_masked_store_f32(to, mask, x)
+
+EMULATE __m128i emulate_masked_load_u8(uint16_t mask, const uint8_t *from) {
+  uint8_t x[16] = {0};
+  for (int i = 0; i < 16; i++) {
+    if (mask >> i & 1) x[i] = from[i];
+  }
+  __m128i out;
+  memcpy(&out, x, sizeof x);
+  return out;
+}
+#define _mm_maskz_loadu_epi8(mask, from) emulate_masked_load_u8(mask, from)
+
+EMULATE void emulate_masked_store_u8(uint8_t *to, uint16_t mask, __m128i a) {
+  uint8_t x[16];
+  memcpy(x, &a, sizeof x);
+  for (int i = 0; i < 16; i++) {
+    if (mask >> i & 1) to[i] = x[i];
+  }
+}
+#define _mm_mask_storeu_epi8(to, mask, x) emulate_masked_store_u8(to, mask, x)
+
+/* The low byte of each lane. */
+EMULATE __m128i emulate_low_bytes(__m512i a) {
+  int32_t x[16];
+  uint8_t y[16];
+  memcpy(x, &a, sizeof x);
+  for (int i = 0; i < 16; i++) y[i] = (uint8_t)x[i];
+  __m128i out;
+  memcpy(&out, y, sizeof y);
+  return out;
+}
+#define _mm512_cvtepi32_epi8(x) emulate_low_bytes(x)
+
+EMULATE __m512i emulate_widen_u8_i16(__m256i a) {
+  uint8_t x[32];
+  int16_t y[32];
+  memcpy(x, &a, sizeof x);
+  for (int i = 0; i < 32; i++) y[i] = x[i];
+  __m512i out;
+  memcpy(&out, y, sizeof y);
+  return out;
+}
+#define _mm512_cvtepu8_epi16(x) emulate_widen_u8_i16(x)
+
+EMULATE __m512i emulate_widen_u8_i32(__m128i a) {
+  uint8_t x[16];
+  int32_t y[16];
+  memcpy(x, &a, sizeof x);
+  for (int i = 0; i < 16; i++) y[i] = x[i];
+  __m512i out;
+  memcpy(&out, y, sizeof y);
+  return out;
+}
+#undef _mm512_cvtepu8_epi32
+#define _mm512_cvtepu8_epi32(x) emulate_widen_u8_i32(x)
+
+#endif
