@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Rewrites of a graph that change what is computed as little as possible and how much as much as
+ * possible. They take a verified graph that nobody shares yet (mn_graph_copy makes one), in any
+ * order; each leaves a graph that verifies. New constants go to the graph's arena; borrowed ones
+ * are never written. Names of inputs and outputs stay. */
+#ifndef MN_PASSES_PASSES_H
+#define MN_PASSES_PASSES_H
+
+#include "graph/graph.h"
+
+/* All of them in the order that lets each feed the next, then mn_graph_verify. */
+mn_status mn_passes_run(mn_graph *graph, mn_error *err);
+
+/* reshape and dequantize of a constant become constants. */
+mn_status mn_pass_fold_constants(mn_graph *graph, mn_error *err);
+/* batch_norm right after a float conv, depthwise or dense layer goes into its weights and bias. */
+mn_status mn_pass_fold_batchnorm(mn_graph *graph, mn_error *err);
+/* relu, relu6 and relu_n1_to_1 become the activation of the layer before; integer ones only where
+ * both sides have the same scale and zero point, so that it is exact. */
+mn_status mn_pass_fuse_activation(mn_graph *graph, mn_error *err);
+/* x * relu6(x + 3) / 6 in its usual spellings becomes hard_swish, relu6(x + 3) / 6 hard_sigmoid. */
+mn_status mn_pass_match_hard_swish(mn_graph *graph, mn_error *err);
+/* pad of height and width before a conv or depthwise layer becomes its window's pads. */
+mn_status mn_pass_fold_pad(mn_graph *graph, mn_error *err);
+/* Nodes and values that reach no output go; ids are renumbered. Inputs stay. */
+mn_status mn_pass_remove_dead(mn_graph *graph, mn_error *err);
+
+#endif

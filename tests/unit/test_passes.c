@@ -1,0 +1,606 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The rewrites: a graph computes the same before and after (by a plain evaluation in double below,
+ * which knows no pass and no kernel), takes the expected form, and is left alone where a rewrite
+ * would not be exact. */
+#include "graph_maker.h"
+
+#include "base/alloc.h"
+#include "passes/passes.h"
+#include "plan/plan.h"
+
+/* ---- Evaluation in double -------------------------------------------------------------------- */
+
+typedef struct eval {
+  const mn_graph *graph;
+  const mn_node *node;
+  double **data; /* [value_count] */
+} eval;
+
+static int32_t elements_of(const mn_graph *graph, mn_id id) {
+  int32_t elements = 0;
+  assert_true(mn_shape_elements(&graph->values[id].shape, &elements));
+  return elements;
+}
+
+static const mn_shape *in_shape(const eval *at, int i) {
+  return &at->graph->values[at->node->in[i]].shape;
+}
+
+static const double *in_data(const eval *at, int i) {
+  return i < at->node->in_count && at->node->in[i] != MN_NONE ? at->data[at->node->in[i]] : NULL;
+}
+
+static double activate(double x, mn_act act) {
+  float lo, hi;
+  mn_act_range(act, &lo, &hi);
+  return x < (double)lo ? (double)lo : x > (double)hi ? (double)hi : x;
+}
+
+/* Both kinds of convolution at one output element. */
+static double window_sum(const eval *at, const mn_window *w, int32_t oy, int32_t ox, int32_t oc) {
+  const mn_shape *x = in_shape(at, 0), *weights = in_shape(at, 1);
+  bool depthwise = at->node->op == MN_OP_DWCONV2D;
+  int32_t ic_count = depthwise ? 1 : x->dim[3];
+  double sum = in_data(at, 2) ? in_data(at, 2)[oc] : 0;
+  for (int32_t k = 0; k < w->kernel_h * w->kernel_w * ic_count; k++) {
+    int32_t tap = k / ic_count, ic = k % ic_count;
+    int32_t y = oy * w->stride_h - w->pad_top + tap / w->kernel_w * w->dilation_h;
+    int32_t z = ox * w->stride_w - w->pad_left + tap % w->kernel_w * w->dilation_w;
+    if (y < 0 || y >= x->dim[1] || z < 0 || z >= x->dim[2]) continue;
+    int32_t channel = depthwise ? oc / at->node->attr.conv.multiplier : ic;
+    double weight = depthwise
+                        ? in_data(at, 1)[tap * weights->dim[2] + oc]
+                        : in_data(at, 1)[(oc * w->kernel_h * w->kernel_w + tap) * ic_count + ic];
+    sum += weight * in_data(at, 0)[(y * x->dim[2] + z) * x->dim[3] + channel];
+  }
+  return sum;
+}
+
+static void eval_conv(const eval *at, double *out, const mn_shape *shape) {
+  mn_window w = at->node->attr.conv.window;
+  int32_t h, width;
+  assert_true(mn_window_resolve(&w, in_shape(at, 0)->dim[1], in_shape(at, 0)->dim[2], &h, &width));
+  for (int32_t i = 0; i < h * width * shape->dim[3]; i++) {
+    int32_t pixel = i / shape->dim[3];
+    double sum = window_sum(at, &w, pixel / width, pixel % width, i % shape->dim[3]);
+    out[i] = activate(sum, at->node->attr.conv.act);
+  }
+}
+
+static void eval_dense(const eval *at, double *out) {
+  int32_t outs = in_shape(at, 1)->dim[0], ins = in_shape(at, 1)->dim[1];
+  for (int32_t o = 0; o < outs; o++) {
+    double sum = in_data(at, 2) ? in_data(at, 2)[o] : 0;
+    for (int32_t i = 0; i < ins; i++) sum += in_data(at, 1)[o * ins + i] * in_data(at, 0)[i];
+    out[o] = activate(sum, at->node->attr.dense.act);
+  }
+}
+
+static void eval_batch_norm(const eval *at, double *out, int32_t count) {
+  int32_t channels = in_shape(at, 1)->dim[0];
+  for (int32_t i = 0; i < count; i++) {
+    int32_t c = i % channels;
+    double scale = sqrt(in_data(at, 4)[c] + (double)at->node->attr.batch_norm.epsilon);
+    double x = (in_data(at, 0)[i] - in_data(at, 3)[c]) / scale;
+    out[i] = activate(x * in_data(at, 1)[c] + in_data(at, 2)[c], at->node->attr.batch_norm.act);
+  }
+}
+
+static void eval_pad(const eval *at, double *out, const mn_shape *shape, int32_t count) {
+  const mn_shape *x = in_shape(at, 0);
+  const int32_t *before = at->node->attr.pad.before;
+  for (int32_t i = 0; i < count; i++) {
+    int32_t c = i % shape->dim[3] - before[3], z = i / shape->dim[3] % shape->dim[2] - before[2];
+    int32_t y = i / shape->dim[3] / shape->dim[2] - before[1];
+    bool inside = c >= 0 && c < x->dim[3] && z >= 0 && z < x->dim[2] && y >= 0 && y < x->dim[1];
+    out[i] = inside ? in_data(at, 0)[(y * x->dim[2] + z) * x->dim[3] + c] : 0;
+  }
+}
+
+static double hard_sigmoid(double x) { return activate(x + 3, MN_ACT_RELU6) / 6; }
+
+/* Broadcasts only a constant of one element, or of one a channel. */
+static void eval_pointwise(const eval *at, double *out, int32_t count) {
+  for (int32_t i = 0; i < count; i++) {
+    double x = in_data(at, 0)[i % elements_of(at->graph, at->node->in[0])];
+    double y =
+        at->node->in_count > 1 ? in_data(at, 1)[i % elements_of(at->graph, at->node->in[1])] : 0;
+    switch (at->node->op) {
+      case MN_OP_ADD: out[i] = activate(x + y, at->node->attr.eltwise.act); break;
+      case MN_OP_MUL: out[i] = activate(x * y, at->node->attr.eltwise.act); break;
+      case MN_OP_RELU: out[i] = activate(x, at->node->attr.eltwise.act); break;
+      case MN_OP_HARD_SWISH: out[i] = x * hard_sigmoid(x); break;
+      case MN_OP_HARD_SIGMOID: out[i] = hard_sigmoid(x); break;
+      case MN_OP_RESHAPE: out[i] = x; break;
+      default: fail_msg("%s is not evaluated here", mn_op_name(at->node->op));
+    }
+  }
+}
+
+static void eval_node(const eval *at) {
+  mn_id id = at->node->out[0];
+  const mn_shape *shape = &at->graph->values[id].shape;
+  int32_t count = elements_of(at->graph, id);
+  double *out = at->data[id];
+  switch (at->node->op) {
+    case MN_OP_CONV2D:
+    case MN_OP_DWCONV2D: eval_conv(at, out, shape); break;
+    case MN_OP_DENSE: eval_dense(at, out); break;
+    case MN_OP_BATCH_NORM: eval_batch_norm(at, out, count); break;
+    case MN_OP_PAD: eval_pad(at, out, shape, count); break;
+    default: eval_pointwise(at, out, count); break;
+  }
+}
+
+/* Output 0 for an input of made numbers from -5 to 5; in `arena`. */
+static const double *evaluate(const mn_graph *graph, mn_arena *arena, int32_t *count) {
+  eval at = {graph, NULL, mn_arena_array(arena, (size_t)graph->value_count, sizeof(double *))};
+  for (mn_id id = 0; id < graph->value_count; id++) {
+    int32_t elements = elements_of(graph, id);
+    const float *from = graph->values[id].data;
+    at.data[id] = mn_arena_array(arena, (size_t)elements, sizeof(double));
+    for (int32_t i = 0; i < elements; i++) {
+      if (graph->values[id].kind == MN_KIND_INPUT) at.data[id][i] = 10 * made_number("input", i);
+      if (graph->values[id].kind == MN_KIND_CONST) at.data[id][i] = (double)from[i];
+    }
+  }
+  for (int32_t n = 0; n < graph->node_count; n++) {
+    at.node = &graph->nodes[n];
+    eval_node(&at);
+  }
+  *count = elements_of(graph, graph->outputs[0]);
+  return at.data[graph->outputs[0]];
+}
+
+typedef mn_status pass(mn_graph *graph, mn_error *err);
+
+/* Runs the pass: the graph verifies, keeps its output's name, and computes the same. */
+static void expect_same(mn_graph *graph, pass *run) {
+  mn_arena arena = {0};
+  mn_error err = {0};
+  int32_t count, after_count;
+  const double *before = evaluate(graph, &arena, &count);
+  const char *name = graph->values[graph->outputs[0]].name;
+  if (run(graph, &err)) fail_msg("%s", err.text);
+  if (mn_graph_verify(graph, &err)) fail_msg("%s", err.text);
+  assert_string_equal(graph->values[graph->outputs[0]].name, name);
+  const double *after = evaluate(graph, &arena, &after_count);
+  assert_int_equal(count, after_count);
+  bool flat = true;
+  for (int32_t i = 0; i < count; i++) {
+    double scale = fabs(before[i]) > 1 ? fabs(before[i]) : 1;
+    if (!(fabs(before[i] - after[i]) <= 2e-6 * scale)) { /* new weights are floats */
+      fail_msg("element %d: %.9g before, %.9g after", i, before[i], after[i]);
+    }
+    flat = flat && before[i] == before[0];
+  }
+  assert_false(flat); /* or the comparison says nothing */
+  mn_arena_free(&arena);
+}
+
+static int32_t count_ops(const mn_graph *graph, mn_op op) {
+  int32_t count = 0;
+  for (int32_t n = 0; n < graph->node_count; n++) count += graph->nodes[n].op == op;
+  return count;
+}
+
+/* ---- Batch normalization --------------------------------------------------------------------- */
+
+static mn_id make_norm(mn_graph *g, const char *name, mn_id x, int32_t channels, mn_act act) {
+  static const char *const parts[4] = {"gamma", "beta", "mean", "variance"};
+  mn_id in[5] = {x};
+  for (int i = 0; i < 4; i++) {
+    char text[64];
+    snprintf(text, sizeof text, "%s.%s", name, parts[i]);
+    in[i + 1] = make_const(g, text, MN_F32, SHAPE(channels));
+  }
+  float *variance = mn_arena_copy(&g->arena, g->values[in[4]].data, (size_t)channels * 4);
+  for (int32_t c = 0; c < channels; c++) variance[c] = fabsf(variance[c]) * 2;
+  g->values[in[4]].data = variance;
+  mn_attr attr = {.batch_norm = {1e-3f, act}};
+  return make_node(g, MN_OP_BATCH_NORM, name, MN_F32, attr, 5, in);
+}
+
+static mn_id make_conv(mn_graph *g, const char *name, mn_id x, int32_t ic, int32_t oc) {
+  char text[64];
+  snprintf(text, sizeof text, "%s.weight", name);
+  mn_attr attr = {.conv = {make_window(3, 1, MN_PAD_SAME), MN_ACT_NONE, 0}};
+  mn_id w = make_const(g, text, MN_F32, SHAPE(oc, 3, 3, ic));
+  return make_node(g, MN_OP_CONV2D, name, MN_F32, attr, IDS(x, w));
+}
+
+static mn_id start(mn_graph *g) {
+  mn_graph_init(g);
+  return make_input(g, "x", MN_F32, SHAPE(1, 5, 5, 3));
+}
+
+static void finish(mn_graph *g, mn_id out) {
+  mn_id x = 0;
+  make_done(g, 1, &x, 1, &out);
+}
+
+static void test_batchnorm_layers(void **state) {
+  (void)state;
+  mn_graph g;
+  mn_id x = start(&g);
+  mn_id y = make_norm(&g, "n1", make_conv(&g, "c1", x, 3, 4), 4, MN_ACT_RELU6);
+  mn_attr dw = {.conv = {make_window(3, 2, MN_PAD_EXPLICIT), MN_ACT_NONE, 2}};
+  mn_id w = make_const(&g, "dw.weight", MN_F32, SHAPE(3, 3, 8));
+  mn_id b = make_const(&g, "dw.bias", MN_F32, SHAPE(8));
+  y = make_node(&g, MN_OP_DWCONV2D, "dw", MN_F32, dw, IDS(y, w, b));
+  y = make_norm(&g, "n2", y, 8, MN_ACT_NONE);
+  mn_id fc = make_const(&g, "fc.weight", MN_F32, SHAPE(6, 32));
+  mn_attr dense = {.dense = {MN_ACT_NONE, false}};
+  y = make_node(&g, MN_OP_DENSE, "fc", MN_F32, dense, IDS(y, fc));
+  finish(&g, make_norm(&g, "n3", y, 6, MN_ACT_RELU));
+  expect_same(&g, mn_pass_fold_batchnorm);
+  assert_int_equal(g.node_count, 3);
+  assert_int_equal(g.value_count, 1 + 3 * 3); /* x, and weights, bias, output of each layer */
+  assert_int_equal(g.nodes[0].attr.conv.act, MN_ACT_RELU6);
+  assert_int_equal(g.nodes[2].attr.dense.act, MN_ACT_RELU);
+  mn_graph_free(&g);
+}
+
+/* The constants of the graph it was copied from are not written. */
+static void test_batchnorm_borrows(void **state) {
+  (void)state;
+  mn_graph g, copy;
+  mn_error err;
+  mn_id x = start(&g);
+  finish(&g, make_norm(&g, "n", make_conv(&g, "c", x, 3, 4), 4, MN_ACT_NONE));
+  mn_id w = mn_graph_find_value(&g, "c.weight");
+  float first = ((const float *)g.values[w].data)[0];
+  assert_int_equal(mn_graph_copy(&copy, &g, &err), MN_OK);
+  expect_same(&copy, mn_pass_fold_batchnorm);
+  assert_true(((const float *)g.values[w].data)[0] == first);
+  assert_int_equal(g.node_count, 2);
+  mn_graph_free(&copy);
+  mn_graph_free(&g);
+}
+
+static void test_batchnorm_stays(void **state) {
+  (void)state;
+  mn_graph g;
+  mn_attr linear = {.eltwise = {MN_ACT_NONE}};
+  mn_id x = start(&g);
+  mn_id before = make_norm(&g, "first", x, 3, MN_ACT_NONE); /* nothing to fold into */
+  mn_id conv = make_conv(&g, "c", before, 3, 4);
+  mn_id norm = make_norm(&g, "n", conv, 4, MN_ACT_NONE); /* conv is read twice */
+  finish(&g, make_node(&g, MN_OP_ADD, "sum", MN_F32, linear, IDS(conv, norm)));
+  expect_same(&g, mn_pass_fold_batchnorm);
+  assert_int_equal(count_ops(&g, MN_OP_BATCH_NORM), 2);
+  mn_graph_free(&g);
+}
+
+static void test_batchnorm_shared_weights(void **state) {
+  (void)state;
+  mn_graph g;
+  mn_attr attr = {.conv = {make_window(1, 1, MN_PAD_EXPLICIT), MN_ACT_NONE, 0}};
+  mn_attr linear = {.eltwise = {MN_ACT_NONE}};
+  mn_id x = start(&g);
+  mn_id w = make_const(&g, "w", MN_F32, SHAPE(4, 1, 1, 3));
+  mn_id a = make_node(&g, MN_OP_CONV2D, "a", MN_F32, attr, IDS(x, w));
+  mn_id b = make_node(&g, MN_OP_CONV2D, "b", MN_F32, attr, IDS(x, w));
+  a = make_norm(&g, "na", a, 4, MN_ACT_NONE);
+  finish(&g, make_node(&g, MN_OP_ADD, "sum", MN_F32, linear, IDS(a, b)));
+  expect_same(&g, mn_pass_fold_batchnorm);
+  assert_int_equal(count_ops(&g, MN_OP_BATCH_NORM), 1);
+  mn_graph_free(&g);
+}
+
+/* ---- Activations ----------------------------------------------------------------------------- */
+
+static void test_fuse_float(void **state) {
+  (void)state;
+  mn_graph g;
+  mn_attr relu6 = {.eltwise = {MN_ACT_RELU6}}, relu = {.eltwise = {MN_ACT_RELU}};
+  mn_attr linear = {.eltwise = {MN_ACT_NONE}};
+  mn_id x = start(&g);
+  mn_id a = make_node(&g, MN_OP_RELU, "a.relu", MN_F32, relu6, IDS(make_conv(&g, "a", x, 3, 3)));
+  mn_id b = make_node(&g, MN_OP_ADD, "b", MN_F32, linear, IDS(a, x));
+  b = make_node(&g, MN_OP_RELU, "b.relu", MN_F32, relu, IDS(b));
+  finish(&g, make_node(&g, MN_OP_RELU, "twice", MN_F32, relu6, IDS(b)));
+  expect_same(&g, mn_pass_fuse_activation);
+  assert_int_equal(g.node_count, 3); /* a relu after an activation stays */
+  assert_int_equal(g.nodes[0].attr.conv.act, MN_ACT_RELU6);
+  assert_int_equal(g.nodes[1].attr.eltwise.act, MN_ACT_RELU);
+  mn_graph_free(&g);
+}
+
+/* int8 conv and relu6; `scale` is the relu's. With `keep` the conv is an output too. */
+static void make_int8_relu(mn_graph *g, float scale, bool keep) {
+  mn_graph_init(g);
+  mn_id x = make_input(g, "x", MN_I8, SHAPE(1, 4, 4, 3));
+  make_quant(g, x, 0.05f, 3);
+  mn_id w = make_const(g, "w", MN_I8, SHAPE(5, 1, 1, 3));
+  make_quant(g, w, 0.01f, 0);
+  mn_attr conv = {.conv = {make_window(1, 1, MN_PAD_EXPLICIT), MN_ACT_NONE, 0}};
+  mn_attr relu6 = {.eltwise = {MN_ACT_RELU6}};
+  mn_id y = make_node(g, MN_OP_CONV2D, "y", MN_I8, conv, IDS(x, w));
+  make_quant(g, y, 0.06f, -10);
+  mn_id z = make_node(g, MN_OP_RELU, "z", MN_I8, relu6, IDS(y));
+  make_quant(g, z, scale, -10);
+  make_done(g, 1, &x, keep ? 2 : 1, (const mn_id[]){z, y});
+}
+
+static void run_int8(const mn_graph *g, int8_t *out, size_t size) {
+  mn_plan *plan;
+  mn_session *session;
+  mn_error err = {0};
+  mn_plan_request request = {.threads = 1};
+  if (mn_plan_build(&plan, g, &request, &err)) fail_msg("%s", err.text);
+  if (mn_session_new(&session, plan, NULL, &err)) fail_msg("%s", err.text);
+  int8_t *input = mn_session_input(session, 0);
+  for (int i = 0; i < 48; i++) input[i] = (int8_t)(i * 37 % 256 - 128);
+  assert_int_equal(mn_session_run(session, &err), MN_OK);
+  memcpy(out, mn_session_output(session, 0), size);
+  mn_session_free(session);
+  mn_plan_free(plan);
+}
+
+static void test_fuse_int8(void **state) {
+  (void)state;
+  mn_graph apart, joined;
+  mn_error err = {0};
+  int8_t before[80], after[80];
+  make_int8_relu(&apart, 0.06f, true); /* never fused: the conv has another reader */
+  assert_int_equal(mn_pass_fuse_activation(&apart, &err), MN_OK);
+  assert_int_equal(apart.node_count, 2);
+  make_int8_relu(&joined, 0.06f, false);
+  assert_int_equal(mn_pass_fuse_activation(&joined, &err), MN_OK);
+  assert_int_equal(mn_graph_verify(&joined, &err), MN_OK);
+  assert_int_equal(joined.node_count, 1);
+  run_int8(&apart, before, sizeof before);
+  run_int8(&joined, after, sizeof after);
+  assert_memory_equal(before, after, sizeof before);
+  mn_graph_free(&apart);
+  mn_graph_free(&joined);
+  make_int8_relu(&joined, 0.05f, false); /* rescales as well */
+  assert_int_equal(mn_pass_fuse_activation(&joined, &err), MN_OK);
+  assert_int_equal(joined.node_count, 2);
+  mn_graph_free(&joined);
+}
+
+/* ---- Hard-swish ------------------------------------------------------------------------------ */
+
+typedef struct pieces {
+  mn_graph *g;
+  mn_id x, three, sixth;
+} pieces;
+
+static pieces make_pieces(mn_graph *g, float three, float sixth) {
+  pieces p = {g, start(g), 0, 0};
+  p.three = make_floats(g, "three", SHAPE(1), &three);
+  p.sixth = make_floats(g, "sixth", SHAPE(1), &sixth);
+  return p;
+}
+
+static mn_id mul(const pieces *p, const char *name, mn_id a, mn_id b) {
+  mn_attr linear = {.eltwise = {MN_ACT_NONE}};
+  return make_node(p->g, MN_OP_MUL, name, MN_F32, linear, IDS(a, b));
+}
+
+/* relu6(x + 3), in one node or two. */
+static mn_id shifted(const pieces *p, bool fused) {
+  mn_attr linear = {.eltwise = {MN_ACT_NONE}}, relu6 = {.eltwise = {MN_ACT_RELU6}};
+  mn_id sum = make_node(p->g, MN_OP_ADD, "t", MN_F32, fused ? relu6 : linear, IDS(p->three, p->x));
+  return fused ? sum : make_node(p->g, MN_OP_RELU, "t6", MN_F32, relu6, IDS(sum));
+}
+
+static mn_id spell(const pieces *p, int spelling, bool fused) {
+  mn_id t = shifted(p, fused);
+  switch (spelling) {
+    case 0: return mul(p, "y", p->x, mul(p, "s", t, p->sixth));
+    case 1: return mul(p, "y", mul(p, "s", p->sixth, t), p->x);
+    case 2: return mul(p, "y", mul(p, "s", p->x, t), p->sixth);
+    case 3: return mul(p, "y", p->sixth, mul(p, "s", t, p->x));
+    case 4: return mul(p, "y", mul(p, "s", p->x, p->sixth), t);
+    default: return mul(p, "y", t, mul(p, "s", p->sixth, p->x));
+  }
+}
+
+static void test_hard_swish_spellings(void **state) {
+  (void)state;
+  for (int i = 0; i < 12; i++) {
+    mn_graph g;
+    pieces p = make_pieces(&g, 3, 1.0f / 6);
+    finish(&g, spell(&p, i / 2, i % 2));
+    expect_same(&g, mn_pass_match_hard_swish);
+    assert_int_equal(g.node_count, 1);
+    assert_int_equal(g.nodes[0].op, MN_OP_HARD_SWISH);
+    assert_int_equal(g.value_count, 2);
+    mn_graph_free(&g);
+  }
+}
+
+static void test_hard_sigmoid(void **state) {
+  (void)state;
+  mn_graph g;
+  pieces p = make_pieces(&g, 3, 1.0f / 6);
+  mn_id gate = mul(&p, "gate", shifted(&p, true), p.sixth);
+  mn_id other = make_conv(&g, "c", p.x, 3, 3);
+  finish(&g, mul(&p, "y", other, gate)); /* a gate of something else, as in SE */
+  expect_same(&g, mn_pass_match_hard_swish);
+  assert_int_equal(count_ops(&g, MN_OP_HARD_SIGMOID), 1);
+  assert_int_equal(count_ops(&g, MN_OP_MUL), 1);
+  assert_int_equal(g.node_count, 3);
+  mn_graph_free(&g);
+}
+
+static void test_not_hard_swish(void **state) {
+  (void)state;
+  static const float constants[][2] = {{3, 0.16667f}, {2.999f, 1.0f / 6}, {-3, 1.0f / 6}};
+  for (size_t i = 0; i < sizeof constants / sizeof constants[0]; i++) {
+    mn_graph g;
+    pieces p = make_pieces(&g, constants[i][0], constants[i][1]);
+    finish(&g, spell(&p, 0, true));
+    expect_same(&g, mn_pass_match_hard_swish);
+    assert_int_equal(g.node_count, 3);
+    mn_graph_free(&g);
+  }
+}
+
+/* ---- Pads ------------------------------------------------------------------------------------ */
+
+static void make_padded_conv(mn_graph *g, mn_attr pads, mn_pad_rule rule) {
+  mn_id x = start(g);
+  mn_id padded = make_node(g, MN_OP_PAD, "padded", MN_F32, pads, IDS(x));
+  mn_attr attr = {.conv = {make_window(3, 2, rule), MN_ACT_NONE, 0}};
+  mn_id w = make_const(g, "w", MN_F32, SHAPE(4, 3, 3, 3 + pads.pad.after[3]));
+  finish(g, make_node(g, MN_OP_CONV2D, "c", MN_F32, attr, IDS(padded, w)));
+}
+
+static void test_pad_into_conv(void **state) {
+  (void)state;
+  mn_graph g;
+  make_padded_conv(&g, (mn_attr){.pad = {{0, 0, 1, 0}, {0, 2, 1, 0}}}, MN_PAD_EXPLICIT);
+  expect_same(&g, mn_pass_fold_pad);
+  assert_int_equal(g.node_count, 1);
+  assert_int_equal(g.nodes[0].attr.conv.window.pad_bottom, 2);
+  assert_int_equal(g.nodes[0].attr.conv.window.pad_left, 1);
+  mn_graph_free(&g);
+}
+
+static void test_pad_stays(void **state) {
+  (void)state;
+  static const struct {
+    mn_attr pads;
+    mn_pad_rule rule;
+  } cases[] = {
+      {{.pad = {{0, 0, 0, 0}, {0, 1, 1, 0}}}, MN_PAD_SAME},     /* depends on the size */
+      {{.pad = {{0, 0, 0, 0}, {0, 1, 1, 1}}}, MN_PAD_EXPLICIT}, /* channels */
+      {{.pad = {{0, 3, 0, 0}, {0, 0, 0, 0}}}, MN_PAD_EXPLICIT}, /* a window of pads only */
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    mn_graph g;
+    make_padded_conv(&g, cases[i].pads, cases[i].rule);
+    expect_same(&g, mn_pass_fold_pad);
+    assert_int_equal(g.node_count, 2);
+    mn_graph_free(&g);
+  }
+}
+
+/* ---- Constants and dead code ----------------------------------------------------------------- */
+
+static void test_constants(void **state) {
+  (void)state;
+  static const uint16_t halves[6] = {0x3C00, 0xC000, 0x3555, 0x0001, 0x8000, 0x7BFF};
+  static const float expected[6] = {1, -2, 0.333251953125f, 5.9604644775390625e-8f, -0.0f, 65504};
+  mn_graph g;
+  mn_error err = {0};
+  mn_attr none = {0}, to = {.reshape = {{2, {2, 3}}}};
+  mn_graph_init(&g);
+  mn_id x = make_input(&g, "x", MN_F32, SHAPE(1, 3));
+  mn_id h = make_const(&g, "half", MN_F16, SHAPE(6));
+  g.values[h].data = halves;
+  mn_id f = make_node(&g, MN_OP_DEQUANTIZE, "full", MN_F32, none, IDS(h));
+  mn_id r = make_node(&g, MN_OP_RESHAPE, "table", MN_F32, to, IDS(f));
+  mn_id c = make_const(&g, "codes", MN_I8, SHAPE(2, 3));
+  assert_true(
+      mn_graph_set_quant(&g, c, 3, 1, (const float[]){1, 0.5f, 2}, (const int32_t[]){0, 1, -4}));
+  mn_id d = make_node(&g, MN_OP_DEQUANTIZE, "decoded", MN_F32, none, IDS(c));
+  mn_attr linear = {.eltwise = {MN_ACT_NONE}};
+  mn_id s = make_node(&g, MN_OP_ADD, "s", MN_F32, linear, IDS(r, d));
+  mn_id y = make_node(&g, MN_OP_ADD, "y", MN_F32, linear, IDS(s, x));
+  make_done(&g, 1, &x, 1, &y);
+  int8_t codes[6];
+  memcpy(codes, g.values[c].data, sizeof codes);
+  assert_int_equal(mn_pass_fold_constants(&g, &err), MN_OK);
+  if (mn_graph_verify(&g, &err)) fail_msg("%s", err.text);
+  assert_int_equal(g.node_count, 2);
+  const float *table = g.values[mn_graph_find_value(&g, "table")].data;
+  const float *decoded = g.values[mn_graph_find_value(&g, "decoded")].data;
+  for (int i = 0; i < 6; i++) {
+    static const float scale[3] = {1, 0.5f, 2};
+    static const int32_t zero[3] = {0, 1, -4};
+    assert_true(table[i] == expected[i] && signbit(table[i]) == signbit(expected[i]));
+    assert_true(decoded[i] == scale[i % 3] * (float)(codes[i] - zero[i % 3]));
+  }
+  assert_int_equal(mn_graph_find_value(&g, "half"), MN_NONE);
+  mn_graph_free(&g);
+}
+
+static void test_remove_dead(void **state) {
+  (void)state;
+  mn_graph g;
+  mn_error err = {0};
+  mn_attr relu = {.eltwise = {MN_ACT_RELU}}, none = {0};
+  mn_graph_init(&g);
+  mn_id unused = make_input(&g, "unused", MN_F32, SHAPE(2));
+  mn_id x = make_input(&g, "x", MN_F32, SHAPE(1, 5, 5, 3));
+  mn_id lost = make_conv(&g, "lost", x, 3, 4);
+  make_node(&g, MN_OP_RELU, "lost.relu", MN_F32, relu, IDS(lost));
+  mn_id y = make_conv(&g, "kept", x, 3, 4);
+  mn_id z = make_node(&g, MN_OP_LOGISTIC, "z", MN_F32, none, IDS(y));
+  make_done(&g, 2, (const mn_id[]){unused, x}, 2, (const mn_id[]){z, y});
+  g.fixed_by = 3;
+  assert_int_equal(mn_pass_remove_dead(&g, &err), MN_OK);
+  if (mn_graph_verify(&g, &err)) fail_msg("%s", err.text);
+  assert_int_equal(g.node_count, 2);
+  assert_int_equal(g.value_count, 5);
+  assert_string_equal(g.nodes[0].name, "kept");
+  assert_int_equal(g.fixed_by, 1);
+  assert_int_equal(g.input_count, 2);
+  assert_string_equal(g.values[g.outputs[1]].name, "kept");
+  mn_graph_free(&g);
+}
+
+/* A block of V3 as PyTorch writes it, through the whole list. */
+static void test_all(void **state) {
+  (void)state;
+  mn_graph g;
+  mn_attr linear = {.eltwise = {MN_ACT_NONE}}, relu6 = {.eltwise = {MN_ACT_RELU6}};
+  pieces p = make_pieces(&g, 3, 1.0f / 6);
+  mn_attr pads = {.pad = {{0, 1, 1, 0}, {0, 1, 1, 0}}};
+  mn_id y = make_node(&g, MN_OP_PAD, "pad", MN_F32, pads, IDS(p.x));
+  mn_attr valid = {.conv = {make_window(3, 1, MN_PAD_EXPLICIT), MN_ACT_NONE, 0}};
+  mn_id w = make_const(&g, "w", MN_F32, SHAPE(3, 3, 3, 3));
+  y = make_node(&g, MN_OP_CONV2D, "conv", MN_F32, valid, IDS(y, w));
+  y = make_norm(&g, "norm", y, 3, MN_ACT_NONE);
+  mn_id t = make_node(&g, MN_OP_ADD, "t", MN_F32, linear, IDS(y, p.three));
+  t = make_node(&g, MN_OP_RELU, "t6", MN_F32, relu6, IDS(t));
+  mn_id swish = mul(&p, "swish", y, mul(&p, "gate", t, p.sixth));
+  mn_id sum = make_node(&g, MN_OP_ADD, "sum", MN_F32, linear, IDS(swish, p.x));
+  finish(&g, make_node(&g, MN_OP_RELU, "out", MN_F32, relu6, IDS(sum)));
+  expect_same(&g, mn_passes_run);
+  assert_int_equal(g.node_count, 3);
+  assert_int_equal(g.nodes[0].op, MN_OP_CONV2D);
+  assert_int_equal(g.nodes[1].op, MN_OP_HARD_SWISH);
+  assert_int_equal(g.nodes[2].op, MN_OP_ADD);
+  assert_int_equal(g.nodes[2].attr.eltwise.act, MN_ACT_RELU6);
+  mn_graph_free(&g);
+}
+
+/* The list finds nothing more in its own result, and takes a graph with every operator. */
+static void test_all_ops(void **state) {
+  (void)state;
+  mn_graph g;
+  mn_error err = {0};
+  make_every_op(&g);
+  if (mn_passes_run(&g, &err)) fail_msg("%s", err.text);
+  char *once = mn_graph_print(&g, &g.arena);
+  if (mn_passes_run(&g, &err)) fail_msg("%s", err.text);
+  assert_string_equal(once, mn_graph_print(&g, &g.arena));
+  mn_graph_free(&g);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_batchnorm_layers),
+      cmocka_unit_test(test_batchnorm_borrows),
+      cmocka_unit_test(test_batchnorm_stays),
+      cmocka_unit_test(test_batchnorm_shared_weights),
+      cmocka_unit_test(test_fuse_float),
+      cmocka_unit_test(test_fuse_int8),
+      cmocka_unit_test(test_hard_swish_spellings),
+      cmocka_unit_test(test_hard_sigmoid),
+      cmocka_unit_test(test_not_hard_swish),
+      cmocka_unit_test(test_pad_into_conv),
+      cmocka_unit_test(test_pad_stays),
+      cmocka_unit_test(test_constants),
+      cmocka_unit_test(test_remove_dead),
+      cmocka_unit_test(test_all),
+      cmocka_unit_test(test_all_ops),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
