@@ -30,7 +30,6 @@ typedef struct mn_dense_q8_args {
 void mn_dense_q8_ref(const mn_dense_q8_args *args);
 
 /* ---- pool_ref.c: one output pixel --------------------------------------------------------- */
- */
 
 /* A window already clipped to the map: padding is never counted. */
 typedef struct mn_pool_args {
@@ -47,7 +46,6 @@ mn_pool_fn mn_avg_pool_f32_ref, mn_avg_pool_u8_ref, mn_avg_pool_i8_ref;
 mn_pool_fn mn_max_pool_f32_ref, mn_max_pool_u8_ref, mn_max_pool_i8_ref;
 
 /* ---- mean_ref.c --------------------------------------------------------------------------- */
- */
 
 enum { MN_MEAN_AXES = 4 };
 
@@ -72,7 +70,6 @@ void mn_mean_prepare_q8_ref(mn_mean_q8 *mean, int64_t count, int32_t in_zero);
 uint8_t mn_mean_code_ref(const mn_mean_q8 *mean, int32_t sum);
 
 /* ---- softmax_ref.c: one row --------------------------------------------------------------- */
- */
 
 void mn_softmax_f32_ref(const float *in, float *out, size_t count, float beta);
 
@@ -83,7 +80,6 @@ void mn_softmax_q8_ref(const uint8_t *in, uint8_t *out, size_t count, const int3
                        uint8_t flip);
 
 /* ---- hard_swish_q8_ref.c ------------------------------------------------------------------ */
- */
 
 typedef struct mn_hard_swish_q8 {
   int32_t in_zero, out_zero, code_min, code_max;
@@ -94,7 +90,6 @@ typedef struct mn_hard_swish_q8 {
 int32_t mn_hard_swish_code_ref(const mn_hard_swish_q8 *args, int32_t code);
 
 /* ---- resize_ref.c: one output row --------------------------------------------------------- */
- */
 
 /* Where an output index lies between input indices lower and upper. */
 typedef struct mn_resize_tap {
@@ -116,7 +111,6 @@ void mn_resize_bilinear_u8_ref(const mn_resize_row_args *args);
 void mn_resize_bilinear_i8_ref(const mn_resize_row_args *args);
 
 /* ---- convert_ref.c: vectors --------------------------------------------------------------- */
- */
 
 /* clamp(round(in / scale) + zero), ties away from zero; NaN gives the zero point. */
 typedef struct mn_quantize_args {
@@ -131,7 +125,6 @@ void mn_f16_to_f32_ref(const uint16_t *in, float *out, size_t count);
 void mn_bf16_to_f32_ref(const uint16_t *in, float *out, size_t count);
 
 /* ---- arg_max_ref.c: index of the first largest of count elements, stride apart ------------ */
- * -------------------- */
 
 size_t mn_arg_max_f32_ref(const float *in, size_t count, size_t stride); /* NaN loses to all */
 size_t mn_arg_max_u8_ref(const uint8_t *in, size_t count, size_t stride);
