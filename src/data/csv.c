@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * A table of path and class: CSV with RFC 4180 quotes, or TSV. A first line that names its columns
- * chooses them; otherwise path is the first and class the second. Paths are relative to the file. */
+ * chooses them; otherwise path is the first and class the second. Paths are relative to the
+ * file. */
 #include <string.h>
 #include <strings.h>
 

@@ -5,6 +5,7 @@
 #define _POSIX_C_SOURCE 200809L
 #include <dirent.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -156,11 +157,13 @@ static mn_status fail_no_split(const splits *s, const char *path, const char *sp
     return mn_fail(err, MN_ERR_ARGUMENT, path, "there is no split %s: it has no split folders",
                    split);
   }
-  char there[64] = "";
+  char there[64];
+  size_t used = 0;
   for (int i = 0; i < MOST_SPLITS; ++i) {
     if (!s->paths[i]) continue;
-    if (there[0]) strcat(there, ", ");
-    strcat(there, split_names[i]);
+    int wrote =
+        snprintf(there + used, sizeof there - used, "%s%s", used ? ", " : "", split_names[i]);
+    used += wrote > 0 ? (size_t)wrote : 0;
   }
   return mn_fail(err, MN_ERR_ARGUMENT, path, "there is no split %s; there are: %s", split, there);
 }
