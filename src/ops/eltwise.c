@@ -54,7 +54,6 @@ static void apply_product(const eltwise *op, const void *a, const void *b, void 
 }
 
 /* ---- Planning ----------------------------------------------------------------------------- */
- */
 
 /* LiteRT, add.cc and sub.cc: twice the larger scale is formed in float, ratios in double. */
 static void prepare_sum(const mn_step *step, mn_add_q8_args *args) {
@@ -181,7 +180,6 @@ static mn_status mul_plan(mn_step *step, const mn_op_request *request, mn_error 
 }
 
 /* ---- Running ------------------------------------------------------------------------------ */
- */
 
 /* count copies of one element. */
 static void repeat_element(void *to, const void *element, size_t bytes, size_t count) {
@@ -246,7 +244,6 @@ static void binary_run(const mn_step *step, const mn_run *run, size_t begin, siz
 }
 
 /* ---- ReLU --------------------------------------------------------------------------------- */
- */
 
 /* LiteRT, activations.cc QuantizedReluX: the ratio of scales is formed in float. */
 static void fill_relu(uint8_t table[256], const mn_operand *in, const mn_operand *out, mn_act act) {
