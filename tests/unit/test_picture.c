@@ -136,6 +136,35 @@ static void every_changed_byte_is_an_error_or_a_picture(void **state) {
   assert_in_range(refused, 1000, 1000000);
 }
 
+static void bytes_after_the_end_change_nothing(void **state) {
+  (void)state;
+  static const uint8_t tail[7] = {0xff, 0xd8, 'P', '6', 0, 9, 0xff};
+  FILE *index = open_index();
+  sample s;
+  while (next_sample(index, &s)) {
+    size_t size;
+    uint8_t *bytes = load(s.name, &size);
+    bytes = realloc(bytes, size + sizeof tail);
+    memcpy(bytes + size, tail, sizeof tail);
+    mn_picture *picture;
+    mn_error err;
+    if (!strcmp(s.name, "jpeg_no_end_marker.jpg")) {
+      free(bytes);
+      continue;
+    }
+    if (mn_picture_decode(&picture, bytes, size + sizeof tail, s.name, NULL, &err)) {
+      fail_msg("%s", err.text);
+    }
+    const mn_image *image = mn_picture_image(picture);
+    if (fnv(image->pixels, image->stride * (size_t)image->height) != s.hash) {
+      fail_msg("%s: the pixels differ", s.name);
+    }
+    mn_picture_free(picture);
+    free(bytes);
+  }
+  fclose(index);
+}
+
 static mn_status decode_text(const char *bytes, size_t size, mn_error *err) {
   mn_picture *picture;
   mn_status status = mn_picture_decode(&picture, bytes, size, "x.bin", NULL, err);
@@ -224,6 +253,7 @@ static void a_missing_file_is_named(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(decodes_every_sample),
+      cmocka_unit_test(bytes_after_the_end_change_nothing),
       cmocka_unit_test(every_cut_is_an_error_or_a_picture),
       cmocka_unit_test(every_changed_byte_is_an_error_or_a_picture),
       cmocka_unit_test(other_types_are_named),
