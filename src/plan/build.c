@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
- * A plan from start to end: lowering, lifetimes, placement, packing. */
+ * A plan from start to end: passes, lowering, lifetimes, placement, packing. */
 #include <string.h>
 
 #include "base/alloc.h"
 #include "base/checked.h"
+#include "passes/passes.h"
 #include "plan/plan.h"
 
 static void set_offset(const mn_plan *plan, mn_operand *operand) {
@@ -47,6 +48,7 @@ static mn_status pack_weights(mn_plan *plan, mn_error *err) {
 static mn_status build(mn_plan *plan, const mn_graph *graph, const mn_plan_request *request,
                        mn_error *err) {
   mn_status status = mn_graph_copy(&plan->graph, graph, err);
+  if (!status) status = mn_passes_run(&plan->graph, err);
   if (!status) status = mn_plan_lower(plan, request, err);
   if (status) return status;
   mn_plan_lifetimes(plan);

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * zoo.h - the MobileNet networks by name (libmobilenet_train).
+ *
+ * A name is FAMILY-WIDTH-SIZE[xWIDTH_PX][@FLAVOUR]: v2-1.0-224, v3-small-0.75-192x160@torchvision.
+ *   FAMILY   v1, v2, v3-large, v3-small, v3-large-min, v3-small-min, v4-small, v4-medium, v4-large
+ *   WIDTH    the width multiplier, 0.05 to 4: channels of every layer
+ *   SIZE     height of the input in pixels, 32 to 4096; the width too unless xWIDTH_PX says another
+ *   FLAVOUR  tf (default), torchvision, timm, mcunet: padding, batch-norm epsilon, rounding rules
+ */
+#ifndef MOBILENET_ZOO_H
+#define MOBILENET_ZOO_H
+
+#include "mobilenet.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct mn_zoo_options {
+  size_t struct_size;
+  int32_t classes; /* 0 = 1000 */
+  uint64_t seed;   /* of the random weights */
+  /* 1: weights are shared zeros that take no memory: enough for counting and planning. */
+  int32_t counts_only;
+} mn_zoo_options;
+
+/* Builds an untrained network: weights He-normal from the seed, batch norms at their start, the same
+ * on every machine. Its output is logits. Errors: ARGUMENT (naming the part of the name that is
+ * wrong), MEMORY. */
+MN_API mn_status mn_model_from_zoo(mn_model **out, const char *name, const mn_zoo_options *options,
+                                   mn_error *err);
+
+/* 1 when a name begins as a network's does, whether or not the rest of it is right. */
+MN_API int mn_zoo_has(const char *name);
+
+/* Family names in order; NULL past the end. */
+MN_API const char *mn_zoo_family(int index);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

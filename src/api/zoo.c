@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Networks by name as public models. */
+#include "mobilenet/zoo.h"
+
+#include <string.h>
+
+#include "api/model.h"
+#include "base/alloc.h"
+#include "zoo/zoo.h"
+
+int mn_zoo_has(const char *name) { return mn_arch_looks_like(name); }
+
+const char *mn_zoo_family(int index) {
+  return index >= 0 && index < MN_FAMILY_COUNT ? mn_family_name((mn_family)index) : NULL;
+}
+
+/* Pictures as the flavour's own training prepares them. */
+static mn_status set_contract(mn_model *model, const mn_arch *arch, mn_error *err) {
+  mn_contract_facts facts = {
+      .input_type = MN_F32, .input_channels = 3, .output_count = arch->classes};
+  bool tensorflow = !arch->flavour.symmetric_pad;
+  mn_open_options options = {.struct_size = sizeof options,
+                             .contract = tensorflow ? "tf" : "torch"};
+  return mn_model_settle_contract(model, &options, &facts, err);
+}
+
+mn_status mn_model_from_zoo(mn_model **out, const char *name, const mn_zoo_options *options,
+                            mn_error *err) {
+  *out = NULL;
+  mn_error_clear(err);
+  mn_zoo_options used = {0};
+  if (options) {
+    size_t size = options->struct_size < sizeof used ? options->struct_size : sizeof used;
+    memcpy(&used, options, size);
+  }
+  mn_arch arch;
+  mn_status status = mn_arch_parse(&arch, name, used.classes ? used.classes : 1000, err);
+  if (status) return status;
+  mn_model *model = mn_alloc_zero(sizeof *model);
+  if (!model) return mn_fail_memory(err, sizeof *model);
+  mn_zoo_weights weights = used.counts_only ? MN_ZOO_ZEROS : MN_ZOO_RANDOM;
+  status = mn_zoo_build(&model->graph, &arch, weights, used.seed, err);
+  if (!status) status = set_contract(model, &arch, err);
+  if (status) {
+    mn_model_free(model);
+    return status;
+  }
+  *out = model;
+  return MN_OK;
+}
