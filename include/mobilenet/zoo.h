@@ -25,8 +25,8 @@ typedef struct mn_zoo_options {
   int32_t counts_only;
 } mn_zoo_options;
 
-/* Builds an untrained network: weights He-normal from the seed, batch norms at their start, the same
- * on every machine. Its output is logits. Errors: ARGUMENT (naming the part of the name that is
+/* Builds an untrained network: weights He-normal from the seed, batch norms at their start, the
+ * same on every machine. Its output is logits. Errors: ARGUMENT (naming the part of the name that is
  * wrong), MEMORY. */
 MN_API mn_status mn_model_from_zoo(mn_model **out, const char *name, const mn_zoo_options *options,
                                    mn_error *err);

@@ -5,7 +5,7 @@
  *     lower.c      graph -> steps: shapes bound, reshape and concat turned into aliases
  *     lifetimes.c  which step first writes and last reads each piece of memory
  *     place.c      offsets, largest piece first
- *     build.c      all of it in order, and packing
+ *     build_plan.c all of it in order, and packing
  */
 #ifndef MN_PLAN_PLAN_H
 #define MN_PLAN_PLAN_H

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * MobileNet V2: Sandler et al., "Inverted Residuals and Linear Bottlenecks" (1801.04381), table 2. */
+ * MobileNet V2: Sandler et al., "Inverted Residuals and Linear Bottlenecks" (1801.04381), table 2.
+ */
 #include "zoo/blocks.h"
 
 typedef struct v2_row {

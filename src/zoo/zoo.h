@@ -56,8 +56,8 @@ typedef enum mn_zoo_weights {
   MN_ZOO_RANDOM /* He-normal by a counter-based generator: the same on every machine */
 } mn_zoo_weights;
 
-/* A float graph from the picture ("input", [1,h,w,3]) to logits ("logits", [1,classes]), batch norms
- * not folded, verified. */
+/* A float graph from the picture ("input", [1,h,w,3]) to logits ("logits", [1,classes]), batch
+ * norms not folded, verified. */
 mn_status mn_zoo_build(mn_graph *graph, const mn_arch *arch, mn_zoo_weights weights, uint64_t seed,
                        mn_error *err);
 

@@ -114,7 +114,7 @@ static void grow(web *w) {
     case 2: add_sum(w, in); break;
     case 3: add_concat(w); break;
     case 4: add_reshapes(w, in); break;
-    default: new_node(w, MN_OP_RELU, &in, 1, &shape)->attr.eltwise.act = MN_ACT_RELU6; break;
+    default: new_node(w, MN_OP_HARD_SWISH, &in, 1, &shape); break; /* no pass fuses it */
   }
 }
 
