@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Batch normalization after a layer, y = (layer(x) - mean) * s + beta with s = gamma / sqrt(variance
- * + epsilon), is the layer with weights w * s and bias (b - mean) * s + beta. Computed in double and
- * rounded once. A normalization with anything else before it stays. */
+ * Batch normalization after a layer, y = (layer(x) - mean) * s + beta with
+ * s = gamma / sqrt(variance + epsilon), is the layer with weights w * s and bias
+ * (b - mean) * s + beta. Computed in double and rounded once. One after anything else stays. */
 #include <math.h>
 
 #include "passes/rewrite.h"
@@ -19,7 +19,7 @@ static const float *floats_of(const folding *at, const mn_node *node, int32_t in
   return at->rewrite->graph->values[node->in[index]].data;
 }
 
-/* False when the normalization itself is not finite: then it stays, and computes what it computes. */
+/* False when a factor is not finite: then the normalization stays and computes what it does. */
 static bool read_factors(const folding *at) {
   const float *gamma = floats_of(at, at->norm, 1), *beta = floats_of(at, at->norm, 2);
   const float *mean = floats_of(at, at->norm, 3), *variance = floats_of(at, at->norm, 4);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * A relu after a layer becomes the layer's activation. With integers the layer then clamps its codes
- * instead of the relu: the same codes where both tensors have one scale and zero point. */
+ * A relu after a layer becomes the layer's activation. With integers the layer then clamps its
+ * codes instead of the relu: the same codes where both tensors have one scale and zero point. */
 #include "passes/rewrite.h"
 
 /* Where a node keeps its activation, or NULL. */

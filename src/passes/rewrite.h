@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * What every pass needs: who writes a value and how often it is read, and small edits that keep
- * these counts right; passes add no values. A node that a pass makes superfluous gets out_count 0 and goes with
- * mn_pass_remove_dead, which each pass ends with. */
+ * these counts right; passes add no values. A node that a pass makes superfluous gets out_count 0
+ * and goes with mn_pass_remove_dead, which each pass ends with. */
 #ifndef MN_PASSES_REWRITE_H
 #define MN_PASSES_REWRITE_H
 
