@@ -7,7 +7,8 @@
 
 enum { PIXELS = 4, COLS = 16, RUN = 64 };
 
-/* One run of pixels in one channel block. */
+/* One channel block. Flipped codes are signed ones plus 128, so they are widened as signed bytes
+ * and 128 times the sum of the weights waits in the bias. */
 typedef struct block {
   const mn_dw_q8_args *args;
   size_t channel;
@@ -16,22 +17,26 @@ typedef struct block {
   requant_avx2 requant;
 } block;
 
-/* sum[2 i + j] += the taps at `first` and `second` (none when NULL) of pixel i. */
+MN_INLINE __m256i widen(__m128i codes, const int flipped) {
+  return flipped ? _mm256_cvtepi8_epi16(codes) : _mm256_cvtepu8_epi16(codes);
+}
+
+/* sum[2] += two taps, `vectors` of 8 channels. */
 MN_INLINE void add_pair(__m256i *sum, __m128i first, __m128i second, const __m256i *w,
-                        const int vectors) {
-  const __m256i low = _mm256_cvtepu8_epi16(_mm_unpacklo_epi8(first, second));
+                        const int vectors, const int flipped) {
+  const __m256i low = widen(_mm_unpacklo_epi8(first, second), flipped);
   accumulate_avx2(&sum[0], _mm256_madd_epi16(low, w[0]));
   if (vectors == 1) return;
-  const __m256i high = _mm256_cvtepu8_epi16(_mm_unpackhi_epi8(first, second));
+  const __m256i high = widen(_mm_unpackhi_epi8(first, second), flipped);
   accumulate_avx2(&sum[1], _mm256_madd_epi16(high, w[1]));
 }
 
-MN_INLINE void tile(const block *x, size_t p, size_t count, const int pixels, const int vectors) {
+MN_INLINE void tile(const block *x, size_t p, size_t count, const int pixels, const int vectors,
+                    const int flipped) {
   const mn_dw_q8_args *args = x->args;
   const size_t taps_count = args->taps_count, c = x->channel;
   const uint8_t *const *taps = args->taps + p * taps_count; /* [pixels][taps_count] */
   const int16_t *weights = x->weights;
-  const __m128i flips = _mm_set1_epi8((char)args->flip);
   __m256i sum[2 * PIXELS], w[2];
   MN_UNROLL for (int i = 0; i < pixels; i++) sum[2 * i] = x->bias[0], sum[2 * i + 1] = x->bias[1];
   for (size_t t = 0; t < taps_count; t += 2, weights += 2 * COLS) {
@@ -40,44 +45,62 @@ MN_INLINE void tile(const block *x, size_t p, size_t count, const int pixels, co
     const size_t next = t + 1 < taps_count ? t + 1 : t; /* an odd last tap meets a zero weight */
     MN_UNROLL for (int i = 0; i < pixels; i++) {
       const uint8_t *const *row = taps + (size_t)i * taps_count;
-      const __m128i first = _mm_xor_si128(load_bytes_avx2(row[t] + c, count), flips);
-      const __m128i second = _mm_xor_si128(load_bytes_avx2(row[next] + c, count), flips);
-      add_pair(sum + 2 * i, first, second, w, vectors);
+      const __m128i first = load_bytes_avx2(row[t] + c, count);
+      const __m128i second = load_bytes_avx2(row[next] + c, count);
+      add_pair(sum + 2 * i, first, second, w, vectors, flipped);
     }
   }
-  MN_UNROLL for (int i = 0; i < pixels; i++) {
-    const __m256i low = requant_codes_avx2(sum[2 * i], &x->requant, 0);
-    const __m256i high = vectors == 2 ? requant_codes_avx2(sum[2 * i + 1], &x->requant, 1) : low;
-    store_bytes_avx2(args->out + (p + (size_t)i) * args->out_stride + c, pack_codes_avx2(low, high),
-                     count);
-  }
-}
-
-MN_INLINE void run(const block *x, size_t p, size_t end, size_t count, const int vectors) {
-  for (; end - p >= PIXELS; p += PIXELS) tile(x, p, count, PIXELS, vectors);
-  for (; p < end; p++) tile(x, p, count, 1, vectors);
-}
-
-static void run_channels(const mn_dw_q8_args *args, size_t p, size_t end, size_t c) {
-  const size_t left = args->channels - c;
-  const block x = {.args = args,
-                   .channel = c,
-                   .weights = args->weights + c * ((args->taps_count + 1) & ~(size_t)1),
-                   .bias = {_mm256_loadu_si256((const __m256i *)(args->bias + c)),
-                            _mm256_loadu_si256((const __m256i *)(args->bias + c + 8))},
-                   .requant = requant_load_avx2(&args->requant, c)};
-  if (left >= COLS) {
-    run(&x, p, end, COLS, 2);
-  } else if (left == 8) {
-    run(&x, p, end, 8, 1);
+  uint8_t *out = args->out + p * args->out_stride + c;
+  if (x->requant.any_left) {
+    requant_store_avx2(out, args->out_stride, sum, (size_t)pixels, count, &x->requant, 1);
   } else {
-    run(&x, p, end, left, 2);
+    requant_store_avx2(out, args->out_stride, sum, (size_t)pixels, count, &x->requant, 0);
   }
+}
+
+MN_INLINE void run(const block *x, size_t p, size_t end, size_t count, const int vectors,
+                   const int flipped) {
+  for (; end - p >= PIXELS; p += PIXELS) tile(x, p, count, PIXELS, vectors, flipped);
+  for (; p < end; p++) tile(x, p, count, 1, vectors, flipped);
+}
+
+MN_INLINE void run_channels(const block *x, size_t p, size_t end, const int flipped) {
+  const size_t left = x->args->channels - x->channel;
+  if (left >= COLS) {
+    run(x, p, end, COLS, 2, flipped);
+  } else if (left == 8) {
+    run(x, p, end, 8, 1, flipped);
+  } else {
+    run(x, p, end, left, 2, flipped);
+  }
+}
+
+static block block_make(const mn_dw_q8_args *args, size_t c) {
+  const size_t pairs = (args->taps_count + 1) / 2;
+  block x = {.args = args,
+             .channel = c,
+             .weights = args->weights + c * 2 * pairs,
+             .bias = {_mm256_loadu_si256((const __m256i *)(args->bias + c)),
+                      _mm256_loadu_si256((const __m256i *)(args->bias + c + 8))},
+             .requant = requant_load_avx2(&args->requant, c)};
+  const __m256i flip = _mm256_set1_epi16(args->flip);
+  for (size_t i = 0; i < 2 * pairs; i++) {
+    const __m256i w = _mm256_loadu_si256((const __m256i *)(x.weights + 16 * i));
+    accumulate_avx2(&x.bias[i % 2], _mm256_madd_epi16(w, flip));
+  }
+  return x;
 }
 
 void mn_dw_q8_4x16_avx2(const mn_dw_q8_args *args) {
   for (size_t p = 0; p < args->pixels; p += RUN) {
     const size_t end = args->pixels - p > RUN ? p + RUN : args->pixels;
-    for (size_t c = 0; c < args->channels; c += COLS) run_channels(args, p, end, c);
+    for (size_t c = 0; c < args->channels; c += COLS) {
+      const block x = block_make(args, c);
+      if (args->flip) {
+        run_channels(&x, p, end, 1);
+      } else {
+        run_channels(&x, p, end, 0);
+      }
+    }
   }
 }

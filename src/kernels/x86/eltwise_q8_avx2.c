@@ -15,69 +15,94 @@ MN_INLINE requant_lanes_avx2 same_lanes(int32_t multiplier, int32_t shift) {
   return requant_lanes_from(_mm256_set1_epi32(multiplier), _mm256_set1_epi32(shift));
 }
 
+/* One multiplier and shift for all. */
+MN_INLINE requant_avx2 same_requant(int32_t multiplier, int32_t shift) {
+  requant_avx2 x;
+  x.lanes[0] = x.lanes[1] = same_lanes(multiplier, shift);
+  x.any_left = shift > 0;
+  return x;
+}
+
 /* ---- Sum --------------------------------------------------------------------------------------- */
 
 typedef struct adder {
-  requant_avx2 out; /* both lanes the same */
+  requant_avx2 out;
   requant_lanes_avx2 a, b;
   __m256i a_zero, b_zero;
   __m128i flips, left_shift;
 } adder;
 
-MN_INLINE __m128i add_16(const adder *by, __m128i a, __m128i b) {
-  __m256i x[2];
+/* sums[2] of 16 codes of a and b. The inputs' shifts are to the right. */
+MN_INLINE void add_16(__m256i *sums, const adder *by, __m128i a, __m128i b) {
   a = _mm_xor_si128(a, by->flips);
   b = _mm_xor_si128(b, by->flips);
   MN_UNROLL for (int half = 0; half < 2; half++) {
     const __m256i u = _mm256_sll_epi32(centred(a, half, by->a_zero), by->left_shift);
     const __m256i v = _mm256_sll_epi32(centred(b, half, by->b_zero), by->left_shift);
-    x[half] =
-        _mm256_add_epi32(multiply_quantized_avx2(u, &by->a), multiply_quantized_avx2(v, &by->b));
-    x[half] = requant_codes_avx2(x[half], &by->out, half);
+    sums[half] = _mm256_add_epi32(multiply_quantized_avx2(u, &by->a, 0),
+                                  multiply_quantized_avx2(v, &by->b, 0));
   }
-  return pack_codes_avx2(x[0], x[1]);
 }
 
 void mn_add_q8_avx2(const mn_add_q8_args *args) {
-  const requant_lanes_avx2 out = same_lanes(args->out_multiplier, args->out_shift);
-  const adder by = {.out = {.lanes = {out, out},
-                            .zero = _mm256_set1_epi32(args->out_zero),
-                            .min = _mm256_set1_epi32(args->out_min),
-                            .max = _mm256_set1_epi32(args->out_max)},
-                    .a = same_lanes(args->a_multiplier, args->a_shift),
-                    .b = same_lanes(args->b_multiplier, args->b_shift),
-                    .a_zero = _mm256_set1_epi32(args->a_zero),
-                    .b_zero = _mm256_set1_epi32(args->b_zero),
-                    .flips = _mm_set1_epi8((char)args->flip),
-                    .left_shift = _mm_cvtsi32_si128(args->left_shift)};
-  for (size_t i = 0; i < args->count; i += 16) {
-    const size_t left = args->count - i;
-    const __m128i a = load_bytes_avx2(args->a + i, left), b = load_bytes_avx2(args->b + i, left);
-    store_bytes_avx2(args->out + i, add_16(&by, a, b), left);
+  adder by = {.out = same_requant(args->out_multiplier, args->out_shift),
+              .a = same_lanes(args->a_multiplier, args->a_shift),
+              .b = same_lanes(args->b_multiplier, args->b_shift),
+              .a_zero = _mm256_set1_epi32(args->a_zero),
+              .b_zero = _mm256_set1_epi32(args->b_zero),
+              .flips = _mm_set1_epi8((char)args->flip),
+              .left_shift = _mm_cvtsi32_si128(args->left_shift)};
+  requant_output_avx2(&by.out, args->out_zero, args->out_min, args->out_max);
+  __m256i sums[4];
+  size_t i = 0;
+  for (; args->count - i >= 32; i += 32) {
+    add_16(sums, &by, load_bytes_avx2(args->a + i, 16), load_bytes_avx2(args->b + i, 16));
+    add_16(sums + 2, &by, load_bytes_avx2(args->a + i + 16, 16),
+           load_bytes_avx2(args->b + i + 16, 16));
+    requant_store_avx2(args->out + i, 16, sums, 2, 16, &by.out, 1);
+  }
+  for (; i < args->count; i += 16) {
+    const size_t left = args->count - i < 16 ? args->count - i : 16;
+    add_16(sums, &by, load_bytes_avx2(args->a + i, left), load_bytes_avx2(args->b + i, left));
+    requant_store_avx2(args->out + i, 16, sums, 1, left, &by.out, 1);
   }
 }
 
 /* ---- Product ----------------------------------------------------------------------------------- */
 
+typedef struct multiplier {
+  requant_avx2 out;
+  __m256i a_zero, b_zero;
+  __m128i flips;
+} multiplier;
+
+/* sums[2] of 16 codes of a and b: their products. */
+MN_INLINE void multiply_16(__m256i *sums, const multiplier *by, __m128i a, __m128i b) {
+  a = _mm_xor_si128(a, by->flips);
+  b = _mm_xor_si128(b, by->flips);
+  MN_UNROLL for (int half = 0; half < 2; half++) {
+    sums[half] = _mm256_mullo_epi32(centred(a, half, by->a_zero), centred(b, half, by->b_zero));
+  }
+}
+
 void mn_mul_q8_avx2(const mn_mul_q8_args *args) {
-  const requant_lanes_avx2 lanes = same_lanes(args->multiplier, args->shift);
-  const requant_avx2 by = {.lanes = {lanes, lanes},
-                           .zero = _mm256_set1_epi32(args->out_zero),
-                           .min = _mm256_set1_epi32(args->out_min),
-                           .max = _mm256_set1_epi32(args->out_max)};
-  const __m128i flips = _mm_set1_epi8((char)args->flip);
-  const __m256i a_zero = _mm256_set1_epi32(args->a_zero);
-  const __m256i b_zero = _mm256_set1_epi32(args->b_zero);
-  for (size_t i = 0; i < args->count; i += 16) {
-    const size_t left = args->count - i;
-    const __m128i a = _mm_xor_si128(load_bytes_avx2(args->a + i, left), flips);
-    const __m128i b = _mm_xor_si128(load_bytes_avx2(args->b + i, left), flips);
-    __m256i x[2];
-    MN_UNROLL for (int half = 0; half < 2; half++) {
-      x[half] = _mm256_mullo_epi32(centred(a, half, a_zero), centred(b, half, b_zero));
-      x[half] = requant_codes_avx2(x[half], &by, half);
-    }
-    store_bytes_avx2(args->out + i, pack_codes_avx2(x[0], x[1]), left);
+  multiplier by = {.out = same_requant(args->multiplier, args->shift),
+                   .a_zero = _mm256_set1_epi32(args->a_zero),
+                   .b_zero = _mm256_set1_epi32(args->b_zero),
+                   .flips = _mm_set1_epi8((char)args->flip)};
+  requant_output_avx2(&by.out, args->out_zero, args->out_min, args->out_max);
+  __m256i sums[4];
+  size_t i = 0;
+  for (; args->count - i >= 32; i += 32) {
+    multiply_16(sums, &by, load_bytes_avx2(args->a + i, 16), load_bytes_avx2(args->b + i, 16));
+    multiply_16(sums + 2, &by, load_bytes_avx2(args->a + i + 16, 16),
+                load_bytes_avx2(args->b + i + 16, 16));
+    requant_store_avx2(args->out + i, 16, sums, 2, 16, &by.out, 1);
+  }
+  for (; i < args->count; i += 16) {
+    const size_t left = args->count - i < 16 ? args->count - i : 16;
+    multiply_16(sums, &by, load_bytes_avx2(args->a + i, left), load_bytes_avx2(args->b + i, left));
+    requant_store_avx2(args->out + i, 16, sums, 1, left, &by.out, 1);
   }
 }
 

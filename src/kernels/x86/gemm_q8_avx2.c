@@ -84,15 +84,6 @@ MN_INLINE void multiply_rows(__m256i *sums, const int16_t *a, size_t stride, con
   }
 }
 
-static void write_tile(const __m256i *sums, const requant_avx2 *requant, uint8_t *c,
-                       size_t c_stride, size_t rows, size_t count) {
-  for (size_t i = 0; i < rows; i++) {
-    const __m256i low = requant_codes_avx2(sums[2 * i], requant, 0);
-    const __m256i high = requant_codes_avx2(sums[2 * i + 1], requant, 1);
-    store_bytes_avx2(c + i * c_stride, pack_codes_avx2(low, high), count);
-  }
-}
-
 /* Rows [m, end) of the panel at column n. A depth beyond the stage is done in parts, staged anew. */
 static void panel(const mn_gemm_q8_args *args, stage *staged, size_t m, size_t end, size_t n) {
   const int16_t *b = (const int16_t *)args->b + n * ((args->k + 1) & ~(size_t)1);
@@ -114,7 +105,12 @@ static void panel(const mn_gemm_q8_args *args, stage *staged, size_t m, size_t e
         multiply_rows(sums, a, staged->stride, b + k * COLS, (depth + 1) / 2, rows, 1);
       }
     }
-    write_tile(sums, &requant, args->c + i * args->c_stride + n, args->c_stride, rows, count);
+    uint8_t *c = args->c + i * args->c_stride + n;
+    if (requant.any_left) {
+      requant_store_avx2(c, args->c_stride, sums, rows, count, &requant, 1);
+    } else {
+      requant_store_avx2(c, args->c_stride, sums, rows, count, &requant, 0);
+    }
   }
 }
 

@@ -19,7 +19,11 @@ typedef struct requant_lanes_avx2 {
 
 typedef struct requant_avx2 {
   requant_lanes_avx2 lanes[2];
-  __m256i zero, min, max;
+  int any_left;     /* whether a shift is to the left: rare, so it has code of its own */
+  __m256i zero;     /* of the output */
+  __m256i offset;   /* 16 bits: from there to unsigned codes */
+  __m256i min, max; /* bytes, unsigned codes */
+  __m256i flips;    /* bytes: from unsigned codes back to the output's type */
 } requant_avx2;
 
 MN_INLINE requant_lanes_avx2 requant_lanes_from(__m256i multiplier, __m256i shift) {
@@ -34,6 +38,16 @@ MN_INLINE requant_lanes_avx2 requant_lanes_from(__m256i multiplier, __m256i shif
   return x;
 }
 
+/* What does not depend on the channel. A negative least code means a signed output. */
+MN_INLINE void requant_output_avx2(requant_avx2 *x, int32_t zero, int32_t min, int32_t max) {
+  const int32_t offset = min < 0 ? 128 : 0;
+  x->zero = _mm256_set1_epi32(zero);
+  x->offset = _mm256_set1_epi16((int16_t)offset);
+  x->min = _mm256_set1_epi8((char)(min + offset));
+  x->max = _mm256_set1_epi8((char)(max + offset));
+  x->flips = _mm256_set1_epi8((char)offset);
+}
+
 /* Channels [c, c + 16) of arrays padded to hold them. */
 MN_INLINE requant_avx2 requant_load_avx2(const mn_requant *from, size_t c) {
   requant_avx2 x;
@@ -42,16 +56,16 @@ MN_INLINE requant_avx2 requant_load_avx2(const mn_requant *from, size_t c) {
         requant_lanes_from(_mm256_loadu_si256((const __m256i *)(from->multiplier + c + 8 * j)),
                            _mm256_loadu_si256((const __m256i *)(from->shift + c + 8 * j)));
   }
-  x.zero = _mm256_set1_epi32(from->out_zero);
-  x.min = _mm256_set1_epi32(from->out_min);
-  x.max = _mm256_set1_epi32(from->out_max);
+  const __m256i left = _mm256_or_si256(x.lanes[0].left, x.lanes[1].left);
+  x.any_left = !_mm256_testz_si256(left, left);
+  requant_output_avx2(&x, from->out_zero, from->out_min, from->out_max);
   return x;
 }
 
-/* mn_multiply_quantized in each lane. */
-MN_INLINE __m256i multiply_quantized_avx2(__m256i x, const requant_lanes_avx2 *by) {
+/* mn_multiply_quantized in each lane; `any_left` is 0 only when no shift is to the left. */
+MN_INLINE __m256i multiply_quantized_avx2(__m256i x, const requant_lanes_avx2 *by, int any_left) {
   const __m256i nudge = _mm256_set1_epi64x((int64_t)1 << 30);
-  x = _mm256_sllv_epi32(x, by->left);
+  if (any_left) x = _mm256_sllv_epi32(x, by->left);
   __m256i even = _mm256_mul_epi32(x, by->multiplier);
   __m256i odd = _mm256_mul_epi32(_mm256_srli_epi64(x, 32), by->multiplier_odd);
   even = _mm256_srli_epi64(_mm256_add_epi64(even, nudge), 31);
@@ -63,20 +77,20 @@ MN_INLINE __m256i multiply_quantized_avx2(__m256i x, const requant_lanes_avx2 *b
   return _mm256_sub_epi32(_mm256_srav_epi32(x, by->right), round);
 }
 
-/* The 8-bit codes of 8 sums, one in the low byte of each lane, zeros above. */
-MN_INLINE __m256i requant_codes_avx2(__m256i sum, const requant_avx2 *by, int half) {
-  __m256i x = multiply_quantized_avx2(sum, &by->lanes[half]);
-  x = _mm256_add_epi32(x, by->zero);
-  x = _mm256_min_epi32(_mm256_max_epi32(x, by->min), by->max);
-  return _mm256_and_si256(x, _mm256_set1_epi32(255));
-}
-
-/* The low bytes of 2 x 8 lanes, in order. */
-MN_INLINE __m128i pack_codes_avx2(__m256i low, __m256i high) {
-  const __m256i words = _mm256_packus_epi32(low, high);
-  const __m256i bytes = _mm256_packus_epi16(words, words);
-  const __m256i order = _mm256_setr_epi32(0, 4, 1, 5, 0, 0, 0, 0);
-  return _mm256_castsi256_si128(_mm256_permutevar8x32_epi32(bytes, order));
+/* The codes of two rows of 2 x 8 sums: the first in the low half. Packing saturates beyond what the
+ * clamp leaves, so the clamp can wait until there are bytes. */
+MN_INLINE __m256i requant_rows_avx2(const __m256i *sums, const requant_avx2 *by, int any_left) {
+  __m256i x[4];
+  MN_UNROLL for (int i = 0; i < 4; i++) {
+    x[i] = multiply_quantized_avx2(sums[i], &by->lanes[i % 2], any_left);
+    x[i] = _mm256_add_epi32(x[i], by->zero);
+  }
+  const __m256i first = _mm256_adds_epi16(_mm256_packs_epi32(x[0], x[1]), by->offset);
+  const __m256i second = _mm256_adds_epi16(_mm256_packs_epi32(x[2], x[3]), by->offset);
+  const __m256i order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
+  __m256i codes = _mm256_permutevar8x32_epi32(_mm256_packus_epi16(first, second), order);
+  codes = _mm256_min_epu8(_mm256_max_epu8(codes, by->min), by->max);
+  return _mm256_xor_si256(codes, by->flips);
 }
 
 MN_INLINE void store_bytes_avx2(uint8_t *to, __m128i x, size_t count) {
@@ -98,6 +112,21 @@ MN_INLINE __m128i load_bytes_avx2(const uint8_t *from, size_t count) {
   uint8_t bytes[16] = {0};
   memcpy(bytes, from, count);
   return _mm_loadu_si128((const __m128i *)bytes);
+}
+
+/* Writes `count` (at most 16) codes of each of `rows` rows of sums[rows][2]. */
+MN_INLINE void requant_store_avx2(uint8_t *to, size_t stride, const __m256i *sums, size_t rows,
+                                  size_t count, const requant_avx2 *by, int any_left) {
+  size_t i = 0;
+  for (; i + 2 <= rows; i += 2) {
+    const __m256i codes = requant_rows_avx2(sums + 2 * i, by, any_left);
+    store_bytes_avx2(to + i * stride, _mm256_castsi256_si128(codes), count);
+    store_bytes_avx2(to + (i + 1) * stride, _mm256_extracti128_si256(codes, 1), count);
+  }
+  if (i == rows) return;
+  const __m256i twice[4] = {sums[2 * i], sums[2 * i + 1], sums[2 * i], sums[2 * i + 1]};
+  const __m256i codes = requant_rows_avx2(twice, by, any_left);
+  store_bytes_avx2(to + i * stride, _mm256_castsi256_si128(codes), count);
 }
 
 #endif
