@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * 8-bit matrix product, tiles of 4 rows x 16 columns, two k at a time: vpmaddwd multiplies pairs
+ * 8-bit matrix product, tiles of 6 rows x 16 columns, two k at a time: vpmaddwd multiplies pairs
  * of 16-bit values and adds them exactly. A block of rows of a is widened once to 16 bits on the
  * stack and then read as 32-bit broadcasts by every panel of b; broadcasts from memory cost no
  * arithmetic slot, widening in the inner loop would. Sums pass through memory between the product
@@ -8,7 +8,7 @@
 #include "kernels/x86/requant_avx2.h"
 #include "kernels/x86/simd_avx2.h"
 
-enum { ROWS = 4, COLS = 16, STAGE_PAIRS = 8192, DEPTH = STAGE_PAIRS / ROWS };
+enum { ROWS = 6, COLS = 16, STAGE_PAIRS = 8192, DEPTH = STAGE_PAIRS / ROWS };
 
 typedef struct stage {
   size_t stride;                  /* pairs of a row */
@@ -80,7 +80,9 @@ MN_INLINE void multiply_rows(__m256i *sums, const int16_t *a, size_t stride, con
     case 1: multiply(sums, a, stride, b, count, 1, vectors); break;
     case 2: multiply(sums, a, stride, b, count, 2, vectors); break;
     case 3: multiply(sums, a, stride, b, count, 3, vectors); break;
-    default: multiply(sums, a, stride, b, count, 4, vectors); break;
+    case 4: multiply(sums, a, stride, b, count, 4, vectors); break;
+    case 5: multiply(sums, a, stride, b, count, 5, vectors); break;
+    default: multiply(sums, a, stride, b, count, 6, vectors); break;
   }
 }
 
@@ -114,7 +116,7 @@ static void panel(const mn_gemm_q8_args *args, stage *staged, size_t m, size_t e
   }
 }
 
-void mn_gemm_q8_4x16_avx2(const mn_gemm_q8_args *args) {
+void mn_gemm_q8_6x16_avx2(const mn_gemm_q8_args *args) {
   stage staged;
   const size_t fit = STAGE_PAIRS / ((args->k + 1) / 2 + 1) / ROWS * ROWS;
   const size_t step = fit > ROWS ? fit : ROWS;
