@@ -189,6 +189,36 @@ static mn_status add_weights(mn_tflite_saver *saver, const mn_node *node, int32_
   return add_tensor(saver, &weights, index);
 }
 
+/* Scales of an 8-bit layer's accumulator. */
+static bool accumulator_quant(mn_tflite_saver *saver, const mn_node *node, mn_quant *quant) {
+  const mn_quant *in = &saver->graph->values[node->in[0]].quant;
+  const mn_quant *weights = &saver->graph->values[node->in[1]].quant;
+  size_t count = (size_t)weights->count;
+  float *scales = mn_arena_array(&saver->scratch, count, sizeof *scales);
+  int32_t *zeros = mn_arena_array(&saver->scratch, count, sizeof *zeros);
+  if (!scales || !zeros) return false;
+  for (size_t i = 0; i < count; i++) scales[i] = in->scale[0] * weights->scale[i];
+  *quant = (mn_quant){weights->count, 0, scales, zeros};
+  return true;
+}
+
+/* LiteRT's convolutions demand a bias: zeros where ours has none. */
+static mn_status add_bias(mn_tflite_saver *saver, const mn_node *node, int32_t *index) {
+  if (node->in_count > 2 && node->in[2] != MN_NONE) {
+    return mn_tflite_save_value(saver, node->in[2], index);
+  }
+  bool quantized = saver->graph->values[node->in[0]].quant.count > 0;
+  int32_t channels = saver->graph->values[node->out[0]].shape.dim[3];
+  mn_tflite_out_tensor bias = {.type = quantized ? MN_I32 : MN_F32,
+                               .shape = {1, {channels}},
+                               .bytes = (size_t)channels * sizeof(int32_t)};
+  bias.data = mn_arena_take(&saver->scratch, bias.bytes);
+  if (!bias.data || (quantized && !accumulator_quant(saver, node, &bias.quant))) {
+    return mn_fail_memory(saver->err, bias.bytes);
+  }
+  return add_extra(saver, node, "/bias", &bias, index);
+}
+
 static mn_status save_conv(mn_tflite_saver *saver, const mn_node *node) {
   const mn_window *w = &node->attr.conv.window;
   bool depthwise = node->op == MN_OP_DWCONV2D, i8 = is_i8(saver, node->in[0]);
@@ -204,7 +234,7 @@ static mn_status save_conv(mn_tflite_saver *saver, const mn_node *node) {
   mn_status status = mn_tflite_save_value(saver, node->in[0], &in[0]);
   if (!status && pads == PADDING_OTHER) status = add_pad(saver, node, w, &in[0]);
   if (!status) status = add_weights(saver, node, &in[1]);
-  if (!status && node->in_count > 2) status = mn_tflite_save_value(saver, node->in[2], &in[2]);
+  if (!status) status = add_bias(saver, node, &in[2]);
   if (!status) status = mn_tflite_save_value(saver, node->out[0], &op.out);
   if (status) return status;
   set_byte(&op, TFL_CONV_PADDING, pads == PADDING_SAME ? TFL_PADDING_SAME : TFL_PADDING_VALID);
@@ -214,7 +244,7 @@ static mn_status save_conv(mn_tflite_saver *saver, const mn_node *node) {
   set_int(&op, depthwise ? TFL_DEPTHWISE_DILATION_W : TFL_CONV_DILATION_W, w->dilation_w);
   set_int(&op, depthwise ? TFL_DEPTHWISE_DILATION_H : TFL_CONV_DILATION_H, w->dilation_h);
   if (depthwise) set_int(&op, TFL_DEPTHWISE_MULTIPLIER, node->attr.conv.multiplier);
-  return add_op(saver, op, in, node->in_count > 2 && in[2] >= 0 ? 3 : 2);
+  return add_op(saver, op, in, 3);
 }
 
 static mn_status save_pool(mn_tflite_saver *saver, const mn_node *node) {
