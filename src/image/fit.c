@@ -15,20 +15,45 @@ static int32_t smaller(int32_t a, int32_t b) { return a < b ? a : b; }
 
 /* The central region with the input's aspect that touches the picture's border, times the crop
  * fraction: for a square input the central square of crop_fraction x short side. */
-static mn_rect central_crop(const mn_fit_rule *rule, mn_size picture) {
-  double width = picture.width, height = picture.height;
+static void central_region(const mn_fit_rule *rule, mn_size picture, double *width,
+                           double *height) {
+  *width = picture.width;
+  *height = picture.height;
   if ((int64_t)picture.width * rule->height > (int64_t)picture.height * rule->width) {
-    width = height * rule->width / rule->height;
+    *width = *height * rule->width / rule->height;
   } else {
-    height = width * rule->height / rule->width;
+    *height = *width * rule->height / rule->width;
   }
-  mn_rect crop = {.width = at_least_one(width * rule->crop_fraction + 0.5),
-                  .height = at_least_one(height * rule->crop_fraction + 0.5)};
-  crop.width = smaller(crop.width, picture.width);
-  crop.height = smaller(crop.height, picture.height);
+  *width *= rule->crop_fraction;
+  *height *= rule->crop_fraction;
+}
+
+static mn_rect central_crop(const mn_fit_rule *rule, mn_size picture) {
+  double width, height;
+  central_region(rule, picture, &width, &height);
+  mn_rect crop = {.width = smaller(at_least_one(width + 0.5), picture.width),
+                  .height = smaller(at_least_one(height + 0.5), picture.height)};
   crop.x = (picture.width - crop.width) / 2;
   crop.y = (picture.height - crop.height) / 2;
   return crop;
+}
+
+static mn_resize_box central_box(const mn_fit_rule *rule, mn_size picture) {
+  double width, height;
+  central_region(rule, picture, &width, &height);
+  mn_resize_box box = {.x0 = (float)((picture.width - width) / 2),
+                       .y0 = (float)((picture.height - height) / 2),
+                       .x1 = (float)((picture.width + width) / 2),
+                       .y1 = (float)((picture.height + height) / 2)};
+  return box;
+}
+
+static void place_crop_then_resize(const mn_fit_rule *rule, mn_size picture, mn_placement *p) {
+  if (rule->whole_pixels) {
+    p->crop = central_crop(rule, picture);
+  } else {
+    p->box = central_box(rule, picture);
+  }
 }
 
 /* torchvision's Resize(int): the long side is truncated. */
@@ -89,7 +114,7 @@ mn_status mn_fit_place(const mn_fit_rule *rule, mn_size picture, mn_placement *o
                     .resized = {rule->width, rule->height}};
   mn_status status = MN_OK;
   switch (rule->fit) {
-    case MN_FIT_CROP_THEN_RESIZE: p.crop = central_crop(rule, picture); break;
+    case MN_FIT_CROP_THEN_RESIZE: place_crop_then_resize(rule, picture, &p); break;
     case MN_FIT_RESIZE_THEN_CROP: status = place_resize_then_crop(rule, picture, &p, err); break;
     case MN_FIT_STRETCH: break;
     case MN_FIT_LETTERBOX: place_letterbox(rule, picture, &p); break;
@@ -109,9 +134,11 @@ void mn_fit_scales(const mn_fit_rule *rule, mn_size largest, double *scale_x, do
   double across = *scale_x, down = *scale_y;
   switch (rule->fit) {
     case MN_FIT_CROP_THEN_RESIZE: {
-      mn_rect crop = central_crop(rule, largest);
-      *scale_x = (double)crop.width / rule->width;
-      *scale_y = (double)crop.height / rule->height;
+      /* One more pixel than the region: the edges are rounded to float, or to pixels. */
+      double width, height;
+      central_region(rule, largest, &width, &height);
+      *scale_x = (width + 1) / rule->width;
+      *scale_y = (height + 1) / rule->height;
       break;
     }
     case MN_FIT_RESIZE_THEN_CROP: {

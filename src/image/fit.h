@@ -5,12 +5,14 @@
 #define MN_IMAGE_FIT_H
 
 #include "contract/contract.h"
+#include "image/resize.h"
 
 typedef struct mn_fit_rule {
   mn_fit fit;
   double crop_fraction;  /* CROP_THEN_RESIZE */
   int32_t short_side;    /* RESIZE_THEN_CROP */
   int32_t height, width; /* of the input */
+  bool whole_pixels;     /* CROP_THEN_RESIZE: the crop is rounded, for kernels that take no box */
 } mn_fit_rule;
 
 typedef struct mn_size {
@@ -21,10 +23,11 @@ typedef struct mn_rect {
   int32_t x, y, width, height;
 } mn_rect;
 
-/* The part `crop` of the picture is resized as a whole to `resized`, of which `window` is kept and
- * put at (x, y) of the input; what it does not cover is filled. */
+/* The part `crop` of the picture, or `box` of it when that is not all 0, is resized to `resized`, of
+ * which `window` is kept and put at (x, y) of the input; what it does not cover is filled. */
 typedef struct mn_placement {
   mn_rect crop;
+  mn_resize_box box;
   mn_size resized;
   mn_rect window;
   int32_t x, y;
@@ -33,7 +36,7 @@ typedef struct mn_placement {
 /* Error: LIMIT, when the picture resized as a whole would be wider or higher than 2^31 - 1. */
 mn_status mn_fit_place(const mn_fit_rule *rule, mn_size picture, mn_placement *out, mn_error *err);
 
-/* Upper bounds of crop size / resized size for every picture within `largest`. */
+/* Upper bounds of box or crop size / resized size for every picture within `largest`. */
 void mn_fit_scales(const mn_fit_rule *rule, mn_size largest, double *scale_x, double *scale_y);
 
 #endif

@@ -119,7 +119,8 @@ mn_status mn_preprocess_init(mn_preprocess *pp, const mn_contract *contract,
                            .crop_fraction = contract->input.crop_fraction,
                            .short_side = contract->input.short_side,
                            .height = target->height,
-                           .width = target->width};
+                           .width = target->width,
+                           .whole_pixels = !mn_resize_takes_box(contract->input.resize)};
   pp->resize = contract->input.resize;
   pp->order = contract->input.order;
   /* torchvision pads a picture smaller than its crop with black. */
@@ -223,6 +224,7 @@ mn_status mn_preprocess_run(const mn_preprocess *pp, const mn_image *image, void
                                   .width = place.crop.width,
                                   .height = place.crop.height,
                                   .stride = image->stride},
+                       .box = place.box,
                        .method = pp->resize,
                        .width = place.resized.width,
                        .height = place.resized.height,

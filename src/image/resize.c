@@ -7,17 +7,18 @@
 #include "base/alloc.h"
 #include "image/resize_methods.h"
 
-static bool is_pillow(mn_resize method) {
+bool mn_resize_takes_box(mn_resize method) {
   return method == MN_RESIZE_PILLOW_BILINEAR || method == MN_RESIZE_PILLOW_BICUBIC;
 }
 
 static bool is_known(mn_resize method) {
-  return is_pillow(method) || method == MN_RESIZE_TF1_BILINEAR || method == MN_RESIZE_OPENCV_LINEAR;
+  return mn_resize_takes_box(method) || method == MN_RESIZE_TF1_BILINEAR ||
+         method == MN_RESIZE_OPENCV_LINEAR;
 }
 
 bool mn_resize_scratch(const mn_resize_limits *limits, size_t *bytes) {
   mn_carver carver = {0};
-  if (is_pillow(limits->method)) {
+  if (mn_resize_takes_box(limits->method)) {
     mn_resize_pillow_count(limits, &carver);
   } else {
     mn_resize_linear_count(limits, &carver);
@@ -27,12 +28,23 @@ bool mn_resize_scratch(const mn_resize_limits *limits, size_t *bytes) {
 }
 
 mn_resize_limits mn_resize_limits_of(const mn_resize_job *job) {
+  bool boxed = mn_resize_is_boxed(job);
+  double width = boxed ? (double)(job->box.x1 - job->box.x0) : job->source.width;
+  double height = boxed ? (double)(job->box.y1 - job->box.y0) : job->source.height;
   mn_resize_limits limits = {.method = job->method,
-                             .scale_x = (double)job->source.width / job->width,
-                             .scale_y = (double)job->source.height / job->height,
+                             .scale_x = width / job->width,
+                             .scale_y = height / job->height,
                              .window_width = job->window_width,
                              .source_width = job->source.width};
   return limits;
+}
+
+static bool box_is_valid(const mn_resize_job *job) {
+  const mn_resize_box *box = &job->box;
+  if (!mn_resize_is_boxed(job)) return true;
+  return mn_resize_takes_box(job->method) && box->x0 >= 0 && box->y0 >= 0 && box->x0 < box->x1 &&
+         box->y0 < box->y1 && (double)box->x1 <= job->source.width &&
+         (double)box->y1 <= job->source.height;
 }
 
 static mn_status check_job(const mn_resize_job *job, mn_error *err) {
@@ -59,6 +71,10 @@ static mn_status check_job(const mn_resize_job *job, mn_error *err) {
     return mn_fail(err, MN_ERR_ARGUMENT, NULL, "the window is not within the resized %d x %d",
                    (int)job->width, (int)job->height);
   }
+  if (!box_is_valid(job)) {
+    return mn_fail(err, MN_ERR_ARGUMENT, NULL, "the box is not within the picture of %d x %d",
+                   (int)source->width, (int)source->height);
+  }
   return MN_OK;
 }
 
@@ -73,7 +89,7 @@ mn_status mn_resize_run(const mn_resize_job *job, void *scratch, size_t bytes, m
                    (int)job->source.width, (int)job->source.height, (int)job->width,
                    (int)job->height, needed, bytes);
   }
-  if (is_pillow(job->method)) {
+  if (mn_resize_takes_box(job->method)) {
     mn_resize_pillow(job, scratch);
   } else {
     mn_resize_linear(job, scratch);

@@ -10,10 +10,12 @@
 
 enum { FRACTION_BITS = 22, SUM_CHUNK = 1024 };
 
+/* One direction: out_size positions over [begin, end) of in_size source pixels. */
 typedef struct axis {
-  double scale, filter_scale, support;
+  double begin, scale, filter_scale, support;
   int32_t in_size;
   bool cubic;
+  bool idle; /* output position i is source pixel i */
 } axis;
 
 typedef struct work {
@@ -25,6 +27,7 @@ typedef struct work {
   uint8_t *row;               /* [window_width][3] */
   uint8_t *wide;              /* [source width][3] */
   size_t taps_x, taps_y;
+  bool columns_idle;
 } work;
 
 static double triangle(double x) {
@@ -50,14 +53,28 @@ static size_t taps_of(mn_resize method, double scale) {
   return (size_t)ceil(support_of(method, scale)) * 2 + 1;
 }
 
-static axis axis_of(mn_resize method, int32_t in_size, int32_t out_size) {
-  double scale = (double)in_size / out_size;
-  axis a = {.scale = scale,
+/* begin and end as float, and their difference too: Pillow keeps its box so. */
+static axis axis_of(mn_resize method, int32_t in_size, int32_t out_size, const float range[2]) {
+  double scale = (double)(range[1] - range[0]) / out_size;
+  axis a = {.begin = (double)range[0],
+            .scale = scale,
             .filter_scale = scale < 1.0 ? 1.0 : scale,
             .support = support_of(method, scale),
             .in_size = in_size,
-            .cubic = method == MN_RESIZE_PILLOW_BICUBIC};
+            .cubic = method == MN_RESIZE_PILLOW_BICUBIC,
+            .idle = in_size == out_size && !(range[0] > 0) && (double)range[1] >= out_size};
   return a;
+}
+
+static axis columns_of(const mn_resize_job *job) {
+  float whole[2] = {0, (float)job->source.width}, box[2] = {job->box.x0, job->box.x1};
+  return axis_of(job->method, job->source.width, job->width, mn_resize_is_boxed(job) ? box : whole);
+}
+
+static axis rows_of(const mn_resize_job *job) {
+  float whole[2] = {0, (float)job->source.height}, box[2] = {job->box.y0, job->box.y1};
+  return axis_of(job->method, job->source.height, job->height,
+                 mn_resize_is_boxed(job) ? box : whole);
 }
 
 static int32_t to_fixed(double weight) {
@@ -67,7 +84,7 @@ static int32_t to_fixed(double weight) {
 
 /* Weights of the source positions *first .. *first + count - 1 for output position `out`. */
 static int32_t weigh(const axis *a, int32_t out, double *weights, int32_t *fixed, int32_t *first) {
-  double center = (out + 0.5) * a->scale, inverse = 1.0 / a->filter_scale;
+  double center = a->begin + (out + 0.5) * a->scale, inverse = 1.0 / a->filter_scale;
   double low = center - a->support + 0.5, high = center + a->support + 0.5;
   int32_t begin = low < 0 ? 0 : (int32_t)low;
   int32_t end = high > a->in_size ? a->in_size : (int32_t)high;
@@ -113,7 +130,7 @@ void mn_resize_pillow_count(const mn_resize_limits *limits, mn_carver *carver) {
 }
 
 static void weigh_columns(const mn_resize_job *job, const work *w) {
-  axis a = axis_of(job->method, job->source.width, job->width);
+  axis a = columns_of(job);
   for (int32_t x = 0; x < job->window_width; ++x) {
     w->count_x[x] =
         weigh(&a, job->x + x, w->weights, w->weight_x + (size_t)x * w->taps_x, &w->first_x[x]);
@@ -123,7 +140,7 @@ static void weigh_columns(const mn_resize_job *job, const work *w) {
 /* One row of the source's width, filtered and cut to the window's columns. */
 static void filter_row(const mn_resize_job *job, const work *w, const uint8_t *source,
                        uint8_t *out) {
-  if (job->source.width == job->width) {
+  if (w->columns_idle) {
     memcpy(out, source + (size_t)job->x * 3, (size_t)job->window_width * 3);
     return;
   }
@@ -170,7 +187,7 @@ static void sum_rows(const rows *source, const span *taps, size_t bytes, uint8_t
 }
 
 static span weigh_row(const mn_resize_job *job, const work *w, int32_t y) {
-  axis a = axis_of(job->method, job->source.height, job->height);
+  axis a = rows_of(job);
   span s = {.weight = w->weight_y};
   s.count = weigh(&a, job->y + y, w->weights, w->weight_y, &s.first);
   return s;
@@ -213,8 +230,11 @@ static void columns_only(const mn_resize_job *job, const work *w) {
 }
 
 /* Since Pillow 13: a height reduced by more than twice what the width is goes first. The order
- * shows in the last bit, through the rounding between the passes. */
+ * shows in the last bit, through the rounding between the passes. A box keeps the older order, in
+ * which today's networks were trained and scored: what surrounds a crop must not change its pixels'
+ * arithmetic. */
 static bool rows_go_first(const mn_resize_job *job) {
+  if (mn_resize_is_boxed(job)) return false;
   int64_t fewer_rows = (int64_t)job->source.height - job->height;
   int64_t fewer_columns = (int64_t)job->source.width - job->width;
   return fewer_rows > 0 && fewer_rows > 2 * fewer_columns;
@@ -224,8 +244,9 @@ void mn_resize_pillow(const mn_resize_job *job, void *scratch) {
   mn_resize_limits limits = mn_resize_limits_of(job);
   mn_carver carver = {.block = scratch};
   work w = carve_work(&limits, &carver);
-  if (job->source.width != job->width) weigh_columns(job, &w);
-  if (job->source.height == job->height) {
+  w.columns_idle = columns_of(job).idle;
+  if (!w.columns_idle) weigh_columns(job, &w);
+  if (rows_of(job).idle) {
     columns_only(job, &w);
   } else if (rows_go_first(job)) {
     rows_then_columns(job, &w);

@@ -2,13 +2,15 @@
 """Writes tests/golden/preprocess.txt: hashes of input tensors made with Pillow and numpy by the
 rules of docs/preprocessing.md. resize_then_crop is written as torchvision writes it
 (transforms/functional.py: resize, center_crop), Python's round included; --torchvision compares it
-with the installed torchvision itself.
+with the installed torchvision itself, --one-call the default fit with one call of an older Pillow.
 
-usage: preprocess_goldens.py > tests/golden/preprocess.txt     (needs pillow, numpy)
+usage: preprocess_goldens.py > tests/golden/preprocess.txt     (needs pillow, opencv,
+numpy)
 """
 import math
 import sys
 
+import cv2
 import numpy as np
 import PIL
 from PIL import Image
@@ -33,15 +35,27 @@ def fnv(data):
     return value
 
 
+def resize(image, size, method):
+    if method == "opencv":
+        return Image.fromarray(cv2.resize(np.asarray(image), size, interpolation=cv2.INTER_LINEAR))
+    return image.resize(size, method)
+
+
 def crop_then_resize(image, height, width, method, fraction):
+    """Pillow's resize(box=...) with columns first, which one call does up to Pillow 12 and two calls,
+    one for each direction, do in every version."""
     w, h = image.size
     if w * height > h * width:
-        region = (h * width / height, float(h))
+        cw, ch = h * width / height, float(h)
     else:
-        region = (float(w), w * height / width)
-    cw, ch = (min(int(max(1, math.floor(r * fraction + 0.5))), s) for r, s in zip(region, (w, h)))
-    x, y = (w - cw) // 2, (h - ch) // 2
-    return image.crop((x, y, x + cw, y + ch)).resize((width, height), method)
+        cw, ch = float(w), w * height / width
+    cw, ch = cw * fraction, ch * fraction
+    if method == "opencv":
+        cw, ch = (min(int(max(1, math.floor(v + 0.5))), s) for v, s in zip((cw, ch), (w, h)))
+        x, y = (w - cw) // 2, (h - ch) // 2
+        return resize(image.crop((x, y, x + cw, y + ch)), (width, height), method)
+    columns = image.resize((width, h), method, box=((w - cw) / 2, 0, (w + cw) / 2, h))
+    return columns.resize((width, height), method, box=(0, (h - ch) / 2, width, (h + ch) / 2))
 
 
 def resize_then_crop(image, height, width, method, short_side):
@@ -49,7 +63,7 @@ def resize_then_crop(image, height, width, method, short_side):
     short, long = (w, h) if w <= h else (h, w)
     new_short, new_long = short_side, int(short_side * long / short)
     size = (new_short, new_long) if w <= h else (new_long, new_short)
-    image = image.resize(size, method)
+    image = resize(image, size, method)
     w, h = image.size
     if width > w or height > h:
         left = (width - w) // 2 if width > w else 0
@@ -71,7 +85,7 @@ def letterbox(image, height, width, method, pad):
     else:
         nw = max(1, (2 * w * height + h) // (2 * h))
     out = Image.new("RGB", (width, height), (pad, pad, pad))
-    out.paste(image.resize((nw, nh), method), ((width - nw) // 2, (height - nh) // 2))
+    out.paste(resize(image, (nw, nh), method), ((width - nw) // 2, (height - nh) // 2))
     return out
 
 
@@ -98,12 +112,25 @@ def tensor(image, order, kind):
 
 FITS = {"crop_then_resize": (crop_then_resize, 0.875), "whole": (crop_then_resize, 1.0),
         "resize_then_crop": (resize_then_crop, 40), "resize_small": (resize_then_crop, 20),
-        "stretch": (lambda i, h, w, m, _: i.resize((w, h), m), 0), "letterbox": (letterbox, 114)}
-METHODS = {"bilinear": Image.BILINEAR, "bicubic": Image.BICUBIC}
+        "stretch": (lambda i, h, w, m, _: resize(i, (w, h), m), 0), "letterbox": (letterbox, 114)}
+METHODS = {"bilinear": Image.BILINEAR, "bicubic": Image.BICUBIC, "opencv": "opencv"}
 ORDERS, KINDS = ("rgb", "bgr", "gray"), ("u8", "minus128", "f32", "affine_u8", "affine_i8")
 PICTURES = [(64, 48), (48, 64), (50, 50), (33, 47), (101, 40), (40, 101), (7, 90), (90, 7), (1, 1),
             (257, 191), (32, 32), (45, 35)]
 TARGETS = [(32, 32), (31, 33), (24, 40), (40, 24), (1, 1)]
+
+
+def compare_with_one_call():
+    """With a Pillow up to 12: its resize(box=...) is what crop_then_resize does in two calls."""
+    for w in range(20, 80, 3):
+        for h in range(20, 80, 7):
+            image, c = picture(w, h, w * 100 + h), min(w, h) * 0.875
+            box = ((w - c) / 2, (h - c) / 2, (w + c) / 2, (h + c) / 2)
+            for side in (1, 16, 32, 61):
+                theirs = image.resize((side, side), Image.BILINEAR, box=box)
+                ours = crop_then_resize(image, side, side, Image.BILINEAR, 0.875)
+                assert np.array_equal(np.asarray(theirs), np.asarray(ours)), (w, h, side)
+    print("equal to one call of Pillow", PIL.__version__)
 
 
 def compare_with_torchvision():
@@ -123,13 +150,16 @@ def main():
     if "--torchvision" in sys.argv:
         compare_with_torchvision()
         return
+    if "--one-call" in sys.argv:
+        compare_with_one_call()
+        return
     print(f"# Pillow {PIL.__version__}: fit method order kind in_width in_height out_height "
           "out_width seed fnv1a64")
     count = 0
     for w, h in PICTURES:
         for height, width in TARGETS:
             for name, (fit, argument) in FITS.items():
-                method = ("bilinear", "bicubic")[count % 5 == 0]
+                method = ("bicubic", "bilinear", "bilinear", "opencv", "bilinear")[count % 5]
                 order, kind = ORDERS[count % 3], KINDS[count % 7 % 5]
                 seed = 1000 + count
                 image = fit(picture(w, h, seed), height, width, METHODS[method], argument)

@@ -88,8 +88,9 @@ static mn_status prepare(mn_preprocess *pp, const golden *g, mn_error *err) {
   mn_preprocess_target target = {.height = g->out_height, .width = g->out_width, .channels = 3};
   set_fit(&c, g->fit);
   set_kind(&c, &target, g->kind);
-  bool cubic = !strcmp(g->method, "bicubic");
-  c.input.resize = cubic ? MN_RESIZE_PILLOW_BICUBIC : MN_RESIZE_PILLOW_BILINEAR;
+  c.input.resize = MN_RESIZE_PILLOW_BILINEAR;
+  if (!strcmp(g->method, "bicubic")) c.input.resize = MN_RESIZE_PILLOW_BICUBIC;
+  if (!strcmp(g->method, "opencv")) c.input.resize = MN_RESIZE_OPENCV_LINEAR;
   if (!strcmp(g->order, "bgr")) c.input.order = MN_PIXELS_BGR;
   if (!strcmp(g->order, "gray")) {
     c.input.order = MN_PIXELS_GRAY;

@@ -111,7 +111,16 @@ static void check_window(mn_resize method, int32_t width, int32_t height) {
   assert_int_equal(mn_image_resize(&image, method, whole, width, height, NULL), MN_OK);
   uint8_t part[WIN_W * WIN_H * 3];
   collector c = {part, WIN_W * 3, 0};
-  mn_resize_job job = {image, method, width, height, WIN_X, WIN_Y, WIN_W, WIN_H, collect, &c};
+  mn_resize_job job = {.source = image,
+                       .method = method,
+                       .width = width,
+                       .height = height,
+                       .x = WIN_X,
+                       .y = WIN_Y,
+                       .window_width = WIN_W,
+                       .window_height = WIN_H,
+                       .row = collect,
+                       .context = &c};
   mn_resize_limits limits = mn_resize_limits_of(&job);
   size_t bytes = 0;
   assert_true(mn_resize_scratch(&limits, &bytes));
@@ -157,6 +166,30 @@ static void a_crop_is_a_pointer_into_the_picture(void **state) {
   free(pixels);
 }
 
+/* Its goldens are those of the default fit, in test_preprocess. */
+static void a_box_must_lie_within_the_picture(void **state) {
+  (void)state;
+  uint8_t pixels[6 * 4 * 3] = {0}, part[3 * 2 * 3], scratch[4096];
+  collector c = {part, 3 * 3, 0};
+  mn_resize_job job = {.source = {pixels, 6, 4, 6 * 3},
+                       .width = 3,
+                       .height = 2,
+                       .window_width = 3,
+                       .window_height = 2,
+                       .row = collect,
+                       .context = &c};
+  static const mn_resize_box wrong[] = {
+      {-0.5f, 0, 3, 2}, {0, 0, 6.5f, 4}, {0, 0, 6, 4.5f}, {3, 0, 3, 4}, {0, 3, 6, 2}};
+  for (size_t i = 0; i < sizeof wrong / sizeof *wrong; ++i) {
+    job.box = wrong[i];
+    assert_int_equal(mn_resize_run(&job, scratch, sizeof scratch, NULL), MN_ERR_ARGUMENT);
+  }
+  job.box = (mn_resize_box){0.25f, 0.5f, 5.75f, 3.5f};
+  assert_int_equal(mn_resize_run(&job, scratch, sizeof scratch, NULL), MN_OK);
+  job.method = MN_RESIZE_OPENCV_LINEAR;
+  assert_int_equal(mn_resize_run(&job, scratch, sizeof scratch, NULL), MN_ERR_ARGUMENT);
+}
+
 static void wide_pictures_need_little_scratch(void **state) {
   (void)state;
   mn_resize_limits limits = {MN_RESIZE_PILLOW_BILINEAR, 16384.0 / 224, 16384.0 / 224, 224, 16384};
@@ -187,6 +220,7 @@ int main(void) {
       cmocka_unit_test(equals_goldens),
       cmocka_unit_test(a_window_is_a_part_of_the_whole),
       cmocka_unit_test(a_crop_is_a_pointer_into_the_picture),
+      cmocka_unit_test(a_box_must_lie_within_the_picture),
       cmocka_unit_test(wide_pictures_need_little_scratch),
       cmocka_unit_test(wrong_arguments_are_refused),
   };
