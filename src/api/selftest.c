@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  * mn_selftest: every kernel of this build that this CPU can run, on fixed data. 8-bit kernels must
  * give the same bytes on every machine, so their results are known by hash; float kernels must stay
- * within the rounding bound of the reference, whose own results are known by hash as well. The
- * parity test of the repository is far wider; this one answers "does it work here?". */
+ * within the rounding bound of the reference, whose own results are known by hash as well; and a
+ * small network at every level of instruction sets. The parity test of the repository is far
+ * wider; this one answers "does it work here?". */
 #include "api/selftest.h"
 
 #include <inttypes.h>
@@ -34,7 +35,10 @@ static const uint64_t known[MN_SLOT_COUNT] = {
     [MN_SLOT_logistic_f32] = 0x1b02f7334602b30fu,
 };
 
-static uint64_t hash_bytes(const void *data, size_t size) {
+/* Of the network in selftest_network.c: LiteRT's reference kernels (2.3.0) give the same. */
+static const uint64_t known_network = 0xa514b3e9b56db540u;
+
+uint64_t mn_selftest_hash(const void *data, size_t size) {
   const uint8_t *bytes = data;
   uint64_t hash = 14695981039346656037u;
   for (size_t i = 0; i < size; i++) hash = (hash ^ bytes[i]) * 1099511628211u;
@@ -63,8 +67,9 @@ static bool judge_floats(const mn_trial *trial, const mn_trial *reference, char 
 }
 
 static bool judge_hash(const mn_trial *trial, mn_slot slot, char *text, size_t size) {
-  const uint64_t got = mn_trial_is_float(slot) ? hash_bytes(trial->out_f32, sizeof trial->out_f32)
-                                               : hash_bytes(trial->out_q8, sizeof trial->out_q8);
+  const uint64_t got = mn_trial_is_float(slot)
+                           ? mn_selftest_hash(trial->out_f32, sizeof trial->out_f32)
+                           : mn_selftest_hash(trial->out_q8, sizeof trial->out_q8);
   const bool same = got == known[slot];
   if (same) {
     snprintf(text, size, "the known bytes, %016" PRIx64, got);
@@ -93,32 +98,55 @@ typedef struct tally {
   int passed, failed;
 } tally;
 
-/* Checks one kernel and reports it; false when the caller asked to end. */
-static bool check_one(mn_trial *trials, const mn_kernel *kernel, mn_selftest_fn *fn, void *user,
-                      tally *counts) {
-  char text[160] = "";
-  const bool passed = mn_selftest_kernel(&trials[0], &trials[1], kernel, text, sizeof text);
-  const mn_selftest_check check = {kernel->name, passed, text};
-  counts->passed += passed;
-  counts->failed += !passed;
-  return !fn || fn(user, &check) == 0;
+/* Counts and reports a check; false when the caller asked to end. */
+static bool report(const mn_selftest_check *check, mn_selftest_fn *fn, void *user, tally *counts) {
+  counts->passed += check->passed != 0;
+  counts->failed += check->passed == 0;
+  return !fn || fn(user, check) == 0;
 }
 
-mn_status mn_selftest(mn_selftest_fn *fn, void *user, int *passed, int *failed, mn_error *err) {
+static bool check_kernels(mn_trial *trials, mn_selftest_fn *fn, void *user, tally *counts) {
   size_t count;
   const mn_kernel *kernels = mn_kernel_list(&count);
   const mn_cpu_features have = mn_cpu_detect();
+  for (size_t i = 0; i < count; i++) {
+    char text[160] = "";
+    if ((kernels[i].needs & ~have) != 0) continue;
+    const bool passed = mn_selftest_kernel(&trials[0], &trials[1], &kernels[i], text, sizeof text);
+    if (!report(&(mn_selftest_check){kernels[i].name, passed, text}, fn, user, counts))
+      return false;
+  }
+  return true;
+}
+
+/* The network at every level that this CPU has. */
+static bool check_networks(mn_selftest_fn *fn, void *user, tally *counts) {
+  const char *level;
+  mn_cpu_features ignored;
+  for (int i = 0; (level = mn_cpu_level_at(i)) != NULL; i++) {
+    char name[48], text[sizeof((mn_error *)NULL)->text];
+    mn_error err = {0};
+    uint64_t hash = 0;
+    if (mn_cpu_level(level, &ignored, NULL)) continue;
+    snprintf(name, sizeof name, "network_i8 (%s)", level);
+    const bool ran = mn_selftest_network(level, &hash, &err) == MN_OK;
+    const bool passed = ran && hash == known_network;
+    snprintf(text, sizeof text,
+             passed ? "the known outputs, %016" PRIx64 : "its outputs hash to %016" PRIx64, hash);
+    if (!ran) snprintf(text, sizeof text, "%s", err.text);
+    if (!report(&(mn_selftest_check){name, passed, text}, fn, user, counts)) return false;
+  }
+  return true;
+}
+
+mn_status mn_selftest(mn_selftest_fn *fn, void *user, int *passed, int *failed, mn_error *err) {
   tally counts = {0, 0};
   mn_trial *trials = mn_alloc(2 * sizeof *trials);
   if (!trials) return mn_fail_memory(err, 2 * sizeof *trials);
-  bool going = true;
-  for (size_t i = 0; i < count && going; i++) {
-    if ((kernels[i].needs & ~have) != 0) continue;
-    going = check_one(trials, &kernels[i], fn, user, &counts);
-  }
+  const bool done = check_kernels(trials, fn, user, &counts) && check_networks(fn, user, &counts);
   mn_free(trials);
   *passed = counts.passed;
   *failed = counts.failed;
-  if (going) return MN_OK;
+  if (done) return MN_OK;
   return mn_fail(err, MN_ERR_CANCELLED, "selftest", "stopped by the caller");
 }

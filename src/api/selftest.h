@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The self-test's parts: fixed operands for every kernel slot, and the judgement of one kernel. */
+ * The self-test's parts: fixed operands for every kernel slot, the judgement of one kernel, and a
+ * small network. */
 #ifndef MN_API_SELFTEST_H
 #define MN_API_SELFTEST_H
 
 #include <stdbool.h>
 
+#include "base/error.h"
 #include "kernels/kernels.h"
 
 enum {
@@ -44,5 +46,11 @@ bool mn_trial_is_float(mn_slot slot);
 /* Judges one kernel against the slot's known bytes or the reference; `text` says how. */
 bool mn_selftest_kernel(mn_trial *trial, mn_trial *reference, const mn_kernel *kernel, char *text,
                         size_t size);
+
+/* FNV-1a. */
+uint64_t mn_selftest_hash(const void *data, size_t size);
+
+/* Builds, plans for level `isa` and runs the built-in int8 network; *hash tells its outputs. */
+mn_status mn_selftest_network(const char *isa, uint64_t *hash, mn_error *err);
 
 #endif

@@ -11,6 +11,7 @@
  *   default                   skips the rest when no default model is there
  *   env NAME=VALUE            for the commands that follow
  *   stdin FILE                for the next command
+ *   stdout FILE               for the next command; it is not looked at then
  *   $ ARGUMENTS               runs the command; "..." holds blanks together
  *   exit N                    what the last command must have ended with; never left out
  *   out REGEX, err REGEX      extended, must match standard output or error; `no` before: must not
@@ -43,8 +44,9 @@ extern char **environ;
 typedef struct test_case {
   const char *command, *file;
   int line_number, failures, runs;
-  char input[LINE]; /* standard input of the next command; empty: none */
-  int code;         /* of the last command */
+  char input[LINE];  /* standard input of the next command; empty: none */
+  char output[LINE]; /* where its standard output goes; empty: it is kept */
+  int code;          /* of the last command */
   bool code_checked, skip;
   char *out, *err;
 } test_case;
@@ -162,13 +164,14 @@ static int spawn_and_wait(test_case *test, char *const *arguments) {
   const int create = O_WRONLY | O_CREAT | O_TRUNC;
   must(posix_spawn_file_actions_init(&actions) == 0, "spawn");
   const char *input = test->input[0] ? test->input : "/dev/null";
+  const char *output = test->output[0] ? test->output : ".stdout";
   posix_spawn_file_actions_addopen(&actions, 0, input, O_RDONLY, 0);
-  posix_spawn_file_actions_addopen(&actions, 1, ".stdout", create, 0666);
+  posix_spawn_file_actions_addopen(&actions, 1, output, create, 0666);
   posix_spawn_file_actions_addopen(&actions, 2, ".stderr", create, 0666);
   must(posix_spawn(&child, test->command, &actions, NULL, arguments, environ) == 0, test->command);
   posix_spawn_file_actions_destroy(&actions);
   must(waitpid(child, &status, 0) == child, "wait");
-  test->input[0] = '\0';
+  test->input[0] = test->output[0] = '\0';
   return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
@@ -301,6 +304,8 @@ static bool set_up(test_case *test, const char *verb, char *rest) {
     setenv(rest, equals + 1, 1);
   } else if (strcmp(verb, "stdin") == 0) {
     snprintf(test->input, sizeof test->input, "%s", rest);
+  } else if (strcmp(verb, "stdout") == 0) {
+    snprintf(test->output, sizeof test->output, "%s", rest);
   } else {
     return false;
   }

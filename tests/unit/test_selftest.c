@@ -73,6 +73,16 @@ static void test_finds_wrong_kernels(void **state) {
   assert_false(judge(MN_SLOT_add_f32, (mn_any_fn *)wrong_add_f32, one));
 }
 
+static void test_network_tells_levels_apart_from_errors(void **state) {
+  (void)state;
+  uint64_t once = 0, again = 1;
+  mn_error err;
+  assert_int_equal(mn_selftest_network("scalar", &once, &err), MN_OK);
+  assert_int_equal(mn_selftest_network(NULL, &again, &err), MN_OK);
+  assert_true(once == again);
+  assert_int_equal(mn_selftest_network("sse9", &once, &err), MN_ERR_ARGUMENT);
+}
+
 static void test_describes_kernels(void **state) {
   (void)state;
   mn_kernel_info info, before = {0};
@@ -115,6 +125,7 @@ int main(void) {
       cmocka_unit_test(test_passes_here),
       cmocka_unit_test(test_can_be_cancelled),
       cmocka_unit_test(test_finds_wrong_kernels),
+      cmocka_unit_test(test_network_tells_levels_apart_from_errors),
       cmocka_unit_test(test_describes_kernels),
       cmocka_unit_test(test_scalar_level_uses_reference),
       cmocka_unit_test(test_refuses_nonsense),

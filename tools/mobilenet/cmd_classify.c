@@ -90,7 +90,7 @@ static void print_answer(const picture_answer *answer, int label) {
   printf("  %.1f ms: decode %.1f, preprocess %.1f, infer %.1f, post %.1f\n",
          answer->decode + answer->preprocess + answer->infer + answer->post, answer->decode,
          answer->preprocess, answer->infer, answer->post);
-  fflush(stdout);
+  flush_output();
 }
 
 /* Runs the network on the decoded picture and ranks its classes. */

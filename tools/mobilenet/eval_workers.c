@@ -34,7 +34,13 @@ int evaluation_prepare(evaluation *eval, const cli_options *options) {
   if (mn_plan_new(&eval->runner.plan, eval->runner.opened.model, &plan, &err)) {
     return say_error(&err);
   }
-  return EXIT_DONE;
+  if (mn_session_new(&eval->runner.session, eval->runner.plan, NULL, &err)) {
+    return say_error(&err);
+  }
+  code = runner_check_pictures(&eval->runner);
+  mn_session_free(eval->runner.session); /* each worker makes its own */
+  eval->runner.session = NULL;
+  return code;
 }
 
 /* Where the true class stands among the best five of picture `slot`. */

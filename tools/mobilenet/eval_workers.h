@@ -19,7 +19,7 @@ typedef struct evaluation {
   int64_t failed;
 } evaluation;
 
-/* Opens the model and plans it. */
+/* Opens the model, plans it, and sees that it takes pictures. */
 int evaluation_prepare(evaluation *eval, const cli_options *options);
 /* Fills ranks and complaints, with a progress bar; names what failed. Ctrl-C
  * leaves the rest open. */

@@ -4,7 +4,9 @@
 
 #include <inttypes.h>
 #include <math.h>
+#include <stdlib.h>
 
+#include "message.h"
 #include "utf8.h"
 
 static void write_escaped(FILE *out, const char *text) {
@@ -78,8 +80,15 @@ void json_float(json_writer *json, const char *key, double number) {
   write_number(json, key, "%.9g", number);
 }
 
+/* The fewest digits that read back as the same number. */
 void json_double(json_writer *json, const char *key, double number) {
-  write_number(json, key, "%.17g", number);
+  char text[32];
+  int digits = 1;
+  do {
+    snprintf(text, sizeof text, "%.*g", digits, number);
+  } while (isfinite(number) && strtod(text, NULL) != number && digits++ < 17);
+  begin_value(json, key);
+  fputs(isfinite(number) ? text : "null", json->out);
 }
 
 void json_ms(json_writer *json, const char *key, double ms) { write_number(json, key, "%.3f", ms); }
@@ -91,6 +100,6 @@ void json_raw(json_writer *json, const char *key, const char *text) {
 
 void json_end_line(json_writer *json) {
   fputc('\n', json->out);
-  fflush(json->out);
+  flush_output();
   json->need_comma = false;
 }

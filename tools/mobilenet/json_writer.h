@@ -20,8 +20,9 @@ void json_close_array(json_writer *json);
 void json_text(json_writer *json, const char *key, const char *text); /* NULL is null */
 void json_integer(json_writer *json, const char *key, int64_t number);
 void json_float(json_writer *json, const char *key, double number); /* %.9g; null when not finite */
-void json_double(json_writer *json, const char *key, double number); /* %.17g: round trip */
-void json_ms(json_writer *json, const char *key, double ms);         /* to the microsecond */
+void json_double(json_writer *json, const char *key,
+                 double number);                             /* shortest that reads back the same */
+void json_ms(json_writer *json, const char *key, double ms); /* to the microsecond */
 /* Text that is JSON already, such as a contract; NULL is null. */
 void json_raw(json_writer *json, const char *key, const char *text);
 /* Ends the line and makes it visible to whoever reads along. */

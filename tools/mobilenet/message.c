@@ -29,10 +29,17 @@ int say_out_of_memory(void) {
   return EXIT_UNUSABLE;
 }
 
+static int output_errno;
+
+void flush_output(void) {
+  if (fflush(stdout) != 0 && output_errno == 0) output_errno = errno;
+}
+
 int finish_output(int code) {
-  errno = 0;
-  int failed = ferror(stdout);
-  if (fflush(stdout) == 0 && !failed) return code;
-  if (errno != 0 && errno != EPIPE) say("standard output: %s", strerror(errno));
+  flush_output();
+  if (output_errno == 0 && !ferror(stdout)) return code;
+  if (output_errno != EPIPE) {
+    say("standard output: %s", output_errno ? strerror(output_errno) : "it cannot be written");
+  }
   return code == EXIT_DONE ? EXIT_SOME_FAILED : code;
 }

@@ -27,6 +27,9 @@ void say(const char *format, ...);
 int say_error(const mn_error *err);
 int say_out_of_memory(void);
 
+/* Makes what was printed visible to whoever reads along, and remembers a failure's reason. */
+void flush_output(void);
+
 /* Flushes standard output and folds a failed write into `code`: silently when the reader of a pipe
  * went away, said otherwise. */
 int finish_output(int code);
