@@ -78,7 +78,7 @@ static void write_all(const char *path, const void *bytes, size_t size) {
   must(file && fwrite(bytes, 1, size, file) == size && fclose(file) == 0, path);
 }
 
-/* ---- Setting up ------------------------------------------------------------------------------- */
+/* ---- Setting up ----------------------------------------------------------------------------- */
 
 static void write_model(const char *name, const char *type) {
   uint8_t *bytes;
@@ -132,7 +132,7 @@ static void write_npy(const char *name, const char *type, const char *dims) {
   must(fclose(file) == 0, name);
 }
 
-/* ---- Running ---------------------------------------------------------------------------------- */
+/* ---- Running -------------------------------------------------------------------------------- */
 
 /* Splits at blanks outside "..."; returns how many arguments there are. */
 static int split(char *line, char **arguments) {
@@ -194,7 +194,7 @@ static void run(test_case *test, char *line) {
   test->err = read_all(".stderr", &length);
 }
 
-/* ---- Checking --------------------------------------------------------------------------------- */
+/* ---- Checking ------------------------------------------------------------------------------- */
 
 static bool matches(test_case *test, const char *pattern, const char *text) {
   regex_t regex;
@@ -270,7 +270,7 @@ static void check_same(test_case *test, const char *a, const char *b) {
   free(y);
 }
 
-/* ---- Lines ------------------------------------------------------------------------------------ */
+/* ---- Lines ---------------------------------------------------------------------------------- */
 
 static bool default_model_is_there(void) {
   const char *folder = getenv("MOBILENET_MODELS");
