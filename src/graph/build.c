@@ -14,6 +14,8 @@ static const char *const op_names[] = {
 
 const char *mn_op_name(mn_op op) { return (unsigned)op < MN_OP_COUNT ? op_names[op] : "?"; }
 
+int32_t mn_op_outputs(mn_op op) { return op == MN_OP_SSD_DETECT ? 4 : 1; }
+
 mn_op mn_op_from_name(const char *name, size_t length) {
   for (int i = 0; i < MN_OP_COUNT; i++) {
     if (strlen(op_names[i]) == length && memcmp(op_names[i], name, length) == 0) return (mn_op)i;

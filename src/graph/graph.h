@@ -105,6 +105,15 @@ typedef union mn_attr {
     float epsilon;
     mn_act act;
   } batch_norm; /* inputs: x, gamma, beta, mean, variance */
+  struct {
+    int32_t detections; /* most of a picture: rows of the outputs */
+    int32_t classes;    /* without a background, which the scores may have in front */
+    int32_t per_anchor; /* fast mode: classes kept of an anchor */
+    int32_t per_class;  /* regular mode: detections kept of a class before the last choice */
+    bool regular;       /* suppression within each class; else on each anchor's best class */
+    float score_threshold, iou_threshold;
+    float scale[4]; /* y, x, h, w of the box coder */
+  } ssd_detect; /* outputs: boxes [n,d,4] y0 x0 y1 x1, classes [n,d], scores [n,d], counts [n] */
 } mn_attr;
 
 typedef enum mn_op {
@@ -168,6 +177,8 @@ mn_id mn_graph_find_value(const mn_graph *graph, const char *name);
 /* ---- op table (ops.def) ---------------------------------------------------------------------- */
 
 const char *mn_op_name(mn_op op);
+/* How many outputs a node of this op has. */
+int32_t mn_op_outputs(mn_op op);
 /* By name, or MN_OP_COUNT. */
 mn_op mn_op_from_name(const char *name, size_t length);
 

@@ -89,6 +89,16 @@ static void put_resize(text *t, const mn_attr *attr) {
   if (attr->resize.half_pixel) put(t, " half_pixel");
 }
 
+static void put_ssd_detect(text *t, const mn_attr *attr) {
+  put(t, " %d of %d classes %s score %.9g iou %.9g", attr->ssd_detect.detections,
+      attr->ssd_detect.classes, attr->ssd_detect.regular ? "regular" : "fast",
+      (double)attr->ssd_detect.score_threshold, (double)attr->ssd_detect.iou_threshold);
+  put(t, " per_anchor %d per_class %d scale %.9g,%.9g,%.9g,%.9g", attr->ssd_detect.per_anchor,
+      attr->ssd_detect.per_class, (double)attr->ssd_detect.scale[0],
+      (double)attr->ssd_detect.scale[1], (double)attr->ssd_detect.scale[2],
+      (double)attr->ssd_detect.scale[3]);
+}
+
 static void put_attr(text *t, const mn_graph *graph, const mn_node *node) {
   const mn_attr *attr = &node->attr;
   char shape[64];
@@ -129,6 +139,7 @@ static void put_attr(text *t, const mn_graph *graph, const mn_node *node) {
     case MN_OP_SOFTMAX: put(t, " beta %.9g", (double)attr->softmax.beta); break;
     case MN_OP_RESIZE_BILINEAR:
     case MN_OP_RESIZE_NEAREST: put_resize(t, attr); break;
+    case MN_OP_SSD_DETECT: put_ssd_detect(t, attr); break;
     case MN_OP_ARG_MAX: put(t, " axis %d", attr->arg_max.axis); break;
     case MN_OP_BATCH_NORM:
       put(t, " epsilon %.9g", (double)attr->batch_norm.epsilon);
@@ -139,7 +150,10 @@ static void put_attr(text *t, const mn_graph *graph, const mn_node *node) {
 }
 
 static void put_node(text *t, const mn_graph *graph, const mn_node *node) {
-  put_value(t, &graph->values[node->out[0]]);
+  for (int32_t i = 0; i < node->out_count; i++) {
+    if (i) put(t, ", ");
+    put_value(t, &graph->values[node->out[i]]);
+  }
   put(t, " = %s(", mn_op_name(node->op));
   for (int32_t i = 0; i < node->in_count; i++) {
     put(t, "%s%s", i ? ", " : "", node->in[i] == MN_NONE ? "-" : graph->values[node->in[i]].name);

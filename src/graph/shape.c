@@ -275,6 +275,32 @@ static mn_status shape_arg_max(const infer *at) {
   return MN_OK;
 }
 
+/* Boxes, classes, scores, counts: room for the most detections of every picture. */
+static mn_status shape_ssd_detect(const infer *at) {
+  const mn_shape *boxes = in_shape(at, 0), *scores = in_shape(at, 1), *anchors = in_shape(at, 2);
+  const mn_attr *attr = &at->node->attr;
+  if (boxes->rank != 3 || boxes->dim[2] < 4) return refuse(at, "[n, anchors, 4 or more]");
+  int32_t classes = scores->rank == 3 ? scores->dim[2] : -1;
+  if (classes < 0 || scores->dim[0] != boxes->dim[0] || scores->dim[1] != boxes->dim[1] ||
+      classes < attr->ssd_detect.classes || classes > attr->ssd_detect.classes + 1) {
+    return refuse(at, "scores of its classes, with a background or without, for every box");
+  }
+  if (anchors->rank != 2 || anchors->dim[0] != boxes->dim[1] || anchors->dim[1] != 4) {
+    return refuse(at, "an anchor of 4 numbers for every box");
+  }
+  int32_t n = boxes->dim[0], rows;
+  int32_t per_anchor = attr->ssd_detect.regular ? 1 : attr->ssd_detect.per_anchor;
+  if (!mn_mul_i32(attr->ssd_detect.detections, per_anchor, &rows)) {
+    return refuse(at, "fewer detections");
+  }
+  const mn_id *out = at->node->out;
+  at->shapes[out[0]] = (mn_shape){3, {n, rows, 4}};
+  at->shapes[out[1]] = (mn_shape){2, {n, rows}};
+  at->shapes[out[2]] = (mn_shape){2, {n, rows}};
+  at->shapes[out[3]] = (mn_shape){1, {n}};
+  return MN_OK;
+}
+
 typedef mn_status shape_rule(const infer *at);
 static shape_rule *const rules[] = {
 #define MN_OP(id, name, min_in, max_in, attr, shape_fn, cost_fn) shape_##shape_fn,
@@ -290,10 +316,12 @@ static mn_status infer_node(const infer *at) {
   }
   mn_status status = rules[at->node->op](at);
   if (status) return status;
-  if (!mn_shape_elements(out_shape(at), &elements)) {
+  for (int32_t i = 0; i < at->node->out_count; i++) {
+    const mn_shape *out = &at->shapes[at->node->out[i]];
+    if (mn_shape_elements(out, &elements)) continue;
     return mn_fail(at->err, MN_ERR_SHAPE, at->node->name,
                    "%s gives %s, expected positive dims and fewer than 2^31 elements",
-                   mn_op_name(at->node->op), mn_shape_text(out_shape(at), text, sizeof text));
+                   mn_op_name(at->node->op), mn_shape_text(out, text, sizeof text));
   }
   return MN_OK;
 }

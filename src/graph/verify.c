@@ -147,10 +147,12 @@ static mn_status verify_arity(const mn_graph *graph, const mn_node *node, mn_err
     return mn_fail(err, MN_ERR_FORMAT, name, "its operator %d is unknown", (int)node->op);
   }
   const op_rule *rule = &op_rules[node->op];
-  if (node->in_count < rule->min_in || node->in_count > rule->max_in || node->out_count != 1) {
-    return mn_fail(err, MN_ERR_FORMAT, name,
-                   "%s has %d inputs and %d outputs, expected %d to %d and 1", mn_op_name(node->op),
-                   node->in_count, node->out_count, rule->min_in, rule->max_in);
+  int32_t outputs = mn_op_outputs(node->op);
+  if (node->in_count < rule->min_in || node->in_count > rule->max_in ||
+      node->out_count != outputs) {
+    return mn_fail(
+        err, MN_ERR_FORMAT, name, "%s has %d inputs and %d outputs, expected %d to %d and %d",
+        mn_op_name(node->op), node->in_count, node->out_count, rule->min_in, rule->max_in, outputs);
   }
   for (int32_t i = 0; i < node->in_count; i++) {
     bool absent = node->in[i] == MN_NONE && i >= rule->min_in;
@@ -158,8 +160,10 @@ static mn_status verify_arity(const mn_graph *graph, const mn_node *node, mn_err
       return mn_fail(err, MN_ERR_FORMAT, name, "its input %d is not a value", i);
     }
   }
-  if (!id_valid(graph, node->out[0])) {
-    return mn_fail(err, MN_ERR_FORMAT, name, "its output is not a value");
+  for (int32_t i = 0; i < outputs; i++) {
+    if (!id_valid(graph, node->out[i])) {
+      return mn_fail(err, MN_ERR_FORMAT, name, "its output %d is not a value", i);
+    }
   }
   return MN_OK;
 }
@@ -179,11 +183,13 @@ static mn_status verify_order(const mn_graph *graph, bool *known, mn_error *err)
                        graph->values[node->in[i]].name);
       }
     }
-    if (known[node->out[0]]) {
-      return mn_fail(err, MN_ERR_FORMAT, node->name, "it writes %s, which is already written",
-                     graph->values[node->out[0]].name);
+    for (int32_t i = 0; i < node->out_count; i++) {
+      if (known[node->out[i]]) {
+        return mn_fail(err, MN_ERR_FORMAT, node->name, "it writes %s, which is already written",
+                       graph->values[node->out[i]].name);
+      }
+      known[node->out[i]] = true;
     }
-    known[node->out[0]] = true;
   }
   for (int32_t i = 0; i < graph->value_count; i++) {
     if (!known[i]) {
@@ -339,6 +345,22 @@ static mn_status verify_conversion(const mn_graph *graph, const mn_node *node, m
   return fine ? MN_OK : refuse_types(graph, node, err);
 }
 
+static mn_status verify_ssd_detect(const mn_graph *graph, const mn_node *node, mn_error *err) {
+  const mn_value *anchors = in_value(graph, node, 2);
+  for (int32_t i = 0; i < 3; i++) {
+    const mn_value *value = in_value(graph, node, i);
+    bool codes = is_code(value->type) && value->quant.count == 1;
+    if (value->type != MN_F32 && !codes) return refuse_types(graph, node, err);
+  }
+  for (int32_t i = 0; i < 4; i++) {
+    if (graph->values[node->out[i]].type != MN_F32) return refuse_types(graph, node, err);
+  }
+  if (anchors->kind != MN_KIND_CONST) {
+    return mn_fail(err, MN_ERR_UNSUPPORTED, node->name, "its anchors are not a constant");
+  }
+  return MN_OK;
+}
+
 static mn_status verify_types(const mn_graph *graph, const mn_node *node, mn_error *err) {
   const mn_value *in = in_value(graph, node, 0), *out = &graph->values[node->out[0]];
   switch (node->op) {
@@ -346,6 +368,7 @@ static mn_status verify_types(const mn_graph *graph, const mn_node *node, mn_err
     case MN_OP_DWCONV2D:
     case MN_OP_DENSE: return verify_layer(graph, node, err);
     case MN_OP_BATCH_NORM: return verify_batch_norm(graph, node, err);
+    case MN_OP_SSD_DETECT: return verify_ssd_detect(graph, node, err);
     case MN_OP_QUANTIZE:
     case MN_OP_DEQUANTIZE: return verify_conversion(graph, node, err);
     case MN_OP_RESHAPE: return in->type == out->type ? MN_OK : refuse_types(graph, node, err);
@@ -378,6 +401,20 @@ static bool window_valid(const mn_window *w) {
          w->pad_left >= 0 && w->pad_left <= MOST && w->pad_right >= 0 && w->pad_right <= MOST;
 }
 
+static bool ssd_detect_valid(const mn_attr *attr) {
+  enum { MOST = 1 << 16 };
+  bool scales = true;
+  for (int i = 0; i < 4; i++) {
+    scales = scales && isfinite(attr->ssd_detect.scale[i]) && attr->ssd_detect.scale[i] > 0;
+  }
+  return scales && attr->ssd_detect.detections >= 1 && attr->ssd_detect.detections <= MOST &&
+         attr->ssd_detect.classes >= 1 && attr->ssd_detect.classes <= MOST &&
+         attr->ssd_detect.per_anchor >= 1 &&
+         attr->ssd_detect.per_anchor <= attr->ssd_detect.classes &&
+         attr->ssd_detect.per_class >= 1 && attr->ssd_detect.iou_threshold > 0 &&
+         attr->ssd_detect.iou_threshold <= 1 && !isnan(attr->ssd_detect.score_threshold);
+}
+
 static bool attr_valid(const mn_node *node) {
   const mn_attr *attr = &node->attr;
   switch (node->op) {
@@ -395,6 +432,7 @@ static bool attr_valid(const mn_node *node) {
     case MN_OP_RELU: return act_valid(attr->eltwise.act);
     case MN_OP_CONCAT: return act_valid(attr->concat.act);
     case MN_OP_SOFTMAX: return isfinite(attr->softmax.beta) && attr->softmax.beta > 0;
+    case MN_OP_SSD_DETECT: return ssd_detect_valid(attr);
     case MN_OP_BATCH_NORM:
       return isfinite(attr->batch_norm.epsilon) && attr->batch_norm.epsilon >= 0 &&
              act_valid(attr->batch_norm.act);

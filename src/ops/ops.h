@@ -56,6 +56,7 @@ struct mn_step {
   const mn_node *node;
   mn_operand *in; /* [node->in_count] */
   mn_operand out;
+  mn_operand more_out[MN_MAX_OUT - 1]; /* of ops with several outputs */
   const mn_kernel *kernel; /* the chosen one, for reports; NULL: a function without a slot */
   const char *kernel_name; /* likewise, never NULL after plan */
   void *params;            /* the op's own */
@@ -76,7 +77,7 @@ extern const mn_op_impl mn_pad_impl, mn_concat_impl, mn_reshape_impl;
 extern const mn_op_impl mn_softmax_impl, mn_logistic_impl, mn_hard_swish_impl;
 extern const mn_op_impl mn_hard_sigmoid_impl, mn_quantize_impl, mn_dequantize_impl;
 extern const mn_op_impl mn_resize_bilinear_impl, mn_resize_nearest_impl, mn_arg_max_impl;
-extern const mn_op_impl mn_batch_norm_impl;
+extern const mn_op_impl mn_batch_norm_impl, mn_ssd_detect_impl;
 
 static inline const void *mn_operand_read(const mn_run *run, const mn_operand *operand) {
   return operand->data ? operand->data : run->arena + operand->offset;

@@ -18,6 +18,7 @@ static void set_offsets(mn_plan *plan) {
     mn_step *step = &plan->steps[s];
     for (int32_t i = 0; i < step->node->in_count; i++) set_offset(plan, &step->in[i]);
     set_offset(plan, &step->out);
+    for (int32_t i = 1; i < step->node->out_count; i++) set_offset(plan, &step->more_out[i - 1]);
   }
 }
 

@@ -18,7 +18,7 @@ void mn_plan_lifetimes(mn_plan *plan) {
   for (int32_t s = 0; s < plan->step_count; s++) {
     const mn_node *node = plan->steps[s].node;
     for (int32_t i = 0; i < node->in_count; i++) touch(plan, node->in[i], s);
-    touch(plan, node->out[0], s);
+    for (int32_t i = 0; i < node->out_count; i++) touch(plan, node->out[i], s);
   }
   for (int32_t i = 0; i < plan->graph.output_count; i++) {
     touch(plan, plan->graph.outputs[i], plan->step_count);

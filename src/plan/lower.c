@@ -199,6 +199,9 @@ static void place_values(lowering *at) {
                !write_in_place(at, node, mn_op_impl_of(node->op)->in_place)) {
       place_new(at, node->out[0]);
     }
+    for (int32_t i = 1; i < node->out_count; i++) {
+      if (!placed(at, node->out[i])) place_new(at, node->out[i]);
+    }
   }
 }
 
@@ -228,6 +231,9 @@ static mn_status add_step(lowering *at, const mn_node *node, const mn_op_request
   if (!step->in) return mn_fail_memory(err, sizeof *step->in);
   for (int32_t i = 0; i < node->in_count; i++) step->in[i] = operand_of(at, node->in[i]);
   step->out = operand_of(at, node->out[0]);
+  for (int32_t i = 1; i < node->out_count; i++) {
+    step->more_out[i - 1] = operand_of(at, node->out[i]);
+  }
   mn_status status = step->impl->plan(step, request, err);
   if (status) return mn_error_at(err, status, node->name);
   if (step->kernel) step->kernel_name = step->kernel->name;

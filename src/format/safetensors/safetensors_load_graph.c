@@ -252,8 +252,10 @@ static mn_status load_node(const builder *from, const mn_json *json) {
   if (!status) status = load_ids(from, out, false, &out_ids);
   if (!status) status = mn_safetensors_spend(reader, sizeof(mn_node) + strlen(name));
   if (status) return status;
-  if (out->count != 1) return refuse(reader, name, "expected one output");
-  mn_id id = mn_graph_add_node(reader->graph, op, name, in_ids, (int32_t)in->count, out_ids, 1);
+  int32_t outputs = mn_op_outputs(op);
+  if (out->count != (size_t)outputs) return refuse(reader, name, "its outputs are too many or few");
+  mn_id id =
+      mn_graph_add_node(reader->graph, op, name, in_ids, (int32_t)in->count, out_ids, outputs);
   if (id == MN_NONE) return refuse_memory(reader);
   mn_attr *attr = &reader->graph->nodes[id].attr;
   status = mn_safetensors_load_attr(attr, op, mn_json_get(json, "attr"), name, reader->err);

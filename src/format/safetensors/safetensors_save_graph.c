@@ -9,6 +9,11 @@ static void put_text(mn_json_writer *out, const char *key, const char *text) {
   mn_json_string(out, text, strlen(text));
 }
 
+static void put_float(mn_json_writer *out, const char *key, float value) {
+  mn_json_key(out, key);
+  mn_json_float(out, value);
+}
+
 static void put_bool(mn_json_writer *out, const char *key, bool boolean) {
   mn_json_key(out, key);
   mn_json_bool(out, boolean);
@@ -94,8 +99,7 @@ static void write_reshape(mn_json_writer *out, const mn_node *node) {
 }
 
 static void write_softmax(mn_json_writer *out, const mn_node *node) {
-  mn_json_key(out, "beta");
-  mn_json_float(out, node->attr.softmax.beta);
+  put_float(out, "beta", node->attr.softmax.beta);
 }
 
 static void write_resize(mn_json_writer *out, const mn_node *node) {
@@ -113,8 +117,22 @@ static void write_arg_max(mn_json_writer *out, const mn_node *node) {
 
 static void write_batch_norm(mn_json_writer *out, const mn_node *node) {
   put_text(out, "act", mn_act_name(node->attr.batch_norm.act));
-  mn_json_key(out, "epsilon");
-  mn_json_float(out, node->attr.batch_norm.epsilon);
+  put_float(out, "epsilon", node->attr.batch_norm.epsilon);
+}
+
+static void write_ssd_detect(mn_json_writer *out, const mn_node *node) {
+  const mn_attr *attr = &node->attr;
+  put_int(out, "classes", attr->ssd_detect.classes);
+  put_int(out, "detections", attr->ssd_detect.detections);
+  put_float(out, "iou_threshold", attr->ssd_detect.iou_threshold);
+  put_int(out, "per_anchor", attr->ssd_detect.per_anchor);
+  put_int(out, "per_class", attr->ssd_detect.per_class);
+  put_bool(out, "regular", attr->ssd_detect.regular);
+  put_float(out, "scale_h", attr->ssd_detect.scale[2]);
+  put_float(out, "scale_w", attr->ssd_detect.scale[3]);
+  put_float(out, "scale_x", attr->ssd_detect.scale[1]);
+  put_float(out, "scale_y", attr->ssd_detect.scale[0]);
+  put_float(out, "score_threshold", attr->ssd_detect.score_threshold);
 }
 
 typedef void attr_rule(mn_json_writer *out, const mn_node *node);

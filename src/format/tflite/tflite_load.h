@@ -46,6 +46,7 @@ typedef struct mn_tflite_op {
   int32_t code, version;
   mn_fb_vector in, out; /* tensor indices */
   mn_fb_table options;
+  mn_fb_vector custom_options; /* bytes */
 } mn_tflite_op;
 
 /* ---- tflite_load.c -------------------------------------------------------------------------- */
@@ -107,6 +108,7 @@ mn_tflite_op_loader mn_tflite_load_conv, mn_tflite_load_depthwise, mn_tflite_loa
 mn_tflite_op_loader mn_tflite_load_pool;
 mn_tflite_op_loader mn_tflite_load_reshape, mn_tflite_load_pad, mn_tflite_load_concat;
 mn_tflite_op_loader mn_tflite_load_mean, mn_tflite_load_resize, mn_tflite_load_arg_max;
+mn_tflite_op_loader mn_tflite_load_detect;
 
 /* Finds the operator's loader, checks version and options, and runs it. */
 mn_status mn_tflite_load_op(mn_tflite_op *op, const mn_fb_table *record);

@@ -16,9 +16,14 @@ mn_status mn_tflite_input_tensor(const mn_tflite_op *op, uint32_t position,
   return mn_tflite_read_tensor(op->loader, index, tensor);
 }
 
-mn_status mn_tflite_output_tensor(const mn_tflite_op *op, mn_tflite_tensor *tensor) {
-  int32_t index = mn_fb_vector_i32(&op->loader->fb, &op->out, 0);
+static mn_status output_tensor_at(const mn_tflite_op *op, uint32_t position,
+                                  mn_tflite_tensor *tensor) {
+  int32_t index = mn_fb_vector_i32(&op->loader->fb, &op->out, position);
   return mn_tflite_read_tensor(op->loader, index, tensor);
+}
+
+mn_status mn_tflite_output_tensor(const mn_tflite_op *op, mn_tflite_tensor *tensor) {
+  return output_tensor_at(op, 0, tensor);
 }
 
 mn_status mn_tflite_operand(const mn_tflite_op *op, uint32_t position, mn_id *id) {
@@ -87,22 +92,32 @@ mn_status mn_tflite_activation(const mn_tflite_op *op, uint32_t field, mn_act *a
   }
 }
 
-mn_status mn_tflite_emit(const mn_tflite_op *op, mn_op kind, const mn_id *in, int32_t in_count,
-                         const mn_attr *attr) {
+static mn_status make_output(const mn_tflite_op *op, uint32_t position, mn_id *out) {
   mn_tflite_loader *loader = op->loader;
   mn_tflite_tensor tensor;
-  mn_id out;
-  mn_status status = mn_tflite_output_tensor(op, &tensor);
+  mn_status status = output_tensor_at(op, position, &tensor);
   if (status) return status;
   if (loader->values[tensor.index] != MN_NONE || tensor.data) {
     return mn_tflite_fail(op, MN_ERR_FORMAT, "it writes tensor %u, which already has a value",
                           tensor.index);
   }
-  status = mn_tflite_make_value(loader, &tensor, &out);
+  return mn_tflite_make_value(loader, &tensor, out);
+}
+
+mn_status mn_tflite_emit(const mn_tflite_op *op, mn_op kind, const mn_id *in, int32_t in_count,
+                         const mn_attr *attr) {
+  mn_tflite_loader *loader = op->loader;
+  mn_id out[MN_MAX_OUT];
+  int32_t outputs = mn_op_outputs(kind);
+  mn_status status = MN_OK;
+  for (int32_t i = 0; i < outputs && !status; i++) {
+    status = make_output(op, (uint32_t)i, &out[i]);
+  }
   if (!status) status = mn_tflite_check(loader, sizeof(mn_node) + (size_t)in_count * sizeof *in);
   if (status) return status;
   mn_graph *graph = loader->graph;
-  mn_id node = mn_graph_add_node(graph, kind, graph->values[out].name, in, in_count, &out, 1);
+  const char *name = graph->values[out[0]].name;
+  mn_id node = mn_graph_add_node(graph, kind, name, in, in_count, out, outputs);
   if (node == MN_NONE) return mn_fail_memory(loader->err, sizeof(mn_node));
   if (attr) graph->nodes[node].attr = *attr;
   return MN_OK;

@@ -2,6 +2,8 @@
  * The table of TFLite operators: which we read, up to which version, and how. An operator that is
  * not in it is refused by name. A new one is a line here and a function (graph/ops.def first when
  * the graph has no such op). */
+#include <string.h>
+
 #include "format/tflite/tflite_load.h"
 
 /* Elementwise operators of one and two inputs whose only option is an activation. */
@@ -100,6 +102,28 @@ static const op_entry entries[] = {
     {TFL_HARD_SWISH, 1, TFL_OPTIONS_HARD_SWISH, load_hard_swish},
 };
 
+/* Custom operators go by name. */
+typedef struct custom_entry {
+  const char *name;
+  uint32_t outputs;
+  mn_tflite_op_loader *load;
+} custom_entry;
+
+static const custom_entry custom_entries[] = {
+    {"TFLite_Detection_PostProcess", 4, mn_tflite_load_detect},
+};
+
+static const custom_entry *find_custom(const mn_tflite_op *op, const mn_fb_vector *name) {
+  const uint8_t *bytes = mn_fb_vector_bytes(&op->loader->fb, name);
+  for (size_t i = 0; i < sizeof custom_entries / sizeof custom_entries[0]; i++) {
+    size_t length = strlen(custom_entries[i].name);
+    if (name->count == length && memcmp(bytes, custom_entries[i].name, length) == 0) {
+      return &custom_entries[i];
+    }
+  }
+  return NULL;
+}
+
 static const op_entry *find_entry(int32_t code) {
   for (size_t i = 0; i < sizeof entries / sizeof entries[0]; i++) {
     if (entries[i].code == code) return &entries[i];
@@ -140,11 +164,30 @@ static mn_status refuse(const mn_tflite_op *op, const mn_fb_vector *custom) {
   return mn_tflite_fail(op, MN_ERR_UNSUPPORTED, "the custom operator '%s' is not supported", name);
 }
 
+static mn_status load_custom(mn_tflite_op *op, const mn_fb_table *record,
+                             const mn_fb_vector *name) {
+  mn_flatbuffer *fb = &op->loader->fb;
+  const custom_entry *entry = find_custom(op, name);
+  if (!entry) return refuse(op, name);
+  op->in = mn_fb_vector_at(fb, record, TFL_OPERATOR_INPUTS, 4);
+  op->out = mn_fb_vector_at(fb, record, TFL_OPERATOR_OUTPUTS, 4);
+  op->custom_options = mn_fb_vector_at(fb, record, TFL_OPERATOR_CUSTOM_OPTIONS, 1);
+  mn_status status = mn_tflite_check(op->loader, 0);
+  if (status) return status;
+  if (op->out.count != entry->outputs) {
+    return mn_tflite_fail(op, MN_ERR_FORMAT, "it has %u outputs, expected %u", op->out.count,
+                          entry->outputs);
+  }
+  status = entry->load(op);
+  return status ? status : mn_tflite_check(op->loader, 0);
+}
+
 mn_status mn_tflite_load_op(mn_tflite_op *op, const mn_fb_table *record) {
   mn_flatbuffer *fb = &op->loader->fb;
   mn_fb_vector custom;
   mn_status status = read_code(op, record, &custom);
   if (status) return status;
+  if (op->code == TFL_CUSTOM) return load_custom(op, record, &custom);
   const op_entry *entry = find_entry(op->code);
   if (!entry) return refuse(op, &custom);
   if (op->version < 1 || op->version > entry->newest) {
