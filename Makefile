@@ -35,6 +35,7 @@ fuzz:
 
 bench: all
 	@$(BUILD)/mobilenet bench
+	@cmake --build $(BUILD) --target kernel_bench >/dev/null && $(BUILD)/bench/kernel_bench
 
 install: all
 	@cmake --install $(BUILD) --prefix '$(PREFIX)' --strip

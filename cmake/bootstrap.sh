@@ -42,7 +42,7 @@ check_build() {
   has pkg-config || need pkg-config "finds libraries"
   has_library libjpeg jpeglib.h || need libjpeg-dev "reads JPEG pictures"
   has_library libpng png.h || need libpng-dev "reads PNG pictures"
-  has_library libwebp webp/decode.h || need libwebp-dev "reads WebP pictures"
+  has_library libwebpdemux webp/demux.h || need libwebp-dev "reads WebP pictures"
   has_header pthreadpool.h || need libpthreadpool-dev "runs a network on several threads"
 }
 
