@@ -22,8 +22,7 @@ void mn_contract_default(mn_contract *contract) {
   contract->assumed = MN_ASSUMED_ALL;
 }
 
-/* ---- Labels -----------------------------------------------------------------------------------
- */
+/* ---- Labels --------------------------------------------------------------------------------- */
 
 /* Length of the line at `text` without its ending, and where the next one begins. */
 static size_t line_length(const char *text, size_t left, size_t *next) {
@@ -67,8 +66,7 @@ mn_status mn_contract_set_labels(mn_contract *contract, const char *text, size_t
   return MN_OK;
 }
 
-/* ---- Does it fit the model --------------------------------------------------------------------
- */
+/* ---- Does it fit the model ------------------------------------------------------------------ */
 
 static mn_status check_input(const mn_contract *contract, const mn_contract_facts *facts,
                              mn_error *err) {
@@ -114,8 +112,7 @@ mn_status mn_contract_check(const mn_contract *contract, const mn_contract_facts
   return MN_OK;
 }
 
-/* ---- What was assumed -------------------------------------------------------------------------
- */
+/* ---- What was assumed ----------------------------------------------------------------------- */
 
 /* A sentence under construction; cut at the end of `text`, which holds every combination. */
 typedef struct phrase {

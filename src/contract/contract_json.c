@@ -18,8 +18,7 @@ static const char *const resize_names[] = {"pillow_bilinear", "pillow_bicubic", 
 static const char *const map_names[] = {"identity_u8", "minus128", "affine", NULL};
 static const char *const score_names[] = {"none", "softmax", "sigmoid", NULL};
 
-/* ---- Writing ----------------------------------------------------------------------------------
- */
+/* ---- Writing -------------------------------------------------------------------------------- */
 
 static void write_name(mn_json_writer *out, const char *key, const char *name) {
   mn_json_key(out, key);
@@ -91,8 +90,7 @@ char *mn_contract_to_json(const mn_contract *contract, mn_arena *arena) {
   return text;
 }
 
-/* ---- Reading ----------------------------------------------------------------------------------
- */
+/* ---- Reading -------------------------------------------------------------------------------- */
 
 static mn_status refuse(mn_error *err, const char *key, const char *expected) {
   return mn_fail(err, MN_ERR_FORMAT, "contract", "%s must be %s", key, expected);

@@ -24,8 +24,7 @@ static bool id_valid(const mn_graph *graph, mn_id id) { return id >= 0 && id < g
 
 static bool is_code(mn_type type) { return type == MN_U8 || type == MN_I8; }
 
-/* ---- Values -----------------------------------------------------------------------------------
- */
+/* ---- Values --------------------------------------------------------------------------------- */
 
 static uint32_t hash_text(const char *text) {
   uint32_t hash = 2166136261u;
@@ -111,8 +110,7 @@ static mn_status verify_value(const mn_value *value, mn_error *err) {
   return verify_quant(value, err);
 }
 
-/* ---- Order ------------------------------------------------------------------------------------
- */
+/* ---- Order ---------------------------------------------------------------------------------- */
 
 static mn_status verify_lists(const mn_graph *graph, mn_error *err) {
   if (graph->input_count < 1 || graph->output_count < 1 || graph->node_count < 0) {
@@ -199,8 +197,7 @@ static mn_status verify_order(const mn_graph *graph, bool *known, mn_error *err)
   return MN_OK;
 }
 
-/* ---- Types ------------------------------------------------------------------------------------
- */
+/* ---- Types ---------------------------------------------------------------------------------- */
 
 static const mn_value *in_value(const mn_graph *graph, const mn_node *node, int32_t index) {
   bool present = index < node->in_count && node->in[index] != MN_NONE;
@@ -383,8 +380,7 @@ static mn_status verify_types(const mn_graph *graph, const mn_node *node, mn_err
   }
 }
 
-/* ---- Attributes -------------------------------------------------------------------------------
- */
+/* ---- Attributes ----------------------------------------------------------------------------- */
 
 static bool act_valid(mn_act act) {
   return act == MN_ACT_NONE || act == MN_ACT_RELU || act == MN_ACT_RELU6 ||
@@ -440,8 +436,7 @@ static bool attr_valid(const mn_node *node) {
   }
 }
 
-/* ---- All of it --------------------------------------------------------------------------------
- */
+/* ---- All of it ------------------------------------------------------------------------------ */
 
 static mn_status verify_nodes(const mn_graph *graph, mn_error *err) {
   for (int32_t i = 0; i < graph->node_count; i++) {

@@ -12,8 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* ---- Reading ----------------------------------------------------------------------------------
- */
+/* ---- Reading -------------------------------------------------------------------------------- */
 
 typedef struct mn_flatbuffer {
   const uint8_t *bytes;
@@ -67,8 +66,7 @@ mn_fb_table mn_fb_vector_table(mn_flatbuffer *fb, const mn_fb_vector *vector, ui
 /* First byte of the elements; NULL when there are none. */
 const uint8_t *mn_fb_vector_bytes(const mn_flatbuffer *fb, const mn_fb_vector *vector);
 
-/* ---- Writing (flatbuffer_build.c) -------------------------------------------------------------
- */
+/* ---- Writing (flatbuffer_build.c) ----------------------------------------------------------- */
 
 enum { MN_FB_MAX_FIELDS = 16 };
 

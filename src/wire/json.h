@@ -59,8 +59,7 @@ bool mn_json_is(const mn_json *value, const char *text); /* a string equal to te
 /* Valid UTF-8 without a NUL. */
 bool mn_utf8_valid(const char *text, size_t length);
 
-/* ---- Writing ----------------------------------------------------------------------------------
- */
+/* ---- Writing -------------------------------------------------------------------------------- */
 
 /* Zero-initialize. Errors stick: `failed` once an allocation failed or a number was not finite. */
 typedef struct mn_json_writer {

@@ -61,8 +61,7 @@ static bool accept(reader *in, char c) {
   return true;
 }
 
-/* ---- Strings ----------------------------------------------------------------------------------
- */
+/* ---- Strings -------------------------------------------------------------------------------- */
 
 /* Bytes of the valid UTF-8 sequence at `s`, or 0 (overlong, surrogate, beyond U+10FFFF, cut). */
 static size_t utf8_length(const unsigned char *s, size_t left) {
@@ -185,8 +184,7 @@ static mn_status read_string(reader *in, const char **text, size_t *length) {
   return MN_OK;
 }
 
-/* ---- Numbers ----------------------------------------------------------------------------------
- */
+/* ---- Numbers -------------------------------------------------------------------------------- */
 
 static bool is_digit(int c) { return c >= '0' && c <= '9'; }
 
@@ -243,8 +241,7 @@ static mn_status read_number(reader *in, double *number) {
   return MN_OK;
 }
 
-/* ---- Structure --------------------------------------------------------------------------------
- */
+/* ---- Structure ------------------------------------------------------------------------------ */
 
 static int compare_keys(const mn_json *a, const mn_json *b) {
   size_t shorter = a->key_length < b->key_length ? a->key_length : b->key_length;
@@ -384,8 +381,7 @@ mn_status mn_json_parse(const mn_json **out, const mn_json_source *source, mn_ar
   return MN_OK;
 }
 
-/* ---- Looking at a tree ------------------------------------------------------------------------
- */
+/* ---- Looking at a tree ---------------------------------------------------------------------- */
 
 const mn_json *mn_json_get(const mn_json *object, const char *key) {
   if (!object || object->kind != MN_JSON_OBJECT) return NULL;

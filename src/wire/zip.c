@@ -96,8 +96,7 @@ bool mn_zip_find(const mn_zip *zip, const char *name, size_t name_length, mn_zip
   return false;
 }
 
-/* ---- Writing ----------------------------------------------------------------------------------
- */
+/* ---- Writing -------------------------------------------------------------------------------- */
 
 /* CRC-32 (ISO 3309), bit by bit: label files are small. */
 static uint32_t crc32_of(const uint8_t *bytes, size_t size) {

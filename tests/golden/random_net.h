@@ -306,7 +306,7 @@ static inline void add_head(random_net *r) {
   }
 }
 
-/* ---- The network ------------------------------------------------------------------------------- */
+/* ---- The network ---------------------------------------------------------------------------- */
 
 /* Initializes and fills `g`, verified. */
 static inline void random_net_make(mn_graph *g, uint32_t seed) {

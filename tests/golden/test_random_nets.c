@@ -78,7 +78,7 @@ static result run(const made *m, uint32_t seed, const char *isa, mn_threads *thr
   return r;
 }
 
-/* ---- Against the goldens ---------------------------------------------------------------------- */
+/* ---- Against the goldens -------------------------------------------------------------------- */
 
 /* One line: "SEED TYPE BYTES" and a hash (integers) or some floats, evenly chosen (floats), and the
  * largest magnitude of them all. */
@@ -161,7 +161,7 @@ static void goldens(void **state) {
   assert_true(lines >= 100);
 }
 
-/* ---- For the script ----------------------------------------------------------------------------- */
+/* ---- For the script ------------------------------------------------------------------------- */
 
 static void put_file(const char *folder, uint32_t seed, const char *ending, const void *data,
                      size_t bytes) {

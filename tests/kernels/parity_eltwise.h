@@ -30,7 +30,7 @@ static bool eltwise_intact(const mn_kernel *kernel, const eltwise *x) {
   return guard_intact(kernel, x->out == x->a ? &x->at_a : &x->at_out);
 }
 
-/* ---- 8 bit ------------------------------------------------------------------------------------- */
+/* ---- 8 bit ---------------------------------------------------------------------------------- */
 
 static void random_codes(uint8_t *x, size_t count) {
   const uint32_t style = random_below(4);
@@ -131,7 +131,7 @@ static int parity_all_lut8(const mn_kernel *kernel, size_t *cases) {
   return failures;
 }
 
-/* ---- Float ------------------------------------------------------------------------------------- */
+/* ---- Float ---------------------------------------------------------------------------------- */
 
 static void random_values(float *x, size_t count) {
   static const float values[] = {0.0f,   -0.0f, 3.0f,     -3.0f,     1e38f,   -1e38f,

@@ -97,8 +97,7 @@ static void pack_f32(const product_f32 *x, float *panels, float *bias, size_t co
   }
 }
 
-/* ---- Matrix product ----------------------------------------------------------------------------
- */
+/* ---- Matrix product ------------------------------------------------------------------------- */
 
 typedef struct gemm_case {
   size_t m, n, k, a_gap, c_gap; /* gaps: how far strides exceed k and n */
@@ -154,8 +153,7 @@ static int parity_all_gemm_f32(const mn_kernel *kernel, size_t *cases) {
   return failures;
 }
 
-/* ---- Depthwise ---------------------------------------------------------------------------------
- */
+/* ---- Depthwise ------------------------------------------------------------------------------ */
 
 typedef struct dw_case {
   size_t pixels, channels, taps, out_gap;

@@ -139,7 +139,7 @@ static void pack_q8(const product_q8 *x, packed_q8 *to, const mn_tile *tile, boo
   pack_channels_q8(x, to, wide);
 }
 
-/* ---- Matrix product ---------------------------------------------------------------------------- */
+/* ---- Matrix product ------------------------------------------------------------------------- */
 
 static void reference_gemm_q8(product_q8 *x) {
   const mn_gemm_q8_args plain = {
@@ -208,7 +208,7 @@ static int parity_all_gemm_q8(const mn_kernel *kernel, size_t *cases) {
   return failures;
 }
 
-/* ---- Depthwise --------------------------------------------------------------------------------- */
+/* ---- Depthwise ------------------------------------------------------------------------------ */
 
 static bool parity_dw_q8(const mn_kernel *kernel, const dw_case *c) {
   static guard at_in, at_taps, at_out;

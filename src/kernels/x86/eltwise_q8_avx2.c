@@ -23,7 +23,7 @@ MN_INLINE requant_avx2 same_requant(int32_t multiplier, int32_t shift) {
   return x;
 }
 
-/* ---- Sum --------------------------------------------------------------------------------------- */
+/* ---- Sum ------------------------------------------------------------------------------------ */
 
 typedef struct adder {
   requant_avx2 out;
@@ -68,7 +68,7 @@ void mn_add_q8_avx2(const mn_add_q8_args *args) {
   }
 }
 
-/* ---- Product ----------------------------------------------------------------------------------- */
+/* ---- Product -------------------------------------------------------------------------------- */
 
 typedef struct multiplier {
   requant_avx2 out;
@@ -106,7 +106,7 @@ void mn_mul_q8_avx2(const mn_mul_q8_args *args) {
   }
 }
 
-/* ---- Table ------------------------------------------------------------------------------------- */
+/* ---- Table ---------------------------------------------------------------------------------- */
 
 /* A shuffle gives 0 where the index has its top bit set: after ^ (16 j) and a saturating + 0x70
  * that is every code outside [16 j, 16 j + 16). */
