@@ -27,7 +27,7 @@ int main(void) {
   mn_picture_free(picture);
 #endif
 #ifdef MN_CONSUMER_TRAIN
-  if (mn_model_save(NULL, "x.safetensors", MN_FORMAT_BY_NAME, &err) != MN_ERR_ARGUMENT) return 6;
+  if (model && mn_model_save(model, "x.safetensors", MN_FORMAT_BY_NAME, &err)) return 6;
 #endif
   printf("mobilenet %s on %s: %s\n", mn_version(), mn_isa(), err.text);
   return 0;
