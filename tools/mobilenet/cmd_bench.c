@@ -16,11 +16,13 @@ verb_fn cmd_bench;
 
 enum { DEFAULT_RUNS = 50, WARM_UP_RUNS = 5 };
 
+/* Times of every step in the last `kept` runs; the median of each is shown, which one interruption
+ * by another process cannot move. */
 typedef struct step_profile {
-  double *step_ms; /* [step_count], summed over the timed runs */
-  int step_count, step;
+  double *times;   /* [step_count][kept] */
+  double *step_ms; /* [step_count], medians once all is done */
+  int step_count, kept, run;
   double since; /* when the current step began */
-  bool counting;
 } step_profile;
 
 typedef struct bench_run {
@@ -36,7 +38,11 @@ typedef struct bench_run {
 static void on_step(void *user, int step) {
   step_profile *profile = user;
   double now = now_ms();
-  if (step > 0 && profile->counting) profile->step_ms[step - 1] += now - profile->since;
+  if (step > 0) {
+    profile->times[(step - 1) * profile->kept + profile->run % profile->kept] =
+        now - profile->since;
+  }
+  if (step == profile->step_count) profile->run++;
   profile->since = now_ms();
 }
 
@@ -90,10 +96,18 @@ static double percentile(const bench_run *bench, double share) {
   return bench->times[rank < 1 ? 0 : rank - 1];
 }
 
-static double median(const bench_run *bench) {
-  int half = bench->runs / 2;
-  if (bench->runs % 2) return bench->times[half];
-  return (bench->times[half - 1] + bench->times[half]) / 2;
+static double median(const double *sorted, int count) {
+  int half = count / 2;
+  return count % 2 ? sorted[half] : (sorted[half - 1] + sorted[half]) / 2;
+}
+
+static void settle_profile(step_profile *profile, int runs) {
+  int count = runs < profile->kept ? runs : profile->kept;
+  for (int i = 0; i < profile->step_count; i++) {
+    double *times = profile->times + (ptrdiff_t)i * profile->kept;
+    qsort(times, (size_t)count, sizeof *times, ascending);
+    profile->step_ms[i] = median(times, count);
+  }
 }
 
 static int time_all(bench_run *bench) {
@@ -102,7 +116,7 @@ static int time_all(bench_run *bench) {
   for (int i = 0; code == EXIT_DONE && i < WARM_UP_RUNS; i++) {
     code = time_run(&bench->runner, &ignored);
   }
-  bench->profile.counting = true;
+  bench->profile.run = 0;
   progress_bar bar;
   progress_begin(&bar, "runs", bench->runs);
   while (code == EXIT_DONE && done < bench->runs && !interrupted()) {
@@ -113,6 +127,7 @@ static int time_all(bench_run *bench) {
   bench->runs = done;
   if (code == EXIT_DONE && done > 0) {
     qsort(bench->times, (size_t)done, sizeof *bench->times, ascending);
+    if (bench->profile.times) settle_profile(&bench->profile, done);
   }
   return code;
 }
@@ -147,7 +162,7 @@ static void json_steps(json_writer *line, const bench_run *bench) {
     json_text(line, "op", step.op);
     json_text(line, "kernel", step.kernel);
     json_integer(line, "macs", (int64_t)step.macs);
-    json_float(line, "ms", bench->profile.step_ms[i] / bench->runs);
+    json_float(line, "ms", bench->profile.step_ms[i]);
     json_float(line, "share", bench->profile.step_ms[i] / sum);
     json_close_object(line);
   }
@@ -163,7 +178,7 @@ static void print_json(const bench_run *bench) {
   json_ms(&line, "load_ms", bench->runner.ready_ms);
   json_ms(&line, "first_ms", bench->first_ms);
   json_ms(&line, "min_ms", bench->times[0]);
-  json_ms(&line, "median_ms", median(bench));
+  json_ms(&line, "median_ms", median(bench->times, bench->runs));
   json_ms(&line, "p95_ms", percentile(bench, 0.95));
   json_integer(&line, "arena_bytes", (int64_t)mn_plan_arena_bytes(bench->runner.plan));
   json_integer(&line, "packed_bytes", (int64_t)mn_plan_packed_bytes(bench->runner.plan));
@@ -185,7 +200,7 @@ static void print_steps(const bench_run *bench) {
   for (int i = 0; i < profile->step_count; i++) {
     mn_step_info step;
     if (mn_plan_step(bench->runner.plan, i, &step)) break;
-    double ms = profile->step_ms[i] / bench->runs;
+    double ms = profile->step_ms[i];
     printf("%4d  ", i);
     print_column(stdout, step.node, NAME);
     printf("  %-16s%9.4f%6.1f %%", step.op, ms, profile->step_ms[i] / sum * 100);
@@ -201,7 +216,7 @@ static void print_steps(const bench_run *bench) {
 static void print_times(const bench_run *bench) {
   char text[32];
   const mn_plan *plan = bench->runner.plan;
-  double half = median(bench);
+  double half = median(bench->times, bench->runs);
   print_safe(stdout, bench->runner.opened.name);
   printf(": batch %d, %d thread%s, %s, %d runs\n", bench->batch, bench->threads,
          bench->threads == 1 ? "" : "s", isa_name(bench), bench->runs);
@@ -218,6 +233,19 @@ static void print_times(const bench_run *bench) {
   if (bench->profile.step_ms) print_steps(bench);
 }
 
+static bool begin_profile(bench_run *bench) {
+  enum { KEPT_MOST = 1000 };
+  step_profile *profile = &bench->profile;
+  profile->kept = bench->runs < KEPT_MOST ? bench->runs : KEPT_MOST;
+  profile->step_count = mn_plan_step_count(bench->runner.plan);
+  const size_t steps = (size_t)profile->step_count + 1;
+  profile->step_ms = calloc(steps, sizeof *profile->step_ms);
+  profile->times = calloc(steps * (size_t)profile->kept, sizeof *profile->times);
+  if (!profile->step_ms || !profile->times) return false;
+  mn_session_on_step(bench->runner.session, on_step, profile);
+  return true;
+}
+
 static int measure(bench_run *bench) {
   mn_error err = {0};
   if (mn_model_summarize(bench->runner.opened.model, &bench->summary, &err)) {
@@ -226,13 +254,7 @@ static int measure(bench_run *bench) {
   bench->threads = bench->runner.threads ? mn_threads_count(bench->runner.threads) : 1;
   bench->times = calloc((size_t)bench->runs, sizeof *bench->times);
   if (!bench->times) return say_out_of_memory();
-  if (bench->options->given[OPTION_PROFILE]) {
-    bench->profile.step_count = mn_plan_step_count(bench->runner.plan);
-    bench->profile.step_ms =
-        calloc((size_t)bench->profile.step_count + 1, sizeof *bench->profile.step_ms);
-    if (!bench->profile.step_ms) return say_out_of_memory();
-    mn_session_on_step(bench->runner.session, on_step, &bench->profile);
-  }
+  if (bench->options->given[OPTION_PROFILE] && !begin_profile(bench)) return say_out_of_memory();
   int code = time_all(bench);
   if (code != EXIT_DONE || bench->runs == 0) return interrupted() ? EXIT_INTERRUPTED : code;
   if (bench->options->given[OPTION_JSON]) {
@@ -253,6 +275,7 @@ int cmd_bench(const cli_options *options) {
   if (code == EXIT_DONE) code = measure(&bench);
   free(bench.times);
   free(bench.profile.step_ms);
+  free(bench.profile.times);
   runner_close(&bench.runner);
   return code;
 }
