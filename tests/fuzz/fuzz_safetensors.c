@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Any bytes as a native model file. What loads and verifies must save, and load again as the same
- * file. */
+ * file; and the passes must make a graph of it that verifies. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
 #include "format/format.h"
+#include "passes/passes.h"
 
 static int load(mn_graph *graph, const uint8_t *bytes, size_t size) {
   mn_load_request request = {bytes, size, "input", 64 << 20};
@@ -31,6 +32,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
     save(&back, &again, &again_size);
     if (saved_size != again_size || memcmp(saved, again, saved_size) != 0) abort();
     mn_free(again);
+    mn_error err = {0};
+    if (mn_passes_run(&back, &err)) abort();
     mn_graph_free(&back);
     mn_free(saved);
   }

@@ -176,6 +176,13 @@ static void write_node(mn_json_writer *out, const mn_graph *graph, const mn_node
   mn_json_end(out, '}');
 }
 
+static bool any(const int32_t *numbers, int32_t count) {
+  for (int32_t i = 0; i < count; i++) {
+    if (numbers[i]) return true;
+  }
+  return false;
+}
+
 static void write_quant(mn_json_writer *out, const mn_quant *quant) {
   if (quant->count == 0) return;
   mn_json_key(out, "quant");
@@ -185,7 +192,7 @@ static void write_quant(mn_json_writer *out, const mn_quant *quant) {
   mn_json_begin(out, '[');
   for (int32_t i = 0; i < quant->count; i++) mn_json_float(out, quant->scale[i]);
   mn_json_end(out, ']');
-  put_ints(out, "zero", quant->zero, quant->count);
+  if (any(quant->zero, quant->count)) put_ints(out, "zero", quant->zero, quant->count);
   mn_json_end(out, '}');
 }
 
