@@ -112,8 +112,7 @@ static void plan_broadcast(mn_step *step, eltwise *op) {
   }
   op->flat = dense;
   size_t run_length = dense ? MN_SLICE_ELEMENTS : mn_operand_channels(out);
-  size_t repeated = run_length * mn_type_bytes(out->type);
-  if (repeated % MN_ALIGN) repeated += MN_ALIGN - repeated % MN_ALIGN;
+  size_t repeated = mn_aligned(run_length * mn_type_bytes(out->type));
   if (op->repeat[0] || op->repeat[1]) step->scratch_bytes = 2 * repeated;
   step->slices = dense ? mn_slices_of(mn_operand_elements(out)) : mn_operand_pixels(out);
 }

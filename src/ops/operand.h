@@ -56,6 +56,14 @@ static inline bool mn_operand_same_quant(const mn_operand *a, const mn_operand *
   return mn_operand_scale(a) == mn_operand_scale(b) && mn_operand_zero(a) == mn_operand_zero(b);
 }
 
+/* The same, or scales so near that no code of the range would change: what an op that moves codes
+ * without rescaling them may ignore, as LiteRT does. */
+static inline bool mn_operand_near_quant(const mn_operand *a, const mn_operand *b) {
+  float apart = mn_operand_scale(a) - mn_operand_scale(b);
+  if (apart < 0) apart = -apart;
+  return apart * 255.0f < 0.5f * mn_operand_scale(b) && mn_operand_zero(a) == mn_operand_zero(b);
+}
+
 /* UNSUPPORTED: "<op> of <type> to <type> is not supported: <expected>". */
 mn_status mn_op_refuse(const mn_step *step, const char *expected, mn_error *err);
 

@@ -14,7 +14,7 @@ typedef struct pad {
 static mn_status pad_plan(mn_step *step, const mn_op_request *request, mn_error *err) {
   const mn_operand *in = &step->in[0], *out = &step->out;
   bool coded = mn_operand_is_coded(in) && mn_operand_is_coded(out);
-  if (in->type != out->type || (coded && !mn_operand_same_quant(in, out))) {
+  if (in->type != out->type || (coded && !mn_operand_near_quant(in, out))) {
     return mn_op_refuse(step, "the same type, scale and zero point in and out", err);
   }
   mn_status status = mn_op_params(step, request, sizeof(pad), err);

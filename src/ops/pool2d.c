@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Average and maximum pooling. Padding is never counted: windows are clipped to the map. A slice is
  * an output pixel. The codes are pooled as they are, so input and output must share their scale
- * (LiteRT does not look; its converter makes it so). */
+ * (LiteRT takes it for granted). */
 #include "kernels/ref/ref.h"
 #include "ops/operand.h"
 
@@ -27,10 +27,7 @@ static bool resolve_window(const mn_step *step, mn_window *window) {
                           .dilation_h = 1,
                           .dilation_w = 1};
   }
-  return mn_window_extent(in->dim[1], window->kernel_h, window->stride_h, 1, window->pad_rule,
-                          &window->pad_top, &window->pad_bottom, &out_h) &&
-         mn_window_extent(in->dim[2], window->kernel_w, window->stride_w, 1, window->pad_rule,
-                          &window->pad_left, &window->pad_right, &out_w) &&
+  return mn_window_resolve(window, in->dim[1], in->dim[2], &out_h, &out_w) &&
          out_h == step->out.shape.dim[1] && out_w == step->out.shape.dim[2];
 }
 
@@ -40,7 +37,7 @@ static mn_status pool_plan(mn_step *step, const mn_op_request *request, mn_error
   if (in->type != out->type || (in->type != MN_F32 && !coded)) {
     return mn_op_refuse(step, "f32, or u8 or i8 with one scale", err);
   }
-  if (coded && !mn_operand_same_quant(in, out)) {
+  if (coded && !mn_operand_near_quant(in, out)) {
     return mn_op_refuse(step, "the same scale and zero point in and out", err);
   }
   mn_status status = mn_op_params(step, request, sizeof(pool), err);
@@ -48,7 +45,7 @@ static mn_status pool_plan(mn_step *step, const mn_op_request *request, mn_error
   pool *op = step->params;
   if (!resolve_window(step, &op->window)) return mn_op_refuse(step, "a window that fits", err);
   const mn_window *w = &op->window;
-  if (w->dilation_h > 1 || w->dilation_w > 1) return mn_op_refuse(step, "no dilation", err);
+  if (w->dilation_h != 1 || w->dilation_w != 1) return mn_op_refuse(step, "no dilation", err);
   if (w->pad_top >= w->kernel_h || w->pad_bottom >= w->kernel_h || w->pad_left >= w->kernel_w ||
       w->pad_right >= w->kernel_w) {
     return mn_op_refuse(step, "pads smaller than the window", err);

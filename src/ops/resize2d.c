@@ -80,7 +80,7 @@ static mn_status refuse_other_scale(const mn_step *step, mn_error *err) {
   const mn_operand *in = &step->in[0], *out = &step->out;
   bool coded = mn_operand_is_coded(in) && mn_operand_is_coded(out);
   if (in->type != out->type || (in->type != MN_F32 && !coded) ||
-      (coded && !mn_operand_same_quant(in, out))) {
+      (coded && !mn_operand_near_quant(in, out))) {
     return mn_op_refuse(step, "f32, or u8 or i8 with the same scale in and out", err);
   }
   return MN_OK;
