@@ -5,10 +5,24 @@
 
 #include "api/model.h"
 
+/* JSON that names no labels leaves those that the file carries. */
+static mn_status apply_json(mn_contract *contract, const char *text, mn_arena *arena,
+                            mn_error *err) {
+  const unsigned about_labels = MN_ASSUMED_LABELS | MN_ASSUMED_BACKGROUND;
+  mn_contract before = *contract;
+  mn_status status = mn_contract_from_json(contract, text, strlen(text), arena, err);
+  if (!status && contract->labels.count == 0 && before.labels.count > 0) {
+    contract->labels = before.labels;
+    contract->assumed &= ~about_labels;
+    contract->assumed |= before.assumed & about_labels;
+  }
+  return status;
+}
+
 static mn_status apply_stated(mn_contract *contract, const char *stated, mn_arena *arena,
                               mn_error *err) {
   const char *text = stated + strspn(stated, " \t\r\n");
-  if (text[0] == '{') return mn_contract_from_json(contract, text, strlen(text), arena, err);
+  if (text[0] == '{') return apply_json(contract, text, arena, err);
   return mn_contract_preset(contract, stated, err);
 }
 

@@ -26,35 +26,53 @@ static bool is_code(mn_type type) { return type == MN_U8 || type == MN_I8; }
 
 /* ---- Values --------------------------------------------------------------------------------- */
 
-static uint32_t hash_text(const char *text) {
-  uint32_t hash = 2166136261u;
-  for (; *text; text++) hash = (hash ^ (unsigned char)*text) * 16777619u;
-  return hash;
+/* Merges the runs [from, middle) and [middle, end) of ids, which are in order of their names. */
+static void merge_names(const mn_value *values, const mn_id *from, mn_id *to, const int32_t at[3]) {
+  int32_t a = at[0], b = at[1];
+  for (int32_t i = at[0]; i < at[2]; i++) {
+    bool left =
+        a < at[1] && (b == at[2] || strcmp(values[from[a]].name, values[from[b]].name) <= 0);
+    to[i] = from[left ? a++ : b++];
+  }
+}
+
+/* Ids in order of their names: a merge sort, whose time no choice of names can stretch, as it could
+ * a hash table's. `ids` and `spare` have value_count entries; the result is in one of them. */
+static const mn_id *sort_names(const mn_graph *graph, mn_id *ids, mn_id *spare) {
+  int32_t count = graph->value_count;
+  for (int32_t run = 1; run < count; run *= 2) {
+    for (int32_t from = 0; from < count; from += 2 * run) {
+      int32_t middle = from + run < count ? from + run : count;
+      int32_t end = middle + run < count ? middle + run : count;
+      merge_names(graph->values, ids, spare, (const int32_t[]){from, middle, end});
+    }
+    mn_id *swap = ids;
+    ids = spare;
+    spare = swap;
+  }
+  return ids;
 }
 
 static mn_status verify_names(const mn_graph *graph, mn_error *err) {
-  size_t slots = 64;
-  while (slots < (size_t)graph->value_count * 2) slots *= 2;
-  mn_id *table = mn_alloc(slots * sizeof *table);
-  if (!table) return mn_fail_memory(err, slots * sizeof *table);
-  for (size_t i = 0; i < slots; i++) table[i] = MN_NONE;
-  mn_status status = MN_OK;
-  for (mn_id id = 0; id < graph->value_count && !status; id++) {
-    const char *name = graph->values[id].name;
+  size_t count = (size_t)graph->value_count, bytes = 2 * count * sizeof(mn_id);
+  for (size_t i = 0; i < count; i++) {
+    const char *name = graph->values[i].name;
     if (!name || !name[0]) {
-      status = mn_fail(err, MN_ERR_FORMAT, "graph", "value %d has no name", id);
-      break;
+      return mn_fail(err, MN_ERR_FORMAT, "graph", "value %zu has no name", i);
     }
-    size_t slot = hash_text(name) & (slots - 1);
-    while (table[slot] != MN_NONE && strcmp(graph->values[table[slot]].name, name) != 0) {
-      slot = (slot + 1) & (slots - 1);
-    }
-    if (table[slot] != MN_NONE) {
+  }
+  mn_id *ids = mn_alloc(bytes);
+  if (!ids) return mn_fail_memory(err, bytes);
+  for (size_t i = 0; i < count; i++) ids[i] = (mn_id)i;
+  const mn_id *sorted = sort_names(graph, ids, ids + count);
+  mn_status status = MN_OK;
+  for (size_t i = 1; i < count && !status; i++) {
+    const char *name = graph->values[sorted[i]].name;
+    if (strcmp(graph->values[sorted[i - 1]].name, name) == 0) {
       status = mn_fail(err, MN_ERR_FORMAT, name, "two values have this name");
     }
-    table[slot] = id;
   }
-  mn_free(table);
+  mn_free(ids);
   return status;
 }
 
