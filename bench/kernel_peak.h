@@ -29,7 +29,8 @@ enum { PEAK_TURNS = 200000 };
     }                                                                                    \
     return 10.0 * (lanes)*PEAK_TURNS;                                                    \
   }
-/* The additions are asm because gcc 12 copies such sums about; the asm on x makes each product new. */
+/* The additions are asm because gcc 12 copies such sums about; the asm on x makes each product
+ * new. */
 #define PEAK_FMA_256(s) s = _mm256_fmadd_ps(x, y, s);
 #define PEAK_MADD_256(s)                                                          \
   __asm__ volatile("vpaddd %1, %0, %0" : "+x"(s) : "x"(_mm256_madd_epi16(x, y))); \

@@ -26,8 +26,8 @@ typedef struct mn_zoo_options {
 } mn_zoo_options;
 
 /* Builds an untrained network: weights He-normal from the seed, batch norms at their start, the
- * same on every machine. Its output is logits. Errors: ARGUMENT (naming the part of the name that is
- * wrong), MEMORY. */
+ * same on every machine. Its output is logits. Errors: ARGUMENT (naming the part of the name that
+ * is wrong), MEMORY. */
 MN_API mn_status mn_model_from_zoo(mn_model **out, const char *name, const mn_zoo_options *options,
                                    mn_error *err);
 

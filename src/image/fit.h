@@ -23,8 +23,8 @@ typedef struct mn_rect {
   int32_t x, y, width, height;
 } mn_rect;
 
-/* The part `crop` of the picture, or `box` of it when that is not all 0, is resized to `resized`, of
- * which `window` is kept and put at (x, y) of the input; what it does not cover is filled. */
+/* The part `crop` of the picture, or `box` of it when that is not all 0, is resized to `resized`,
+ * of which `window` is kept and put at (x, y) of the input; what it does not cover is filled. */
 typedef struct mn_placement {
   mn_rect crop;
   mn_resize_box box;

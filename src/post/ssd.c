@@ -149,7 +149,7 @@ static void write_row(const mn_ssd_picture *picture, size_t row, const corner_bo
   picture->class_scores[row] = what->score;
 }
 
-/* ---- Fast mode: each anchor stands for its best class ------------------------------------------ */
+/* ---- Fast mode: each anchor stands for its best class --------------------------------------- */
 
 /* The `count` best of scores[0..classes), best first, lower index first among equals. */
 static void best_classes(const float *scores, int32_t classes, int32_t count, int32_t *best) {
@@ -185,10 +185,10 @@ static void detect_fast(const mn_ssd_rule *rule, const mn_ssd_picture *picture, 
   *picture->count = (float)kept;
 }
 
-/* ---- Regular mode: every class on its own, then the best of all -------------------------------- */
+/* ---- Regular mode: every class on its own, then the best of all ----------------------------- */
 
-/* Merges `added` choices, best first, behind `count` chosen ones, best first; earlier ones win among
- * equals. Returns how many stay. */
+/* Merges `added` choices, best first, behind `count` chosen ones, best first; earlier ones win
+ * among equals. Returns how many stay. */
 static int32_t merge_choices(workspace *work, int32_t count, int32_t added, int32_t most) {
   int32_t a = 0, b = count, end = count + added, kept = 0;
   while (kept < most && (a < count || b < end)) {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Random small networks, written by our TFLite writer, read back and run by us, against LiteRT's
- * reference kernels: integers to the bit, floats within 1e-5 of the tensor's largest magnitude; with
- * every instruction set of this machine, one thread and two. Goldens: tests/oracle/random_tflite.py,
- * which calls this program as
+ * reference kernels: integers to the bit, floats within 1e-5 of the tensor's largest magnitude;
+ * with every instruction set of this machine, one thread and two. Goldens:
+ * tests/oracle/random_tflite.py, which calls this program as
  *
  *     test_random_nets write FOLDER FIRST COUNT
  *

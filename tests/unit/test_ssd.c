@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Detection against a brute-force oracle that states the rules another way: repeatedly take the
- * best remaining box and strike out what it overlaps. Random sets with ties, boxes without area, swapped
- * corners, and more boxes than the limit. */
+ * best remaining box and strike out what it overlaps. Random sets with ties, boxes without area,
+ * swapped corners, and more boxes than the limit. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
