@@ -70,7 +70,7 @@ MN_INLINE void multiply_rows(__m512i (*sums)[2], const int16_t *a, size_t stride
   }
 }
 
-/* Rows [m, end) of the panel at column n. A depth beyond the stage is done in parts, each staged. */
+/* Rows [m, end) of the panel at column n. A depth beyond the stage is done in parts. */
 MN_INLINE void panel(const mn_gemm_q8_args *args, stage *staged, size_t m, size_t end, size_t n,
                      const int vectors) {
   const int16_t *b = (const int16_t *)args->b + n * ((args->k + 1) & ~(size_t)1);

@@ -88,7 +88,7 @@ MN_INLINE void sums_start(__m512i *sums, const mn_gemm_q8_args *args, size_t row
   }
 }
 
-/* Rows [m, end) of the panel at column n. A depth beyond the stage is done in parts, each staged. */
+/* Rows [m, end) of the panel at column n. A depth beyond the stage is done in parts. */
 MN_INLINE void panel(const mn_gemm_q8_args *args, stage *staged, size_t m, size_t end, size_t n,
                      const int vectors) {
   const int8_t *b = (const int8_t *)args->b + n * ((args->k + 3) & ~(size_t)3);
