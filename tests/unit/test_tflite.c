@@ -226,6 +226,55 @@ static void explicit_pads(void **state) {
   expect_pads(2, (int32_t[]){0, 3, 2, 1}, 2, MN_PAD_EXPLICIT);
 }
 
+/* ---- Sizes ----------------------------------------------------------------------------------- */
+
+/* stem -> down (stride 2) -> resize to the stem's size -> joined with a later layer of the stem, as
+ * segmentation heads do. `join` false: nothing says what the resize's size means. */
+static void make_upsampler(mn_graph *g, bool join) {
+  mn_attr stem = {.conv = {make_window(3, 2, MN_PAD_SAME), MN_ACT_NONE, 0}};
+  mn_attr same = {.conv = {make_window(1, 1, MN_PAD_SAME), MN_ACT_NONE, 0}};
+  mn_attr up = {.resize = {.height = 8, .width = 8}}, side = {.concat = {3, MN_ACT_NONE}};
+  mn_graph_init(g);
+  mn_id x = make_input(g, "x", MN_F32, SHAPE(1, 16, 16, 3));
+  mn_id w = make_const(g, "w", MN_F32, SHAPE(4, 3, 3, 3));
+  mn_id w2 = make_const(g, "w2", MN_F32, SHAPE(4, 3, 3, 4));
+  mn_id w3 = make_const(g, "w3", MN_F32, SHAPE(4, 1, 1, 4));
+  mn_id y = make_node(g, MN_OP_CONV2D, "stem", MN_F32, stem, IDS(x, w));
+  mn_id down = make_node(g, MN_OP_CONV2D, "down", MN_F32, stem, IDS(y, w2));
+  mn_id big = make_node(g, MN_OP_RESIZE_BILINEAR, "big", MN_F32, up, IDS(down));
+  mn_id late = make_node(g, MN_OP_CONV2D, "late", MN_F32, same, IDS(y, w3));
+  mn_id out[2] = {big, late};
+  if (join) out[0] = make_node(g, MN_OP_CONCAT, "both", MN_F32, side, IDS(big, late));
+  make_done(g, 1, &x, join ? 1 : 2, out);
+}
+
+static void resizes_are_raised(void **state) {
+  (void)state;
+  mn_contract_facts facts;
+  mn_error err = {0};
+  for (int join = 0; join < 2; join++) {
+    mn_graph graph, back;
+    make_upsampler(&graph, join != 0);
+    tflite_file file = save_tflite(&graph);
+    if (load_tflite(&back, file.bytes, file.size, &facts, &err)) fail_msg("%s", err.text);
+    mn_shape input = {4, {3, 22, 40, 3}};
+    mn_shape *shapes = mn_arena_array(&back.arena, (size_t)back.value_count, sizeof *shapes);
+    assert_non_null(shapes);
+    mn_status status = mn_graph_infer(&back, &input, shapes, &err);
+    if (join) {
+      mn_shape wanted = SHAPE(3, 11, 20, 8);
+      assert_int_equal(status, MN_OK);
+      assert_true(mn_shape_equal(&shapes[back.outputs[0]], &wanted));
+    } else {
+      assert_int_equal(status, MN_ERR_SHAPE);
+      assert_non_null(strstr(err.text, "node big fixes it"));
+    }
+    mn_graph_free(&back);
+    mn_free(file.bytes);
+    mn_graph_free(&graph);
+  }
+}
+
 static void expect_refusal(const mn_graph *graph, const char *word) {
   tflite_file file;
   mn_error err = {0};
@@ -307,6 +356,7 @@ int main(void) {
       cmocka_unit_test(unaligned_bytes_are_copied),
       cmocka_unit_test(buffers_outside),
       cmocka_unit_test(explicit_pads),
+      cmocka_unit_test(resizes_are_raised),
       cmocka_unit_test(refusals),
       cmocka_unit_test(unknown_files_are_named),
       cmocka_unit_test(sniffed_by_content),

@@ -187,6 +187,7 @@ static mn_status load(mn_tflite_loader *loader, mn_contract_facts *facts) {
   if (!status) status = read_ends(loader, TFL_SUBGRAPH_INPUTS, read_input);
   if (!status) status = read_operators(loader);
   if (!status) status = read_ends(loader, TFL_SUBGRAPH_OUTPUTS, read_output);
+  if (!status) status = mn_tflite_raise_resizes(loader);
   if (!status) status = settle_shapes(loader);
   if (status) return status;
   mn_format_facts(loader->graph, facts);

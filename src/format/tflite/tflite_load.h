@@ -113,6 +113,12 @@ mn_tflite_op_loader mn_tflite_load_detect;
 /* Finds the operator's loader, checks version and options, and runs it. */
 mn_status mn_tflite_load_op(mn_tflite_op *op, const mn_fb_table *record);
 
+/* ---- tflite_load_raise.c --------------------------------------------------------------------- */
+
+/* After the last operator: raises resizes to a constant size where provable, else fixes the input
+ * size. */
+mn_status mn_tflite_raise_resizes(mn_tflite_loader *loader);
+
 /* ---- tflite_load_metadata.c ----------------------------------------------------------------- */
 
 /* Contract, normalization and labels, from metadata buffers and the zip tail. */

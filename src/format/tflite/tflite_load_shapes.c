@@ -207,8 +207,6 @@ mn_status mn_tflite_load_resize(const mn_tflite_op *op) {
   attr.resize.width = size[1];
   in[1] = find_like(op, in[0], size[0], size[1]);
   attr.resize.like = in[1] != MN_NONE;
-  status = mn_tflite_emit(op, nearest ? MN_OP_RESIZE_NEAREST : MN_OP_RESIZE_BILINEAR, in,
-                          attr.resize.like ? 2 : 1, &attr);
-  if (!status && !attr.resize.like) fix_size(op);
-  return status;
+  return mn_tflite_emit(op, nearest ? MN_OP_RESIZE_NEAREST : MN_OP_RESIZE_BILINEAR, in,
+                        attr.resize.like ? 2 : 1, &attr);
 }
