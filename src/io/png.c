@@ -98,6 +98,8 @@ static void run(png_job *job) {
   }
   png_set_read_fn(job->png, job, read_bytes);
   png_set_user_limits(job->png, PNG_UINT_31_MAX, PNG_UINT_31_MAX);
+  /* A chunk that claims more than the whole file must not be allocated on its word. */
+  png_set_chunk_malloc_max(job->png, job->in->size);
   read_pixels(job);
   read_orientation(job);
 }
