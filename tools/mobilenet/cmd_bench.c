@@ -270,8 +270,10 @@ int cmd_bench(const cli_options *options) {
                      .batch = (int)options_number(options, OPTION_BATCH, 1),
                      .runs = (int)options_number(options, OPTION_RUNS, DEFAULT_RUNS)};
   runner_sizes sizes = {.batch = bench.batch};
-  const char *spec = options->arg_count ? options->args[0] : NULL;
-  int code = runner_open(&bench.runner, options, spec, &sizes);
+  const char *spec;
+  int code = model_argument(options, &spec);
+  if (code != EXIT_DONE) return code;
+  code = runner_open(&bench.runner, options, spec, &sizes);
   if (code == EXIT_DONE) code = measure(&bench);
   free(bench.times);
   free(bench.profile.step_ms);

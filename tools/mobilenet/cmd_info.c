@@ -146,7 +146,10 @@ static int show(const cli_options *options, const cli_runner *runner) {
 int cmd_info(const cli_options *options) {
   cli_runner runner;
   runner_sizes sizes = {.batch = (int32_t)options_number(options, OPTION_BATCH, 1)};
-  int code = runner_open(&runner, options, options->arg_count ? options->args[0] : NULL, &sizes);
+  const char *spec;
+  int code = model_argument(options, &spec);
+  if (code != EXIT_DONE) return code;
+  code = runner_open(&runner, options, spec, &sizes);
   if (code == EXIT_DONE) {
     model_say_assumptions(&runner.opened);
     code = show(options, &runner);

@@ -35,8 +35,9 @@ static void print_line(const mn_kernel_info *info, const char *previous_slot, co
 }
 
 int cmd_kernels(const cli_options *options) {
-  const char *previous = NULL, *isa = options->text[OPTION_ISA], *level = isa ? isa : mn_isa();
+  const char *previous = NULL, *isa = options->text[OPTION_ISA], *level = isa;
   bool as_json = options->given[OPTION_JSON];
+  if (!level || strcmp(level, "native") == 0) level = mn_isa();
   for (int i = 0; i < mn_kernel_count(); i++) {
     mn_error err = {0};
     mn_kernel_info info;

@@ -159,6 +159,14 @@ int model_open(opened_model *opened, const cli_options *options, const char *spe
   return open_found(opened, options);
 }
 
+int model_argument(const cli_options *options, const char **spec) {
+  *spec = options->arg_count ? options->args[0] : options->text[OPTION_MODEL];
+  if (options->arg_count == 0 || !options->given[OPTION_MODEL]) return EXIT_DONE;
+  say("the model is named twice, '%s' and --model '%s'; leave one out", options->args[0],
+      options->text[OPTION_MODEL]);
+  return EXIT_USAGE;
+}
+
 void model_close(opened_model *opened) {
   mn_model_free(opened->model);
   free(opened->path);

@@ -17,6 +17,9 @@ typedef struct opened_model {
 /* Opens `spec` (NULL: -m, else the default model) with --contract and --labels. Returns EXIT_DONE,
  * or another exit code after saying why. */
 int model_open(opened_model *opened, const cli_options *options, const char *spec);
+/* The model that a verb's only argument or -m names; NULL in *spec for neither. EXIT_USAGE, after
+ * saying so, for both. */
+int model_argument(const cli_options *options, const char **spec);
 void model_close(opened_model *opened);
 
 /* Says on standard error, in one line, what of the contract was assumed rather than read. */
