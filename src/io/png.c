@@ -8,6 +8,7 @@
 
 #include <png.h>
 
+#include "base/checked.h"
 #include "io/decoders.h"
 
 typedef struct png_job {
@@ -36,15 +37,33 @@ static void on_warning(png_structp png, png_const_charp text) {
   (void)text;
 }
 
+static mn_status fail_truncated(png_job *job) {
+  return mn_fail(job->err, MN_ERR_FORMAT, job->in->name,
+                 "the PNG file is truncated: it ends after %zu bytes, before its end chunk",
+                 job->in->size);
+}
+
 static void read_bytes(png_structp png, png_bytep to, size_t count) {
   png_job *job = png_get_io_ptr(png);
-  if (count > job->in->size - job->at) {
-    give_up(job, mn_fail(job->err, MN_ERR_FORMAT, job->in->name,
-                         "the PNG file is truncated: it ends after %zu bytes, before its end chunk",
-                         job->in->size));
-  }
+  if (count > job->in->size - job->at) give_up(job, fail_truncated(job));
   memcpy(to, job->in->bytes + job->at, count);
   job->at += count;
+}
+
+/* libpng allocates some chunks on the word of their length: none may reach beyond the file. */
+static mn_status check_lengths(png_job *job) {
+  enum { SIGNATURE = 8, LENGTH_AND_NAME = 8, CHECKSUM = 4 };
+  const mn_encoded *in = job->in;
+  size_t at = SIGNATURE;
+  while (mn_within(at, LENGTH_AND_NAME, in->size)) {
+    const uint8_t *chunk = in->bytes + at;
+    size_t length = png_get_uint_32(chunk);
+    at += LENGTH_AND_NAME;
+    if (!mn_within(at, (uint64_t)length + CHECKSUM, in->size)) break;
+    if (!memcmp(chunk + 4, "IEND", 4)) return MN_OK;
+    at += length + CHECKSUM;
+  }
+  return fail_truncated(job);
 }
 
 /* Asks libpng for 8-bit RGB, or RGBA when anything is transparent; says which. */
@@ -98,14 +117,14 @@ static void run(png_job *job) {
   }
   png_set_read_fn(job->png, job, read_bytes);
   png_set_user_limits(job->png, PNG_UINT_31_MAX, PNG_UINT_31_MAX);
-  /* A chunk that claims more than the whole file must not be allocated on its word. */
-  png_set_chunk_malloc_max(job->png, job->in->size);
   read_pixels(job);
   read_orientation(job);
 }
 
 mn_status mn_png_decode(mn_decoded *out, const mn_encoded *in, mn_error *err) {
   png_job job = {.in = in, .out = out, .err = err};
+  job.status = check_lengths(&job);
+  if (job.status) return job.status;
   run(&job);
   if (job.png) png_destroy_read_struct(&job.png, &job.info, NULL);
   return job.status;
