@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Writes what train_flowers.py learned as native model files (docs/file-format.md): batch norm folded, contract inside.
+"""Writes what train_flowers.py learned as native model files (docs/file-format.md): batch norm
+folded, contract inside.
 
     export_flowers.py float WEIGHTS OUT.safetensors
-    export_flowers.py int8 WEIGHTS PHOTOS OUT.safetensors      quantized after training, ranges from training photos
+    export_flowers.py int8 WEIGHTS PHOTOS OUT.safetensors    ranges: training photos
 
 `mobilenet convert OUT.safetensors OUT.tflite` makes the TFLite file of either.
 """
+
 import argparse
 import json
 import pathlib
@@ -22,10 +24,11 @@ INT8_INPUT = (1 / 127.5, -1)  # scale, zero point: the element is the pixel - 12
 INT8_SCORES = (1 / 256, -128)  # what TFLite prescribes for a softmax
 
 
-# ---- the network, folded -----------------------------------------------------------------------------------------
+# ---- the network, folded -------------------------------------------------------------------------
+
 
 def folded(unit):
-    """Weights [oc][ic][kh][kw] and bias [oc] of a convolution that does its batch norm's work too."""
+    """Weights [oc][ic][kh][kw] and bias [oc] of a convolution that does the batch norm too."""
     norm, weight = unit.norm, unit.conv.weight.detach().double()
     factor = norm.weight.detach().double() / torch.sqrt(norm.running_var.double() + norm.eps)
     bias = norm.bias.detach().double() - norm.running_mean.double() * factor
@@ -33,11 +36,15 @@ def folded(unit):
 
 
 def layer_names():
-    return ["stem"] + [f"block{block + 1:02}_{part}" for block in range(len(flowers.BLOCKS)) for part in ("dw", "pw")]
+    return ["stem"] + [
+        f"block{block + 1:02}_{part}"
+        for block in range(len(flowers.BLOCKS))
+        for part in ("dw", "pw")
+    ]
 
 
 class Network:
-    """Tensors and graph in the making: nodes in a chain, each value quantized when it has (scale, zero)."""
+    """Tensors and a chain of nodes in the making; a value with (scale, zero) is quantized."""
 
     def __init__(self, kind):
         self.kind, self.tensors, self.values, self.nodes = kind, {}, [], []
@@ -54,7 +61,10 @@ class Network:
         self.tensors[name] = np.ascontiguousarray(array)
         entry = {"kind": "const", "name": name}
         if scales is not None:
-            entry["quant"] = {"scale": [float(scale) for scale in scales], "zero": [0] * len(scales)}
+            entry["quant"] = {
+                "scale": [float(scale) for scale in scales],
+                "zero": [0] * len(scales),
+            }
             if len(scales) > 1:
                 entry["quant"]["axis"] = axis
         self.values.append(entry)
@@ -68,11 +78,16 @@ class Network:
         self.last = name
 
     def graph(self):
-        return {"inputs": ["image"], "nodes": self.nodes, "outputs": [self.last], "values": self.values}
+        return {
+            "inputs": ["image"],
+            "nodes": self.nodes,
+            "outputs": [self.last],
+            "values": self.values,
+        }
 
 
 def quantized_weights(weight, axis):
-    """int8 weights and their scales, symmetric; one scale for each index of the axis, or one for all (None)."""
+    """int8 weights and scales, symmetric; one for each index of the axis, or one for all (None)."""
     others = tuple(d for d in range(weight.ndim) if d != axis)
     largest = np.maximum(np.abs(weight).max(axis=others, keepdims=True), 1e-8)
     scale = (largest / 127).astype(np.float32)
@@ -80,7 +95,7 @@ def quantized_weights(weight, axis):
 
 
 def add_layer(network, op, name, weight, bias, axis, ranges, **attributes):
-    """A layer with weights laid out as the format wants them; `axis` is the one of the output channels."""
+    """A layer, its weights as the format lays them out; `axis` is that of the output channels."""
     constants = (f"{name}.weight", f"{name}.bias")
     if ranges is None:
         network.constant(constants[0], weight)
@@ -89,7 +104,9 @@ def add_layer(network, op, name, weight, bias, axis, ranges, **attributes):
         whole, scales = quantized_weights(weight, axis if op != "dense" else None)
         steps = scales * np.float32(ranges[network.last][0])
         network.constant(constants[0], whole, scales, axis)
-        network.constant(constants[1], np.rint(bias / steps.astype(np.float64)).astype(np.int32), steps)
+        network.constant(
+            constants[1], np.rint(bias / steps.astype(np.float64)).astype(np.int32), steps
+        )
     network.node(op, name, ranges and ranges[name], constants, **attributes)
 
 
@@ -101,24 +118,55 @@ def build(model, ranges):
         weight, bias = folded(unit)
         kernel, depthwise = weight.shape[2], unit.conv.groups > 1
         network.shape = [1, *(-(-edge // unit.stride) for edge in network.shape[1:3]), len(bias)]
-        window = {"kernel": [kernel] * 2, "stride": [unit.stride] * 2, "pad": "same" if kernel > 1 else [0] * 4}
+        window = {
+            "kernel": [kernel] * 2,
+            "stride": [unit.stride] * 2,
+            "pad": "same" if kernel > 1 else [0] * 4,
+        }
         if depthwise:
-            add_layer(network, "dwconv2d", name, weight[:, 0].transpose(1, 2, 0), bias, 2, ranges, act="relu6",
-                      multiplier=1, window=window)
+            add_layer(
+                network,
+                "dwconv2d",
+                name,
+                weight[:, 0].transpose(1, 2, 0),
+                bias,
+                2,
+                ranges,
+                act="relu6",
+                multiplier=1,
+                window=window,
+            )
         else:
-            add_layer(network, "conv2d", name, weight.transpose(0, 2, 3, 1), bias, 0, ranges, act="relu6",
-                      window=window)
+            add_layer(
+                network,
+                "conv2d",
+                name,
+                weight.transpose(0, 2, 3, 1),
+                bias,
+                0,
+                ranges,
+                act="relu6",
+                window=window,
+            )
     channels = network.shape[3]
     network.shape = [1, 1, 1, channels]
     network.node("avg_pool", "pool", ranges and ranges["pool"], **{"global": True})
     network.shape = [1, len(flowers.LABELS)]
-    add_layer(network, "dense", "logits", model.classifier.weight.detach().numpy(),
-              model.classifier.bias.detach().numpy(), 0, ranges)
+    add_layer(
+        network,
+        "dense",
+        "logits",
+        model.classifier.weight.detach().numpy(),
+        model.classifier.bias.detach().numpy(),
+        0,
+        ranges,
+    )
     network.node("softmax", "scores", ranges and INT8_SCORES)
     return network
 
 
-# ---- ranges ------------------------------------------------------------------------------------------------------
+# ---- ranges --------------------------------------------------------------------------------------
+
 
 def affine(low, high):
     """(scale, zero point) of an int8 value that covers low..high and can say 0 exactly."""
@@ -134,8 +182,10 @@ def measured_ranges(model, photos):
     chosen = np.random.default_rng(flowers.SEED).permutation(chosen)[:CALIBRATION_PHOTOS]
     highest = {}
     for name, unit in zip(layer_names(), model.units):
+
         def watch(_, __, out, name=name):
             highest[name] = max(highest.get(name, 0.0), float(out.max()))
+
         unit.register_forward_hook(watch)
     logits = flowers.predict(model, images, chosen)
     ranges = {name: affine(0.0, high) for name, high in highest.items()}
@@ -145,26 +195,49 @@ def measured_ranges(model, photos):
     return ranges
 
 
-# ---- the file ----------------------------------------------------------------------------------------------------
+# ---- the file ------------------------------------------------------------------------------------
+
 
 def contract(quantized):
-    picture = {"crop_fraction": 0.875, "fit": "crop_then_resize", "map": "minus128" if quantized else "affine",
-               "order": "rgb", "resize": "pillow_bilinear"}
+    picture = {
+        "crop_fraction": 0.875,
+        "fit": "crop_then_resize",
+        "map": "minus128" if quantized else "affine",
+        "order": "rgb",
+        "resize": "pillow_bilinear",
+    }
     if not quantized:
         picture.update(scale=[1 / 127.5] * 3, offset=[-1.0] * 3)
-    return {"input": picture, "labels": {"names": flowers.LABELS}, "score": "none", "task": "classify", "version": 1}
+    return {
+        "input": picture,
+        "labels": {"names": flowers.LABELS},
+        "score": "none",
+        "task": "classify",
+        "version": 1,
+    }
 
 
 def save(path, network):
-    """A safetensors file: tensors by descending element size, then name, data at a multiple of 64 bytes."""
-    text = lambda value: json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    header = {"__metadata__": {"mobilenet.contract": text(contract(network.kind == "i8")), "mobilenet.format": "1",
-                               "mobilenet.graph": text(network.graph())}}
+    """A safetensors file: tensors by descending element size, then name; data 64-byte aligned."""
+    text = lambda value: json.dumps(
+        value, sort_keys=True, separators=(",", ":"), ensure_ascii=False
+    )
+    header = {
+        "__metadata__": {
+            "mobilenet.contract": text(contract(network.kind == "i8")),
+            "mobilenet.format": "1",
+            "mobilenet.graph": text(network.graph()),
+        }
+    }
     at, order = 0, sorted(network.tensors, key=lambda name: (-network.tensors[name].itemsize, name))
     for name in order:
         tensor = network.tensors[name]
         kind = {"float32": "F32", "int32": "I32", "int8": "I8"}[tensor.dtype.name]
-        header[name] = {"data_offsets": [at, at + tensor.nbytes], "dtype": kind, "shape": list(tensor.shape)}
+        header[name] = {
+            "data_offsets": [at, at + tensor.nbytes],
+            "dtype": kind,
+            "shape": list(tensor.shape),
+        }
         at += tensor.nbytes
     head = text(header).encode()
     head += b" " * (-(8 + len(head)) % 64)
@@ -175,7 +248,9 @@ def save(path, network):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     actions = parser.add_subparsers(dest="action", required=True)
     for action in ("float", "int8"):
         form = actions.add_parser(action)

@@ -3,10 +3,12 @@
 
 usage: first_difference.py MOBILENET MODEL.tflite IN.npy [--isa NAME] [--tolerance T]
 
-IN.npy has the model's own input shape and type. Every inner tensor that both keep is compared in order of execution:
-integers must be equal, floats within T (default 1e-5) of the layer's largest magnitude. Tensors that `mobilenet` has
-fused away are counted and skipped. Exit 1 when a layer differs. Needs ai-edge-litert as pinned in tests/oracle.txt.
+IN.npy has the model's own input shape and type. Every inner tensor that both keep is compared in
+order of execution: integers must be equal, floats within T (default 1e-5) of the layer's largest
+magnitude. Tensors that `mobilenet` has fused away are counted and skipped. Exit 1 when a layer
+differs. Needs ai-edge-litert as pinned in tests/oracle.txt.
 """
+
 import argparse
 import json
 import subprocess
@@ -19,20 +21,38 @@ from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
 def reference_tensors(model, array):
     """[(tensor name, operator, array)] of every operator's outputs, in order of execution."""
-    interpreter = Interpreter(model, num_threads=1, experimental_op_resolver_type=OpResolverType.BUILTIN_REF,
-                              experimental_preserve_all_tensors=True)
+    interpreter = Interpreter(
+        model,
+        num_threads=1,
+        experimental_op_resolver_type=OpResolverType.BUILTIN_REF,
+        experimental_preserve_all_tensors=True,
+    )
     interpreter.allocate_tensors()
     interpreter.set_tensor(interpreter.get_input_details()[0]["index"], array)
     interpreter.invoke()
     names = {detail["index"]: detail["name"] for detail in interpreter.get_tensor_details()}
-    return [(names[index], op["op_name"], interpreter.get_tensor(index))
-            for op in interpreter._get_ops_details() for index in op["outputs"]]
+    return [
+        (names[index], op["op_name"], interpreter.get_tensor(index))
+        for op in interpreter._get_ops_details()
+        for index in op["outputs"]
+    ]
 
 
 def our_tensor(arguments, name, folder):
     """The inner tensor of that name, or None when this build of the network has no such tensor."""
-    command = [arguments.mobilenet, "run", "--json", "-m", arguments.model, "-i", arguments.input, "-o", folder,
-               "--tap", name] + (["--isa", arguments.isa] if arguments.isa else [])
+    command = [
+        arguments.mobilenet,
+        "run",
+        "--json",
+        "-m",
+        arguments.model,
+        "-i",
+        arguments.input,
+        "-o",
+        folder,
+        "--tap",
+        name,
+    ] + (["--isa", arguments.isa] if arguments.isa else [])
     run = subprocess.run(command, capture_output=True, text=True)
     if run.returncode != 0:
         return None
@@ -48,7 +68,9 @@ def differs(expected, got, tolerance):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("mobilenet")
     parser.add_argument("model")
     parser.add_argument("input")
@@ -66,9 +88,12 @@ def main():
             wrong, largest = differs(expected.reshape(-1), got.reshape(-1), arguments.tolerance)
             if wrong:
                 place = int(np.flatnonzero(expected.reshape(-1) != got.reshape(-1))[0])
-                print(f"{name} ({op}, {'x'.join(map(str, expected.shape))}): {wrong} of {expected.size} elements differ "
-                      f"by up to {largest:g}; the first at {place}: {got.reshape(-1)[place]} for "
-                      f"{expected.reshape(-1)[place]}")
+                print(
+                    f"{name} ({op}, {'x'.join(map(str, expected.shape))}): "
+                    f"{wrong} of {expected.size} elements differ "
+                    f"by up to {largest:g}; the first at {place}: {got.reshape(-1)[place]} for "
+                    f"{expected.reshape(-1)[place]}"
+                )
                 sys.exit(1)
     print(f"{compared} tensors agree, {absent} are not kept by mobilenet")
 
