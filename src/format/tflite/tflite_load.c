@@ -64,11 +64,13 @@ static mn_status read_model(mn_tflite_loader *loader) {
                    "%u tensors and %u operators are more than %d and %d", loader->tensors.count,
                    loader->operators.count, (int)MOST_TENSORS, (int)MOST_OPERATORS);
   }
-  size_t bytes = loader->tensors.count * sizeof *loader->values;
+  size_t count = loader->tensors.count;
+  size_t bytes = count * (sizeof *loader->values + sizeof *loader->computed);
   status = mn_tflite_check(loader, bytes);
   if (status) return status;
-  loader->values = mn_arena_take(&loader->scratch, bytes);
-  if (!loader->values) return mn_fail_memory(loader->err, bytes);
+  loader->values = mn_arena_array(&loader->scratch, count, sizeof *loader->values);
+  loader->computed = mn_arena_array(&loader->scratch, count, sizeof *loader->computed);
+  if (!loader->values || !loader->computed) return mn_fail_memory(loader->err, bytes);
   for (uint32_t i = 0; i < loader->tensors.count; i++) loader->values[i] = MN_NONE;
   return MN_OK;
 }

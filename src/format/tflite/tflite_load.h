@@ -14,6 +14,13 @@ typedef struct mn_tflite_names {
   size_t slot_count, used;
 } mn_tflite_names;
 
+/* Integers of a tensor that the reader computed (tflite_load_computed.c). */
+enum { MN_TFLITE_COMPUTED = 8 };
+typedef struct mn_tflite_computed {
+  const int32_t *list; /* NULL: none */
+  size_t bytes;
+} mn_tflite_computed;
+
 typedef struct mn_tflite_loader {
   mn_flatbuffer fb;
   const mn_load_request *request;
@@ -22,8 +29,9 @@ typedef struct mn_tflite_loader {
   mn_arena scratch; /* freed when loading ends */
   mn_fb_vector codes, buffers, metadata, tensors, operators;
   mn_fb_table subgraph;
-  mn_id *values;      /* [tensors.count] value of a tensor; MN_NONE = none yet */
-  bool *shape_stated; /* [stated_capacity] by value: the file states its shape */
+  mn_id *values;                /* [tensors.count] value of a tensor; MN_NONE = none yet */
+  mn_tflite_computed *computed; /* [tensors.count] */
+  bool *shape_stated;           /* [stated_capacity] by value: the file states its shape */
   int32_t stated_capacity;
   mn_tflite_names names;
 } mn_tflite_loader;
@@ -109,6 +117,7 @@ mn_tflite_op_loader mn_tflite_load_pool;
 mn_tflite_op_loader mn_tflite_load_reshape, mn_tflite_load_pad, mn_tflite_load_concat;
 mn_tflite_op_loader mn_tflite_load_mean, mn_tflite_load_resize, mn_tflite_load_arg_max;
 mn_tflite_op_loader mn_tflite_load_detect;
+mn_tflite_op_loader mn_tflite_load_shape, mn_tflite_load_strided_slice, mn_tflite_load_pack;
 
 /* Finds the operator's loader, checks version and options, and runs it. */
 mn_status mn_tflite_load_op(mn_tflite_op *op, const mn_fb_table *record);

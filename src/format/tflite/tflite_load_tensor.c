@@ -99,6 +99,11 @@ mn_status mn_tflite_read_tensor(mn_tflite_loader *loader, int32_t index, mn_tfli
     return refuse_tensor(loader, tensor->index, "keeps its data in another file");
   }
   mn_status status = mn_tflite_buffer(loader, buffer, &tensor->data, &tensor->bytes);
+  const mn_tflite_computed *computed = &loader->computed[index];
+  if (computed->list && !tensor->data) {
+    tensor->data = (const uint8_t *)computed->list;
+    tensor->bytes = computed->bytes;
+  }
   if (!status) status = read_shape(loader, tensor);
   return status ? status : mn_tflite_check(loader, 0);
 }
