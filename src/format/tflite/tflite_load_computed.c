@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Shape arithmetic that Keras leaves in its files: SHAPE, STRIDED_SLICE and PACK over integers known
- * when the file is read. Their results become constants of the reader, not nodes of the graph; the
- * operator that uses one (RESHAPE) sees it as if the file had stored it. */
+ * Shape arithmetic that Keras leaves in its files: SHAPE, STRIDED_SLICE and PACK over integers
+ * known when the file is read. Their results become constants of the reader, not nodes of the
+ * graph; the operator that uses one (RESHAPE) sees it as if the file had stored it. */
 #include <string.h>
 
 #include "format/tflite/tflite_load.h"
