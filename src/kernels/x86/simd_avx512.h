@@ -9,7 +9,7 @@
 #include <string.h>
 
 #ifdef MN_EMULATE_AVX512
-#include "emulate_avx512.h"
+#include <emulate_avx512.h>
 #else
 #include <immintrin.h>
 #endif
