@@ -34,7 +34,6 @@ fuzz:
 	@tests/fuzz/run.sh build-fuzz $(FUZZ_SECONDS)
 
 bench: all
-	@cmake --build $(BUILD) --target kernel_bench --parallel $(JOBS)
 	@$(BUILD)/mobilenet bench
 	@cmake --build $(BUILD) --target kernel_bench >/dev/null && $(BUILD)/bench/kernel_bench
 
