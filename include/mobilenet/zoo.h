@@ -31,6 +31,14 @@ typedef struct mn_zoo_options {
 MN_API mn_status mn_model_from_zoo(mn_model **out, const char *name, const mn_zoo_options *options,
                                    mn_error *err);
 
+/* What a name says. Strings live forever. */
+typedef struct mn_zoo_name {
+  const char *family, *flavour;
+  double width;             /* the width multiplier */
+  int32_t height, width_px; /* of the input */
+} mn_zoo_name;
+MN_API mn_status mn_zoo_parse(mn_zoo_name *parsed, const char *name, mn_error *err);
+
 /* 1 when a name begins as a network's does, whether or not the rest of it is right. */
 MN_API int mn_zoo_has(const char *name);
 

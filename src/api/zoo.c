@@ -14,6 +14,16 @@ const char *mn_zoo_family(int index) {
   return index >= 0 && index < MN_FAMILY_COUNT ? mn_family_name((mn_family)index) : NULL;
 }
 
+mn_status mn_zoo_parse(mn_zoo_name *parsed, const char *name, mn_error *err) {
+  mn_arch arch;
+  mn_error_clear(err);
+  mn_status status = mn_arch_parse(&arch, name, 1, err);
+  if (status) return status;
+  *parsed = (mn_zoo_name){mn_family_name(arch.family), arch.flavour.name, arch.width, arch.height,
+                          arch.width_px};
+  return MN_OK;
+}
+
 /* Pictures as the flavour's own training prepares them. */
 static mn_status set_contract(mn_model *model, const mn_arch *arch, mn_error *err) {
   mn_contract_facts facts = {

@@ -5,6 +5,7 @@
 #include "contract_text.h"
 #include "json_writer.h"
 #include "message.h"
+#include "mobilenet/zoo.h"
 #include "runner.h"
 #include "tensor_text.h"
 #include "terminal.h"
@@ -34,12 +35,22 @@ static void json_layers(json_writer *json, const model_facts *facts) {
   json_close_array(json);
 }
 
+static void json_architecture(json_writer *line, const opened_model *opened) {
+  mn_zoo_name name;
+  if (opened->is_architecture && mn_zoo_parse(&name, opened->name, NULL) == MN_OK) {
+    json_text(line, "family", name.family);
+    json_double(line, "width", name.width);
+  } else {
+    json_text(line, "family", NULL);
+    json_text(line, "width", NULL);
+  }
+}
+
 static void print_json(const model_facts *facts) {
   const cli_runner *runner = facts->runner;
   json_writer line = {stdout, false};
   json_open_object(&line, NULL);
-  json_text(&line, "family", NULL);
-  json_text(&line, "width", NULL);
+  json_architecture(&line, &runner->opened);
   if (facts->input.rank == 4) {
     json_integer(&line, "size", facts->input.dims[1]);
   } else {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * -m MODEL: an existing file wins; else a model that ships with mobilenet, by its name. `file:` and
- * `list:` force one. Nothing is ever fetched from a network. */
+ * -m MODEL: an existing file wins; else a model that ships with mobilenet, by its name; else an
+ * architecture, where the verb can use one. `file:`, `list:` and `arch:` force one. Nothing is ever fetched from a network. */
 #include "open_model.h"
 
 #include <errno.h>
@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "message.h"
+#include "mobilenet/zoo.h"
 #include "stopwatch.h"
 
 static const char default_name[] = "flowers-v1-0.25-128";
@@ -60,10 +61,6 @@ static char *find_default(void) {
 /* The path that `spec` means, or NULL after saying why there is none. */
 static char *find_model(const char *spec) {
   bool only_list = strncmp(spec, "list:", 5) == 0, only_file = strncmp(spec, "file:", 5) == 0;
-  if (strncmp(spec, "arch:", 5) == 0) {
-    say("'%s' is an architecture; this version opens model files only: -m FILE", spec);
-    return NULL;
-  }
   if (only_list || only_file) spec += 5;
   if (only_file || (!only_list && is_there(spec))) return strdup(spec);
   char *path = find_shipped(spec);
@@ -149,9 +146,43 @@ static int open_found(opened_model *opened, const cli_options *options) {
   return code;
 }
 
+/* The architecture that `spec` names, or NULL when it is something else. */
+static const char *architecture_of(const char *spec) {
+  if (!spec) return NULL;
+  if (strncmp(spec, "arch:", 5) == 0) return spec + 5;
+  if (strncmp(spec, "file:", 5) == 0 || strncmp(spec, "list:", 5) == 0) return NULL;
+  if (is_there(spec) || !mn_zoo_has(spec)) return NULL;
+  char *shipped = find_shipped(spec);
+  free(shipped);
+  return shipped ? NULL : spec;
+}
+
+static int open_architecture(opened_model *opened, const cli_options *options, const char *name) {
+  if (!verb_takes(options->verb, OPTION_CLASSES)) {
+    say("%s: '%s' is an untrained architecture; expected a model file or one that ships",
+        options->verb->name, name);
+    return EXIT_UNUSABLE;
+  }
+  mn_error err = {0};
+  mn_zoo_options zoo = {.struct_size = sizeof zoo,
+                        .classes = (int32_t)options_number(options, OPTION_CLASSES, 1000)};
+  double start = now_ms();
+  if (mn_model_from_zoo(&opened->model, name, &zoo, &err)) {
+    say_error(&err);
+    return EXIT_USAGE;
+  }
+  opened->open_ms = now_ms() - start;
+  opened->is_architecture = true;
+  opened->path = strdup(name);
+  snprintf(opened->name, sizeof opened->name, "%s", name);
+  return opened->path ? EXIT_DONE : EXIT_UNUSABLE;
+}
+
 int model_open(opened_model *opened, const cli_options *options, const char *spec) {
   memset(opened, 0, sizeof *opened);
   if (!spec) spec = options->text[OPTION_MODEL];
+  const char *architecture = architecture_of(spec);
+  if (architecture) return open_architecture(opened, options, architecture);
   opened->is_default = spec == NULL;
   opened->path = spec ? find_model(spec) : find_default();
   if (!opened->path) return EXIT_UNUSABLE;

@@ -11,10 +11,12 @@ typedef struct opened_model {
   char *path;
   char name[96]; /* the file's name without folder and ending */
   bool is_default;
+  bool is_architecture; /* untrained, by its name */
   double open_ms;
 } opened_model;
 
-/* Opens `spec` (NULL: -m, else the default model) with --contract and --labels. Returns EXIT_DONE,
+/* Opens `spec` (NULL: -m, else the default model) with --contract and --labels; a verb that takes
+ * --classes opens architectures too, others only files and models that ship. Returns EXIT_DONE,
  * or another exit code after saying why. */
 int model_open(opened_model *opened, const cli_options *options, const char *spec);
 /* The model that a verb's only argument or -m names; NULL in *spec for neither. EXIT_USAGE, after
