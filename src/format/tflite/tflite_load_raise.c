@@ -100,7 +100,7 @@ static mn_status raise_resize(mn_tflite_loader *loader, const links *l, mn_id n)
 
 mn_status mn_tflite_raise_resizes(mn_tflite_loader *loader) {
   const mn_graph *graph = loader->graph;
-  links l;
+  links l = {NULL, NULL};
   mn_status status = find_links(loader, &l);
   for (mn_id n = 0; n < graph->node_count && !status; n++) {
     mn_op op = graph->nodes[n].op;
