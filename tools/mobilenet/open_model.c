@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * -m MODEL: an existing file wins; else a model that ships with mobilenet, by its name; else an
- * architecture, where the verb can use one. `file:`, `list:` and `arch:` force one. Nothing is ever fetched from a network. */
+ * architecture, where the verb can use one. `file:`, `list:` and `arch:` force one. Nothing is
+ * ever fetched from a network. */
 #include "open_model.h"
 
 #include <errno.h>

@@ -253,7 +253,9 @@ static mn_status load_node(const builder *from, const mn_json *json) {
   if (!status) status = mn_safetensors_spend(reader, sizeof(mn_node) + strlen(name));
   if (status) return status;
   int32_t outputs = mn_op_outputs(op);
-  if (out->count != (size_t)outputs) return refuse(reader, name, "its outputs are too many or few");
+  if (out->count != (size_t)outputs) {
+    return refuse(reader, name, outputs == 1 ? "expected one output" : "expected four outputs");
+  }
   mn_id id =
       mn_graph_add_node(reader->graph, op, name, in_ids, (int32_t)in->count, out_ids, outputs);
   if (id == MN_NONE) return refuse_memory(reader);
