@@ -53,9 +53,9 @@ static void release(made *m) {
 
 /* Reads the file and runs it once. */
 static result run(const made *m, uint32_t seed, const char *isa, mn_threads *threads) {
-  mn_model *model;
-  mn_plan *plan;
-  mn_session *session;
+  mn_model *model = NULL;
+  mn_plan *plan = NULL;
+  mn_session *session = NULL;
   mn_tensor_info info;
   mn_error err = {0};
   mn_plan_options plan_options = {
