@@ -14,7 +14,8 @@ all:
 
 demo:
 	@cmake/bootstrap.sh build
-	@$(MAKE) --no-print-directory all
+	@$(configure) release
+	@cmake --build $(BUILD) --parallel $(JOBS) --target mobilenet_tool
 	@examples/demo.sh $(BUILD)
 
 test:

@@ -68,7 +68,7 @@ static mn_status derive_map(mn_contract *contract, const mn_contract_facts *fact
     return MN_OK;
   }
   return mn_fail(err, MN_ERR_CONTRACT, NULL,
-                 "this model takes a %s input and does not say how a picture becomes it: say so "
+                 "this model takes %s as input and does not say how a picture becomes it: say so "
                  "with --contract (a JSON file, or tf, torch, caffe, unit, raw), or write it into "
                  "the file with convert",
                  mn_type_name(facts->input_type));

@@ -96,10 +96,11 @@ mn_status mn_arch_parse(mn_arch *arch, const char *text, int32_t classes, mn_err
   const char *at = text + length + 1;
   char *end;
   arch->width = strtod(at, &end);
-  if (end == at || *end != '-' || !(arch->width >= 0.05 && arch->width <= 4)) {
+  bool ends = *end == '-' || *end == '\0';
+  if (end == at || !ends || !(arch->width >= 0.05 && arch->width <= 4)) {
     return refuse(err, text, "a width multiplier from 0.05 to 4");
   }
-  at = end + 1;
+  at = *end ? end + 1 : end;
   if (!parse_size(&at, &arch->height)) return refuse(err, text, "a size from 32 to 4096");
   arch->width_px = arch->height;
   if (*at == 'x') {

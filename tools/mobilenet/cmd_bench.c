@@ -6,6 +6,7 @@
 
 #include "interrupt.h"
 #include "json_writer.h"
+#include "layer_name.h"
 #include "message.h"
 #include "progress.h"
 #include "runner.h"
@@ -191,8 +192,10 @@ static void print_json(const bench_run *bench) {
 }
 
 static void print_steps(const bench_run *bench) {
-  enum { NAME = 30, BAR = 12 };
+  enum { NAME = 32 };
   const step_profile *profile = &bench->profile;
+  const char *folder;
+  const int folder_length = layer_folder(bench->runner.opened.model, &folder);
   double sum = 0;
   for (int i = 0; i < profile->step_count; i++) sum += profile->step_ms[i];
   printf("\n%4s  %-*s  %-16s%9s%8s%9s  %s\n", "step", NAME, "node", "op", "ms", "share", "GMAC/s",
@@ -202,7 +205,7 @@ static void print_steps(const bench_run *bench) {
     if (mn_plan_step(bench->runner.plan, i, &step)) break;
     double ms = profile->step_ms[i];
     printf("%4d  ", i);
-    print_column(stdout, step.node, NAME);
+    print_layer_name(step.node, folder, folder_length, NAME);
     printf("  %-16s%9.4f%6.1f %%", step.op, ms, profile->step_ms[i] / sum * 100);
     if (step.macs > 0 && ms > 0) {
       printf("%9.2f", (double)step.macs / ms * 1e-6);

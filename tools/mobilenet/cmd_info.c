@@ -4,6 +4,7 @@
 
 #include "contract_text.h"
 #include "json_writer.h"
+#include "layer_name.h"
 #include "message.h"
 #include "mobilenet/zoo.h"
 #include "runner.h"
@@ -88,27 +89,29 @@ static void print_ends(const mn_model *model) {
 
 /* Columns of the longest layer name, as far as the terminal has room beside the figures. */
 static int name_columns(const model_facts *facts) {
-  enum { FIGURES = 66, LEAST = 24 };
+  enum { FIGURES = 62, LEAST = 18, ALWAYS = 32 };
   int widest = LEAST, room = terminal_width(stdout) - FIGURES;
   for (int i = 0; i < facts->summary.node_count; i++) {
     mn_layer_info layer;
     if (mn_model_layer(facts->runner->opened.model, i, &layer)) break;
     if (text_columns(layer.name) > widest) widest = text_columns(layer.name);
   }
-  if (room < LEAST) room = LEAST;
+  if (room < ALWAYS) room = ALWAYS;
   return widest < room ? widest : room;
 }
 
 static void print_layers(const model_facts *facts) {
-  const int name = name_columns(facts);
+  const mn_model *model = facts->runner->opened.model;
+  const char *folder;
+  const int name = name_columns(facts), folder_length = layer_folder(model, &folder);
   char shape[64], params[16], macs[16];
-  printf("\n%4s  %-*s  %-16s%-20s%10s%12s\n", "#", name, "layer", "op", "output", "params", "MACs");
+  printf("\n%4s  %-*s  %-16s%-20s%9s%9s\n", "#", name, "layer", "op", "output", "params", "MACs");
   for (int i = 0; i < facts->summary.node_count; i++) {
     mn_layer_info layer;
-    if (mn_model_layer(facts->runner->opened.model, i, &layer)) break;
+    if (mn_model_layer(model, i, &layer)) break;
     printf("%4d  ", i);
-    print_column(stdout, layer.name, name);
-    printf("  %-16s%-5s%-15s%10s%12s\n", layer.op, mn_type_name(layer.output.type),
+    print_layer_name(layer.name, folder, folder_length, name);
+    printf("  %-16s%-5s%-15s%9s%9s\n", layer.op, mn_type_name(layer.output.type),
            tensor_shape_text(shape, sizeof shape, &layer.output),
            count_text(params, sizeof params, layer.params),
            count_text(macs, sizeof macs, layer.macs));

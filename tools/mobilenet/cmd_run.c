@@ -154,7 +154,7 @@ static int do_tap(tensor_run *run, const char *name, bool write) {
   mn_tensor_info info;
   const void *data;
   if (mn_session_tensor(run->runner.session, name, &data, &info, &err)) {
-    say("--tap %s: %s", name, err.text);
+    say("--tap: %s", err.text);
     return EXIT_USAGE;
   }
   return write ? write_tensor(run, &info, data) : EXIT_DONE;

@@ -29,6 +29,19 @@ static int run_verb(const cli_verb *verb, int argc, char **argv) {
   return code;
 }
 
+static int refuse_verb(const char *word) {
+  const char *nearest = verb_nearest(word);
+  if (nearest) {
+    say("'%s' is no verb of mobilenet; the nearest is '%s' ('mobilenet help' lists them)", word,
+        nearest);
+  } else {
+    say("'%s' is no verb of mobilenet ('mobilenet help' lists them); a picture is named by "
+        "'mobilenet classify PICTURE'",
+        word);
+  }
+  return EXIT_USAGE;
+}
+
 int main(int argc, char **argv) {
   setlocale(LC_CTYPE, "");
   interrupt_watch();
@@ -38,9 +51,7 @@ int main(int argc, char **argv) {
   }
   const cli_verb *verb = verb_find(common_spelling(argv[1]));
   if (!verb) {
-    say("'%s' is no verb of mobilenet; the nearest is '%s' ('mobilenet help' lists them)", argv[1],
-        verb_nearest(argv[1]));
-    return EXIT_USAGE;
+    return refuse_verb(argv[1]);
   }
   return finish_output(run_verb(verb, argc - 2, argv + 2));
 }

@@ -60,15 +60,15 @@ static char *find_default(void) {
 }
 
 /* The path that `spec` means, or NULL after saying why there is none. */
-static char *find_model(const char *spec) {
+static char *find_model(const char *spec, bool architecture) {
   bool only_list = strncmp(spec, "list:", 5) == 0, only_file = strncmp(spec, "file:", 5) == 0;
   if (only_list || only_file) spec += 5;
   if (only_file || (!only_list && is_there(spec))) return strdup(spec);
   char *path = find_shipped(spec);
   if (!path) {
     say("'%s' is neither a file nor a model that ships with mobilenet; expected a .tflite or "
-        ".safetensors file",
-        spec);
+        ".safetensors file%s",
+        spec, architecture ? ", or an architecture such as v2-1.0-224" : "");
   }
   return path;
 }
@@ -185,7 +185,8 @@ int model_open(opened_model *opened, const cli_options *options, const char *spe
   const char *architecture = architecture_of(spec);
   if (architecture) return open_architecture(opened, options, architecture);
   opened->is_default = spec == NULL;
-  opened->path = spec ? find_model(spec) : find_default();
+  opened->path =
+      spec ? find_model(spec, verb_takes(options->verb, OPTION_CLASSES)) : find_default();
   if (!opened->path) return EXIT_UNUSABLE;
   set_name(opened);
   return open_found(opened, options);

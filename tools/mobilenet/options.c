@@ -44,8 +44,12 @@ static int refuse_option(const cli_verb *verb, const char *word, size_t length) 
       best = i;
     }
   }
-  say("'%s' has no option %s; the nearest is --%s ('mobilenet help %s' lists them)", verb->name,
-      name, option_specs[best].name, verb->name);
+  if (is_near(best_distance, bare)) {
+    say("'%s' has no option %s; the nearest is --%s ('mobilenet help %s' lists them)", verb->name,
+        name, option_specs[best].name, verb->name);
+  } else {
+    say("'%s' has no option %s ('mobilenet help %s' lists them)", verb->name, name, verb->name);
+  }
   return EXIT_USAGE;
 }
 

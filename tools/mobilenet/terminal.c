@@ -61,6 +61,21 @@ void print_column(FILE *file, const char *text, int columns) {
   }
 }
 
+void print_middle(FILE *file, const char *text, int columns) {
+  int dropped = text_columns(text) - columns + 3;
+  if (dropped <= 3) {
+    print_column(file, text, columns);
+    return;
+  }
+  for (int i = 0; i < (columns - 3) * 3 / 4; i++) text += print_one(file, text);
+  fputs("...", file);
+  for (int i = 0; i < dropped; i++) {
+    int length = utf8_length(text);
+    text += length ? length : 1;
+  }
+  print_safe(file, text);
+}
+
 void print_bar(FILE *file, double share, int columns) {
   static const char *const eighths[] = {"", "▏", "▎", "▍", "▌", "▋", "▊", "▉"};
   if (!(share > 0)) share = 0;

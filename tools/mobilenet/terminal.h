@@ -16,6 +16,8 @@ bool terminal_is_utf8(void);
 void print_safe(FILE *file, const char *text);
 /* The same in exactly `columns` columns: padded, or cut with "...". */
 void print_column(FILE *file, const char *text, int columns);
+/* The same, cut in the middle: three quarters from its beginning, one from its end. */
+void print_middle(FILE *file, const char *text, int columns);
 /* Columns that `text` takes: code points, not bytes. */
 int text_columns(const char *text);
 

@@ -47,7 +47,11 @@ const char *verb_nearest(const char *name) {
       best = i;
     }
   }
-  return verbs[best].name;
+  return is_near(best_distance, name) ? verbs[best].name : NULL;
+}
+
+bool is_near(int distance, const char *word) {
+  return distance <= 2 && distance < (int)strlen(word);
 }
 
 int edit_distance(const char *a, const char *b) {

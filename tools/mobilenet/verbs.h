@@ -54,10 +54,12 @@ static inline bool verb_takes(const cli_verb *verb, int option) {
 
 /* By name, or NULL. */
 const cli_verb *verb_find(const char *name);
-/* The known verb that is spelled most alike. */
+/* The verb that is spelled almost so, or NULL. */
 const char *verb_nearest(const char *name);
 
 /* Edits (insert, delete, replace) that make `a` into `b`; long words count as far apart. */
 int edit_distance(const char *a, const char *b);
+/* Whether a word that many edits away can be what was meant. */
+bool is_near(int distance, const char *word);
 
 #endif
