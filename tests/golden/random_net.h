@@ -39,6 +39,13 @@ static inline int32_t pick_zero(random_net *r, mn_type type) {
   return kind == 0 ? low + pick(r, 0, 255) : kind == 1 ? low + 128 : low + pick(r, 90, 160);
 }
 
+/* One number a statement: the order of a call's arguments is the compiler's own. */
+static inline void quantize_random(random_net *r, mn_id value) {
+  int32_t zero = pick_zero(r, r->type);
+  float scale = pick_scale(r, 0.02f);
+  make_quant(r->g, value, scale, zero);
+}
+
 static inline const char *next_name(random_net *r, char text[16]) {
   snprintf(text, 16, "v%d", r->count++);
   return text;
@@ -201,7 +208,7 @@ static inline void add_pair(random_net *r) {
   }
   if (in[1] == MN_NONE) {
     in[1] = random_const(r, r->type, (mn_shape){1, {x->shape.dim[x->shape.rank - 1]}});
-    if (!is_float(r)) make_quant(r->g, in[1], pick_scale(r, 0.02f), pick_zero(r, r->type));
+    if (!is_float(r)) quantize_random(r, in[1]);
   }
   float a = scale_now(r), b = is_float(r) ? 1.0f : r->g->values[in[1]].quant.scale[0];
   if (pick(r, 0, 1)) {
@@ -209,8 +216,9 @@ static inline void add_pair(random_net *r) {
     in[0] = in[1];
     in[1] = first;
   }
-  add_node(r, op, r->type, attr, 2, in, pick_scale(r, op == MN_OP_MUL ? a * b * 60 : a + b),
-           pick_zero(r, r->type));
+  int32_t zero = pick_zero(r, r->type);
+  float scale = pick_scale(r, op == MN_OP_MUL ? a * b * 60 : a + b);
+  add_node(r, op, r->type, attr, 2, in, scale, zero);
 }
 
 static inline void add_pad_op(random_net *r) {
@@ -279,8 +287,9 @@ static inline void add_map_node(random_net *r) {
 static inline void add_flatten(random_net *r) {
   mn_attr mean = {.reduce = {6, pick(r, 0, 1)}}, flat = {.reshape = {{2, {0, -1}}}};
   if (pick(r, 0, 1)) {
-    add_node(r, MN_OP_MEAN, r->type, mean, 1, &r->now,
-             pick(r, 0, 1) ? pick_scale(r, scale_now(r)) : scale_now(r), pick_zero(r, r->type));
+    int32_t zero = pick_zero(r, r->type);
+    float scale = pick(r, 0, 1) ? pick_scale(r, scale_now(r)) : scale_now(r);
+    add_node(r, MN_OP_MEAN, r->type, mean, 1, &r->now, scale, zero);
   }
   if (value_now(r)->shape.rank != 2) add_same(r, MN_OP_RESHAPE, flat);
 }
@@ -316,7 +325,7 @@ static inline void random_net_make(mn_graph *g, uint32_t seed) {
   mn_graph_init(g);
   mn_shape shape = SHAPE(1, pick(&r, 1, 11), pick(&r, 1, 11), pick(&r, 1, pick(&r, 0, 3) ? 9 : 40));
   r.now = make_input(g, "input", r.type, shape);
-  if (!is_float(&r)) make_quant(g, r.now, pick_scale(&r, 0.02f), pick_zero(&r, r.type));
+  if (!is_float(&r)) quantize_random(&r, r.now);
   assert_true(mn_graph_set_inputs(g, &r.now, 1));
   int32_t nodes = pick(&r, 1, 7);
   for (int32_t i = 0; i < nodes; i++) add_map_node(&r);
