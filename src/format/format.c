@@ -56,7 +56,7 @@ static const char *describe(const uint8_t *bytes, size_t size) {
       return l->name;
     }
   }
-  return looks_like_onnx(bytes, size) ? "an ONNX model" : NULL;
+  return NULL;
 }
 
 /* A little-endian length of the header that fits into the file, then the header, which is JSON. */
@@ -78,13 +78,18 @@ mn_status mn_format_load(mn_graph *graph, const mn_load_request *request, mn_con
     if (!status) mn_format_facts(graph, facts);
     return status;
   }
+  if (looks_like_onnx(bytes, request->size)) {
+    mn_status status = mn_onnx_load(graph, request, err);
+    if (!status) mn_format_facts(graph, facts);
+    return status;
+  }
   const char *found = describe(bytes, request->size);
   if (found) {
     return mn_fail(err, MN_ERR_FORMAT, request->name,
-                   "not a model that can be read: it looks like %s, expected a TFLite or "
-                   "safetensors file",
+                   "not a model that can be read: it looks like %s, expected a TFLite, "
+                   "ONNX or safetensors file",
                    found);
   }
   return mn_fail(err, MN_ERR_FORMAT, request->name,
-                 "not a model that can be read, expected a TFLite or safetensors file");
+                 "not a model that can be read, expected a TFLite, ONNX or safetensors file");
 }

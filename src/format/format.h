@@ -24,6 +24,7 @@ void mn_format_facts(const mn_graph *graph, mn_contract_facts *facts);
 
 mn_status mn_tflite_load(mn_graph *graph, const mn_load_request *request, mn_contract_facts *facts,
                          mn_error *err);
+mn_status mn_onnx_load(mn_graph *graph, const mn_load_request *request, mn_error *err);
 mn_status mn_safetensors_load(mn_graph *graph, const mn_load_request *request, mn_error *err);
 
 /* Whole files in memory; *bytes is freed with mn_free. Same graph, same bytes. */

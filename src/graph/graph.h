@@ -195,6 +195,9 @@ char *mn_shape_text(const mn_shape *shape, char *text, size_t size);
 mn_status mn_graph_infer(const mn_graph *graph, const mn_shape *inputs, mn_shape *shapes,
                          mn_error *err);
 
+/* The same for one node, whose inputs' shapes are there: for building a graph in order. */
+mn_status mn_graph_infer_node(const mn_graph *graph, mn_id node, mn_shape *shapes, mn_error *err);
+
 /* Output extent and pads of a window over `size` pixels; false when nothing fits.
  * Source of the SAME rule: TensorFlow, "padding" (total = max((ceil(n/s)-1)*s + k_eff - n, 0)). */
 bool mn_window_extent(int32_t size, int32_t kernel, int32_t stride, int32_t dilation,

@@ -326,6 +326,11 @@ static mn_status infer_node(const infer *at) {
   return MN_OK;
 }
 
+mn_status mn_graph_infer_node(const mn_graph *graph, mn_id node, mn_shape *shapes, mn_error *err) {
+  infer at = {graph, &graph->nodes[node], shapes, err};
+  return infer_node(&at);
+}
+
 static mn_status check_inputs(const mn_graph *graph, const mn_shape *inputs, mn_error *err) {
   for (int32_t i = 0; i < graph->input_count; i++) {
     const mn_value *value = &graph->values[graph->inputs[i]];
@@ -350,10 +355,8 @@ mn_status mn_graph_infer(const mn_graph *graph, const mn_shape *inputs, mn_shape
   if (status) return status;
   for (int32_t i = 0; i < graph->value_count; i++) shapes[i] = graph->values[i].shape;
   for (int32_t i = 0; i < graph->input_count; i++) shapes[graph->inputs[i]] = inputs[i];
-  for (int32_t i = 0; i < graph->node_count; i++) {
-    infer at = {graph, &graph->nodes[i], shapes, err};
-    status = infer_node(&at);
-    if (status) return status;
+  for (int32_t i = 0; i < graph->node_count && !status; i++) {
+    status = mn_graph_infer_node(graph, i, shapes, err);
   }
-  return MN_OK;
+  return status;
 }

@@ -319,11 +319,11 @@ static void unknown_files_are_named(void **state) {
   expect_look("\xff\xd8\xff\xe0\0\20JFIF", 10, "JPEG");
   expect_look("\x89PNG\r\n\x1a\n", 8, "PNG");
   expect_look("\x89HDF\r\n\x1a\n", 8, "HDF5");
-  expect_look("\x08\x07\x12\x07pytorch", 11, "ONNX");
+  expect_look("\x08\x07\x12\x07pytorch", 11, "0 graphs"); /* ONNX */
   expect_look("\x80\2}q", 4, "pickle");
   expect_look("version https://git-lfs.github.com/spec/v1\n", 42, "Git LFS");
-  expect_look("nothing known", 13, "expected a TFLite or safetensors file");
-  expect_look("", 0, "expected a TFLite or safetensors file");
+  expect_look("nothing known", 13, "expected a TFLite, ONNX or safetensors file");
+  expect_look("", 0, "expected a TFLite, ONNX or safetensors file");
 }
 
 static void sniffed_by_content(void **state) {

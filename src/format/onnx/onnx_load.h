@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * What the parts of the ONNX loader share. ONNX is NCHW and the graph is NHWC: a tensor of rank 4
+ * is kept with its axes in the order n, h, w, c ("channels last"), without any transpose, and each
+ * operator's axes and weights are rearranged to fit. Where only a real transpose would do, the
+ * operator is refused. */
+#ifndef MN_FORMAT_ONNX_LOAD_H
+#define MN_FORMAT_ONNX_LOAD_H
+
+#include "format/format.h"
+#include "format/onnx/onnx_schema.h"
+#include "wire/protobuf.h"
+
+typedef enum mn_onnx_kind {
+  MN_ONNX_UNWRITTEN,
+  MN_ONNX_VALUE,   /* a value of the graph */
+  MN_ONNX_CONST,   /* data of the file */
+  MN_ONNX_INTEGERS /* computed while loading: shape arithmetic */
+} mn_onnx_kind;
+
+/* A tensor of the file, by name. */
+typedef struct mn_onnx_tensor {
+  mn_pb_span name;
+  mn_onnx_kind kind;
+  bool is_initializer, is_input;
+  bool named; /* a value of the graph has its name */
+  mn_shape shape;
+  int64_t data_type; /* ONNX's code */
+  /* VALUE */
+  mn_id id;
+  bool channels_last; /* the value's axes are n, h, w, c; shape's are n, c, h, w */
+  bool point;         /* a map of 1 x 1 at every input size */
+  mn_shape flat;      /* rank 3: each row is a flattened map [c,h,w] whose elements are in the order
+                         h, w, c. Rank 0: it is not */
+  /* CONST: dense, little-endian, any alignment. INTEGERS: int64_t */
+  const uint8_t *data;
+  size_t bytes;
+  uint32_t from_size; /* INTEGERS: bit i = another input size would give another number i */
+} mn_onnx_tensor;
+
+typedef struct mn_onnx_loader {
+  const mn_load_request *request;
+  mn_graph *graph;
+  mn_error *err;
+  mn_arena scratch;    /* freed when loading ends */
+  const char *problem; /* what is wrong with the file's encoding, or NULL */
+  int32_t opset;
+  mn_pb_span graph_bytes;
+  mn_onnx_tensor *tensors; /* [tensor_count], in order of their names once sorted */
+  size_t tensor_count;
+  mn_shape *shapes; /* [shape_capacity] by value, for shape inference */
+  int32_t shape_capacity;
+  uint32_t made_names;
+} mn_onnx_loader;
+
+enum { MN_ONNX_MOST_INPUTS = 64, MN_ONNX_MOST_OUTPUTS = 8 };
+
+/* One node of the file. */
+typedef struct mn_onnx_op {
+  mn_onnx_loader *loader;
+  uint32_t index;
+  mn_pb_span bytes, name, type, domain;
+  mn_pb_span in[MN_ONNX_MOST_INPUTS], out[MN_ONNX_MOST_OUTPUTS];
+  int32_t in_count, out_count;
+} mn_onnx_op;
+
+/* ---- onnx_load.c ---------------------------------------------------------------------------- */
+
+/* FORMAT when the encoding is broken, LIMIT when `bytes` more would pass the memory cap. */
+mn_status mn_onnx_check(mn_onnx_loader *loader, size_t bytes);
+/* The next field of a message; a broken one is the loader's problem. */
+bool mn_onnx_next(mn_onnx_loader *loader, mn_pb_cursor *cursor, mn_pb_field *field);
+/* An error of a node, naming it. */
+#if defined(__GNUC__)
+__attribute__((format(printf, 3, 4)))
+#endif
+mn_status
+mn_onnx_fail(const mn_onnx_op *op, mn_status status, const char *format, ...);
+
+/* ---- onnx_load_names.c ---------------------------------------------------------------------- */
+
+/* Lists every tensor that the graph has: initializers, inputs, outputs of nodes. */
+mn_status mn_onnx_collect(mn_onnx_loader *loader);
+/* The tensor of that name, or NULL. */
+mn_onnx_tensor *mn_onnx_find(const mn_onnx_loader *loader, mn_pb_span name);
+/* A name for a value: the tensor's own the first time, else one that nothing else has. */
+enum { MN_ONNX_NAME_BYTES = 256 };
+void mn_onnx_make_name(mn_onnx_loader *loader, mn_onnx_tensor *tensor,
+                       char text[MN_ONNX_NAME_BYTES]);
+/* A name as messages show it. */
+const char *mn_onnx_text(mn_pb_span name, char text[MN_ONNX_NAME_BYTES]);
+
+/* ---- onnx_load_tensor.c --------------------------------------------------------------------- */
+
+/* Reads a TensorProto into a tensor, which keeps its name. */
+mn_status mn_onnx_read_tensor(mn_onnx_loader *loader, mn_pb_span bytes, mn_onnx_tensor *tensor);
+
+/* How a constant is laid out for the graph: its elements as 4 dims, their new order, the shape that
+ * the result has. */
+typedef struct mn_onnx_form {
+  int32_t view[4];
+  int32_t order[4];
+  mn_shape shape;
+  bool reciprocal;
+  float factor; /* of every element; 0 stands for 1 */
+} mn_onnx_form;
+
+/* As it is in the file. */
+mn_onnx_form mn_onnx_as_is(const mn_shape *shape);
+/* Makes a constant of the graph from f32 data of the file: borrowed where it can be. */
+mn_status mn_onnx_constant(const mn_onnx_op *op, int32_t position, const mn_onnx_form *form,
+                           mn_id *id);
+/* Makes a constant of one f32. */
+mn_status mn_onnx_number(const mn_onnx_op *op, float number, mn_id *id);
+
+/* ---- onnx_load_operand.c -------------------------------------------------------------------- */
+
+/* Attributes. A missing one gives the fallback; a broken one is the loader's problem. */
+int64_t mn_onnx_int(const mn_onnx_op *op, const char *name, int64_t fallback);
+float mn_onnx_float(const mn_onnx_op *op, const char *name, float fallback);
+mn_pb_span mn_onnx_string(const mn_onnx_op *op, const char *name);
+mn_pb_span mn_onnx_attr_tensor(const mn_onnx_op *op, const char *name);
+/* How many there are, at most `capacity` stored; -1 when the attribute is missing. */
+int32_t mn_onnx_ints(const mn_onnx_op *op, const char *name, int64_t *list, int32_t capacity);
+
+bool mn_onnx_has_input(const mn_onnx_op *op, int32_t position);
+/* The tensor of an input or of the output; *tensor is not NULL when MN_OK. */
+mn_status mn_onnx_input(const mn_onnx_op *op, int32_t position, mn_onnx_tensor **tensor);
+mn_status mn_onnx_output(const mn_onnx_op *op, mn_onnx_tensor **tensor);
+/* Likewise, and it is f32 that the network computes. */
+mn_status mn_onnx_operand(const mn_onnx_op *op, int32_t position, mn_onnx_tensor **tensor);
+/* Likewise, and a map of rank 4 with channels last, made so when that moves no element. */
+mn_status mn_onnx_map(const mn_onnx_op *op, int32_t position, mn_onnx_tensor *map);
+/* Reads integers, constant or computed; *from_size may be NULL. */
+mn_status mn_onnx_integers(const mn_onnx_op *op, int32_t position, int64_t *list, int32_t capacity,
+                           int32_t *count);
+/* An axis list: attribute before opset `since`, input 1 from it on; count -1 when missing. */
+mn_status mn_onnx_axes(const mn_onnx_op *op, int32_t since, int64_t *list, int32_t *count);
+/* A negative axis counts from the end. */
+mn_status mn_onnx_axis(const mn_onnx_op *op, int64_t stated, int32_t rank, int32_t *axis);
+/* The axis that the value has for an axis of the file's tensor. */
+int32_t mn_onnx_value_axis(const mn_onnx_tensor *tensor, int32_t axis);
+
+/* ---- onnx_load_emit.c ----------------------------------------------------------------------- */
+
+typedef struct mn_onnx_node {
+  mn_op op;
+  const mn_id *in;
+  int32_t in_count;
+  mn_attr attr;
+} mn_onnx_node;
+
+/* An inner node of what an operator becomes. */
+mn_status mn_onnx_step(const mn_onnx_op *op, const mn_onnx_node *node, mn_id *id);
+/* The node that writes the operator's output, whose axes are as those of `like`. */
+mn_status mn_onnx_emit(const mn_onnx_op *op, const mn_onnx_node *node, const mn_onnx_tensor *like);
+/* The output is the tensor itself. */
+mn_status mn_onnx_alias(const mn_onnx_op *op, const mn_onnx_tensor *tensor);
+/* The output is a list of integers. */
+mn_status mn_onnx_emit_integers(const mn_onnx_op *op, const int64_t *list, const mn_shape *shape,
+                                uint32_t from_size);
+/* Notes that the node added last fixes the input size. */
+void mn_onnx_fix_size(const mn_onnx_op *op);
+/* Makes the value of an input of the model, or of an operator's result. */
+mn_status mn_onnx_add_value(mn_onnx_loader *loader, const char *name, const mn_shape *shape,
+                            mn_id *id);
+/* Between the order of the file's axes and that of the value's, for a tensor with channels last. */
+mn_shape mn_onnx_to_last(const mn_shape *shape);
+mn_shape mn_onnx_from_last(const mn_shape *shape);
+
+/* ---- operators ------------------------------------------------------------------------------ */
+
+typedef mn_status mn_onnx_op_loader(const mn_onnx_op *op);
+mn_onnx_op_loader mn_onnx_load_conv, mn_onnx_load_gemm, mn_onnx_load_matmul, mn_onnx_load_norm;
+mn_onnx_op_loader mn_onnx_load_pool, mn_onnx_load_global_pool;
+mn_onnx_op_loader mn_onnx_load_binary, mn_onnx_load_clip, mn_onnx_load_hard_sigmoid;
+mn_onnx_op_loader mn_onnx_load_softmax, mn_onnx_load_unary;
+mn_onnx_op_loader mn_onnx_load_flatten, mn_onnx_load_reshape, mn_onnx_load_squeeze;
+mn_onnx_op_loader mn_onnx_load_transpose, mn_onnx_load_pad, mn_onnx_load_concat;
+mn_onnx_op_loader mn_onnx_load_reduce_mean;
+mn_onnx_op_loader mn_onnx_load_shape, mn_onnx_load_gather, mn_onnx_load_slice, mn_onnx_load_cast;
+/* Operators that take integers too. */
+mn_onnx_op_loader mn_onnx_concat_integers, mn_onnx_squeeze_integers, mn_onnx_binary_integers;
+/* True when input 0 is integers. */
+bool mn_onnx_is_integers(const mn_onnx_op *op, int32_t position);
+
+/* Finds the operator's loader and runs it. */
+mn_status mn_onnx_load_op(const mn_onnx_op *op);
+
+#endif

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Adding to the graph what the nodes of an ONNX file mean. Shapes are inferred as nodes are added,
+ * for what follows depends on them. */
+#include <string.h>
+
+#include "base/checked.h"
+#include "format/onnx/onnx_load.h"
+
+mn_shape mn_onnx_to_last(const mn_shape *shape) {
+  const int32_t *dim = shape->dim;
+  return (mn_shape){4, {dim[0], dim[2], dim[3], dim[1]}};
+}
+
+mn_shape mn_onnx_from_last(const mn_shape *shape) {
+  const int32_t *dim = shape->dim;
+  return (mn_shape){4, {dim[0], dim[3], dim[1], dim[2]}};
+}
+
+void mn_onnx_fix_size(const mn_onnx_op *op) {
+  mn_graph *graph = op->loader->graph;
+  if (graph->fixed_by == MN_NONE) graph->fixed_by = graph->node_count - 1;
+}
+
+/* Room for one more value's shape. */
+static mn_status grow_shapes(mn_onnx_loader *loader) {
+  int32_t count = loader->graph->value_count;
+  if (count < loader->shape_capacity) return MN_OK;
+  int32_t wanted = count ? count * 2 : 256;
+  mn_status status = mn_onnx_check(loader, (size_t)wanted * sizeof(mn_shape));
+  if (status) return status;
+  mn_shape *shapes = mn_arena_array(&loader->scratch, (size_t)wanted, sizeof *shapes);
+  if (!shapes) return mn_fail_memory(loader->err, (size_t)wanted * sizeof *shapes);
+  if (count) memcpy(shapes, loader->shapes, (size_t)count * sizeof *shapes);
+  loader->shapes = shapes;
+  loader->shape_capacity = wanted;
+  return MN_OK;
+}
+
+mn_status mn_onnx_add_value(mn_onnx_loader *loader, const char *name, const mn_shape *shape,
+                            mn_id *id) {
+  mn_status status = grow_shapes(loader);
+  if (!status) status = mn_onnx_check(loader, sizeof(mn_value) + MN_ONNX_NAME_BYTES);
+  if (status) return status;
+  *id = mn_graph_add_value(loader->graph, name, MN_F32, shape);
+  if (*id == MN_NONE) return mn_fail_memory(loader->err, sizeof(mn_value));
+  loader->shapes[*id] = *shape;
+  return MN_OK;
+}
+
+/* *id is written last: it may be one of the node's inputs. */
+static mn_status add_node(const mn_onnx_op *op, const char *name, const mn_onnx_node *node,
+                          mn_id *id) {
+  mn_onnx_loader *loader = op->loader;
+  mn_graph *graph = loader->graph;
+  size_t bytes = sizeof(mn_node) + (size_t)node->in_count * sizeof *node->in;
+  mn_id out;
+  mn_status status = mn_onnx_add_value(loader, name, &(mn_shape){0, {0}}, &out);
+  if (!status) status = mn_onnx_check(loader, bytes);
+  if (status) return status;
+  mn_id added = mn_graph_add_node(graph, node->op, name, node->in, node->in_count, &out, 1);
+  if (added == MN_NONE) return mn_fail_memory(loader->err, bytes);
+  graph->nodes[added].attr = node->attr;
+  status = mn_graph_infer_node(graph, added, loader->shapes, loader->err);
+  if (!status) graph->values[out].shape = loader->shapes[out];
+  *id = out;
+  return status;
+}
+
+mn_status mn_onnx_step(const mn_onnx_op *op, const mn_onnx_node *node, mn_id *id) {
+  char name[MN_ONNX_NAME_BYTES];
+  mn_onnx_tensor *out;
+  mn_status status = mn_onnx_output(op, &out);
+  if (status) return status;
+  mn_onnx_tensor inner = {.name = out->name, .named = true};
+  mn_onnx_make_name(op->loader, &inner, name);
+  return add_node(op, name, node, id);
+}
+
+mn_status mn_onnx_emit(const mn_onnx_op *op, const mn_onnx_node *node, const mn_onnx_tensor *like) {
+  char name[MN_ONNX_NAME_BYTES];
+  mn_onnx_tensor *out;
+  mn_status status = mn_onnx_output(op, &out);
+  if (status) return status;
+  mn_onnx_make_name(op->loader, out, name);
+  status = add_node(op, name, node, &out->id);
+  if (status) return status;
+  const mn_shape *shape = &op->loader->shapes[out->id];
+  out->kind = MN_ONNX_VALUE;
+  out->data_type = ONNX_FLOAT;
+  out->channels_last = like->channels_last && shape->rank == 4;
+  out->shape = out->channels_last ? mn_onnx_from_last(shape) : *shape;
+  out->point = like->point;
+  out->flat = like->flat;
+  return mn_onnx_check(op->loader, 0);
+}
+
+mn_status mn_onnx_alias(const mn_onnx_op *op, const mn_onnx_tensor *tensor) {
+  mn_onnx_tensor *out;
+  mn_status status = mn_onnx_output(op, &out);
+  if (status) return status;
+  mn_pb_span name = out->name;
+  *out = *tensor;
+  out->name = name;
+  out->named = out->is_initializer = out->is_input = false;
+  return MN_OK;
+}
+
+mn_status mn_onnx_emit_integers(const mn_onnx_op *op, const int64_t *list, const mn_shape *shape,
+                                uint32_t from_size) {
+  mn_onnx_tensor *out;
+  mn_status status = mn_onnx_output(op, &out);
+  size_t bytes = (shape->rank ? (size_t)shape->dim[0] : 1) * sizeof *list;
+  if (!status) status = mn_onnx_check(op->loader, bytes);
+  if (status) return status;
+  int64_t *copy = mn_arena_copy(&op->loader->scratch, list, bytes);
+  if (!copy) return mn_fail_memory(op->loader->err, bytes);
+  out->kind = MN_ONNX_INTEGERS;
+  out->data_type = ONNX_INT64;
+  out->shape = *shape;
+  out->data = (const uint8_t *)copy;
+  out->bytes = bytes;
+  out->from_size = from_size;
+  return MN_OK;
+}

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Shape arithmetic of ONNX files, computed while loading: exporters write "as many as there are" as
+ * a little program of Shape, Gather, Slice, Concat and so on. What depends on the input's height or
+ * width is marked, for it fixes the size. */
+#include "base/checked.h"
+#include "format/onnx/onnx_load.h"
+
+enum { MOST = 16 };
+
+/* A short list of integers, or a single one (rank 0). */
+typedef struct integers {
+  int64_t list[MOST];
+  int32_t count;
+  mn_shape shape;
+  uint32_t from_size;
+} integers;
+
+bool mn_onnx_is_integers(const mn_onnx_op *op, int32_t position) {
+  const mn_onnx_tensor *tensor =
+      mn_onnx_has_input(op, position) ? mn_onnx_find(op->loader, op->in[position]) : NULL;
+  if (!tensor) return false;
+  bool constant = tensor->kind == MN_ONNX_CONST &&
+                  (tensor->data_type == ONNX_INT32 || tensor->data_type == ONNX_INT64);
+  return tensor->kind == MN_ONNX_INTEGERS || constant;
+}
+
+static mn_status read_integers(const mn_onnx_op *op, int32_t position, integers *out) {
+  mn_onnx_tensor *tensor;
+  mn_status status = mn_onnx_integers(op, position, out->list, MOST, &out->count);
+  if (!status) status = mn_onnx_input(op, position, &tensor);
+  if (status) return status;
+  out->shape = tensor->shape;
+  out->from_size = tensor->from_size;
+  if (out->shape.rank < 2) return MN_OK;
+  return mn_onnx_fail(op, MN_ERR_UNSUPPORTED, "its input %d is not a list of integers", position);
+}
+
+static void append(integers *to, const integers *from, int32_t index) {
+  to->list[to->count] = from->list[index];
+  to->from_size |= (from->from_size >> index & 1u) << to->count;
+  to->count++;
+}
+
+static mn_status emit_list(const mn_onnx_op *op, integers *out) {
+  if (out->shape.rank == 1) out->shape.dim[0] = out->count;
+  return mn_onnx_emit_integers(op, out->list, &out->shape, out->from_size);
+}
+
+mn_status mn_onnx_load_shape(const mn_onnx_op *op) {
+  mn_onnx_tensor *x;
+  integers out = {.count = 0, .shape = {1, {0}}};
+  mn_status status = mn_onnx_operand(op, 0, &x);
+  if (status) return status;
+  if (mn_onnx_int(op, "start", 0) != 0 || mn_onnx_int(op, "end", INT64_MAX) != INT64_MAX) {
+    return mn_onnx_fail(op, MN_ERR_UNSUPPORTED, "its start and end are not supported");
+  }
+  for (int32_t i = 0; i < x->shape.rank; i++) {
+    bool open = i > (x->channels_last ? 1 : 0) && !x->point;
+    out.list[out.count++] = x->shape.dim[i];
+    out.from_size |= (uint32_t)open << i;
+  }
+  return emit_list(op, &out);
+}
+
+mn_status mn_onnx_load_gather(const mn_onnx_op *op) {
+  integers x, at;
+  mn_status status = read_integers(op, 0, &x);
+  if (!status) status = read_integers(op, 1, &at);
+  if (status) return status;
+  integers out = {.shape = at.shape};
+  for (int32_t i = 0; i < at.count; i++) {
+    int32_t index;
+    status = mn_onnx_axis(op, at.list[i], x.count, &index);
+    if (status) return status;
+    append(&out, &x, index);
+  }
+  return emit_list(op, &out);
+}
+
+/* Starts and ends: attributes before opset 10, inputs from it on. One axis, there is no other. */
+static mn_status read_range(const mn_onnx_op *op, int64_t *start, int64_t *end) {
+  int32_t starts, ends, steps = 0;
+  int64_t step = 1;
+  mn_status status = MN_OK;
+  if (op->loader->opset < 10) {
+    starts = mn_onnx_ints(op, "starts", start, 1);
+    ends = mn_onnx_ints(op, "ends", end, 1);
+  } else {
+    status = mn_onnx_integers(op, 1, start, 1, &starts);
+    if (!status) status = mn_onnx_integers(op, 2, end, 1, &ends);
+    if (!status && mn_onnx_has_input(op, 4)) status = mn_onnx_integers(op, 4, &step, 1, &steps);
+  }
+  if (status || (starts == 1 && ends == 1 && step == 1)) return status;
+  return mn_onnx_fail(op, MN_ERR_UNSUPPORTED, "it is not one range of step 1");
+}
+
+static int32_t clamp_index(int64_t index, int32_t count) {
+  if (index < 0) index += count;
+  return index < 0 ? 0 : index > count ? count : (int32_t)index;
+}
+
+mn_status mn_onnx_load_slice(const mn_onnx_op *op) {
+  integers x, out = {.shape = {1, {0}}};
+  int64_t start, end;
+  if (!mn_onnx_is_integers(op, 0)) {
+    return mn_onnx_fail(op, MN_ERR_UNSUPPORTED, "it is supported for shape numbers only");
+  }
+  mn_status status = read_integers(op, 0, &x);
+  if (!status) status = read_range(op, &start, &end);
+  if (status) return status;
+  int32_t last = clamp_index(end, x.count);
+  for (int32_t i = clamp_index(start, x.count); i < last; i++) append(&out, &x, i);
+  return emit_list(op, &out);
+}
+
+/* Integers stay integers, floats stay floats. */
+mn_status mn_onnx_load_cast(const mn_onnx_op *op) {
+  mn_onnx_tensor *tensor;
+  integers x;
+  int64_t to = mn_onnx_int(op, "to", 0);
+  mn_status status = mn_onnx_input(op, 0, &tensor);
+  if (status) return status;
+  if (mn_onnx_is_integers(op, 0) && (to == ONNX_INT32 || to == ONNX_INT64)) {
+    status = read_integers(op, 0, &x);
+    return status ? status : emit_list(op, &x);
+  }
+  if (tensor->data_type == ONNX_FLOAT && to == ONNX_FLOAT) return mn_onnx_alias(op, tensor);
+  return mn_onnx_fail(op, MN_ERR_UNSUPPORTED, "it turns type %lld into type %lld",
+                      (long long)tensor->data_type, (long long)to);
+}
+
+mn_status mn_onnx_concat_integers(const mn_onnx_op *op) {
+  integers x, out = {.shape = {1, {0}}};
+  for (int32_t i = 0; i < op->in_count; i++) {
+    mn_status status = read_integers(op, i, &x);
+    if (status) return status;
+    if (x.shape.rank != 1 || out.count + x.count > MOST) {
+      return mn_onnx_fail(op, MN_ERR_UNSUPPORTED, "it joins more than %d numbers", (int)MOST);
+    }
+    for (int32_t k = 0; k < x.count; k++) append(&out, &x, k);
+  }
+  return emit_list(op, &out);
+}
+
+/* Squeeze and Unsqueeze of one number: between a list and the number alone. */
+mn_status mn_onnx_squeeze_integers(const mn_onnx_op *op) {
+  integers x;
+  mn_status status = read_integers(op, 0, &x);
+  if (status) return status;
+  bool adds = mn_pb_equal(op->type, "Unsqueeze");
+  if (x.count != 1 || x.shape.rank == (adds ? 1 : 0)) {
+    return mn_onnx_fail(op, MN_ERR_UNSUPPORTED, "it is supported for single shape numbers only");
+  }
+  x.shape.rank = adds ? 1 : 0;
+  return emit_list(op, &x);
+}
+
+static bool combine(const mn_onnx_op *op, int64_t a, int64_t b, int64_t *out) {
+  if (mn_pb_equal(op->type, "Add")) return !__builtin_add_overflow(a, b, out);
+  if (mn_pb_equal(op->type, "Sub")) return !__builtin_sub_overflow(a, b, out);
+  if (mn_pb_equal(op->type, "Mul")) return !__builtin_mul_overflow(a, b, out);
+  if (a < 0 || b < 1) return false; /* rounding of negative quotients is left alone */
+  *out = a / b;
+  return true;
+}
+
+mn_status mn_onnx_binary_integers(const mn_onnx_op *op) {
+  integers a, b;
+  mn_status status = read_integers(op, 0, &a);
+  if (!status) status = read_integers(op, 1, &b);
+  if (status) return status;
+  bool fits = a.count > 0 && b.count > 0 && (a.count == b.count || a.count == 1 || b.count == 1);
+  integers out = {.shape = a.shape.rank > b.shape.rank ? a.shape : b.shape,
+                  .count = a.count > b.count ? a.count : b.count};
+  for (int32_t i = 0; i < out.count && fits; i++) {
+    int32_t ia = a.count > 1 ? i : 0, ib = b.count > 1 ? i : 0;
+    fits = combine(op, a.list[ia], b.list[ib], &out.list[i]);
+    out.from_size |= ((a.from_size >> ia | b.from_size >> ib) & 1u) << i;
+  }
+  if (fits) return emit_list(op, &out);
+  return mn_onnx_fail(op, MN_ERR_UNSUPPORTED, "its shape numbers cannot be combined");
+}

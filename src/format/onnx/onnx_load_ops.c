@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * ONNX operators: the table, and those that work element by element. */
+#include <float.h>
+#include <math.h>
+#include <string.h>
+
+#include "format/onnx/onnx_load.h"
+
+/* ---- Sums and products ---------------------------------------------------------------------- */
+
+static mn_op binary_kind(const mn_onnx_op *op) {
+  return mn_pb_equal(op->type, "Add")   ? MN_OP_ADD
+         : mn_pb_equal(op->type, "Sub") ? MN_OP_SUB
+                                        : MN_OP_MUL;
+}
+
+/* A constant beside x: broadcast along the file's axes, laid out along the value's. */
+static mn_status read_beside(const mn_onnx_op *op, int32_t position, const mn_onnx_tensor *x,
+                             mn_id *id) {
+  mn_onnx_tensor *tensor;
+  mn_status status = mn_onnx_input(op, position, &tensor);
+  if (status) return status;
+  int32_t rank = x->shape.rank, missing = rank - tensor->shape.rank;
+  if (missing < 0 || (x->flat.rank && tensor->bytes != sizeof(float))) {
+    return mn_onnx_fail(op, MN_ERR_UNSUPPORTED, "its constant does not fit its other input");
+  }
+  mn_shape shape = {rank, {0}};
+  for (int32_t i = 0; i < rank; i++) {
+    shape.dim[i] = i < missing ? 1 : tensor->shape.dim[i - missing];
+  }
+  mn_onnx_form form = mn_onnx_as_is(&shape);
+  if (x->channels_last) {
+    form.shape = mn_onnx_to_last(&shape);
+    const int32_t order[4] = {0, 2, 3, 1};
+    for (int i = 0; i < 4; i++) form.order[i] = order[i];
+  }
+  form.reciprocal = mn_pb_equal(op->type, "Div");
+  return mn_onnx_constant(op, position, &form, id);
+}
+
+/* Both are computed: their axes must be the same ones. */
+static mn_status read_both(const mn_onnx_op *op, mn_onnx_tensor *x, mn_id in[2]) {
+  mn_onnx_tensor *a, *b, other;
+  mn_status status = mn_onnx_operand(op, 0, &a);
+  if (!status) status = mn_onnx_operand(op, 1, &b);
+  if (status) return status;
+  *x = *a;
+  other = *b;
+  if (a->channels_last != b->channels_last && a->shape.rank == 4 && b->shape.rank == 4) {
+    status = mn_onnx_map(op, 0, x);
+    if (!status) status = mn_onnx_map(op, 1, &other);
+    if (status) return status;
+  }
+  if (x->channels_last != other.channels_last || !mn_shape_equal(&x->flat, &other.flat)) {
+    return mn_onnx_fail(op, MN_ERR_UNSUPPORTED,
+                        "its inputs would need a transpose, which is not supported");
+  }
+  x->point = x->point && other.point;
+  in[0] = x->id;
+  in[1] = other.id;
+  return MN_OK;
+}
+
+mn_status mn_onnx_load_binary(const mn_onnx_op *op) {
+  mn_onnx_tensor *side[2], x;
+  mn_id in[2];
+  mn_status status = mn_onnx_input(op, 0, &side[0]);
+  if (!status) status = mn_onnx_input(op, 1, &side[1]);
+  if (status) return status;
+  if (mn_onnx_is_integers(op, 0) && mn_onnx_is_integers(op, 1)) return mn_onnx_binary_integers(op);
+  bool computed[2] = {side[0]->kind == MN_ONNX_VALUE, side[1]->kind == MN_ONNX_VALUE};
+  bool divides = mn_pb_equal(op->type, "Div");
+  if (divides && computed[1]) {
+    return mn_onnx_fail(op, MN_ERR_UNSUPPORTED, "it divides by what is not a constant");
+  }
+  if (computed[0] && computed[1]) {
+    status = read_both(op, &x, in);
+  } else {
+    int32_t at = computed[0] ? 0 : 1;
+    mn_onnx_tensor *operand;
+    status = mn_onnx_operand(op, at, &operand);
+    if (status) return status;
+    x = *operand;
+    in[at] = x.id;
+    status = read_beside(op, 1 - at, &x, &in[1 - at]);
+    /* A constant that is larger makes more than a point of one. */
+    if (!status)
+      x.point = x.point && op->loader->graph->values[in[1 - at]].bytes <=
+                               (size_t)x.shape.dim[1] * sizeof(float);
+  }
+  mn_onnx_node node = {.op = binary_kind(op), .in = in, .in_count = 2};
+  return status ? status : mn_onnx_emit(op, &node, &x);
+}
+
+/* ---- Clamps --------------------------------------------------------------------------------- */
+
+static mn_status emit_relu(const mn_onnx_op *op, const mn_onnx_tensor *x, mn_act act) {
+  mn_onnx_node node = {.op = MN_OP_RELU, .in = &x->id, .in_count = 1};
+  node.attr.eltwise.act = act;
+  return mn_onnx_emit(op, &node, x);
+}
+
+/* A limit: an attribute before opset 11, an optional constant input from it on. */
+static mn_status read_limit(const mn_onnx_op *op, const char *name, int32_t position,
+                            float *limit) {
+  mn_onnx_tensor *tensor;
+  if (op->loader->opset < 11) *limit = mn_onnx_float(op, name, *limit);
+  if (op->loader->opset < 11 || !mn_onnx_has_input(op, position)) return MN_OK;
+  mn_status status = mn_onnx_input(op, position, &tensor);
+  if (status) return status;
+  if (tensor->kind != MN_ONNX_CONST || tensor->data_type != ONNX_FLOAT ||
+      tensor->bytes != sizeof *limit) {
+    return mn_onnx_fail(op, MN_ERR_UNSUPPORTED, "its %s is not one constant of type float", name);
+  }
+  memcpy(limit, tensor->data, sizeof *limit);
+  return MN_OK;
+}
+
+/* min(max(x, 0), 1), exactly: two clamps that there are. */
+static mn_status emit_unit_clamp(const mn_onnx_op *op, const mn_onnx_tensor *x) {
+  mn_onnx_tensor positive = *x;
+  mn_onnx_node node = {.op = MN_OP_RELU, .in = &x->id, .in_count = 1};
+  node.attr.eltwise.act = MN_ACT_RELU;
+  mn_status status = mn_onnx_step(op, &node, &positive.id);
+  return status ? status : emit_relu(op, &positive, MN_ACT_RELU_N1_TO_1);
+}
+
+mn_status mn_onnx_load_clip(const mn_onnx_op *op) {
+  mn_onnx_tensor *x;
+  float low = -FLT_MAX, high = FLT_MAX;
+  mn_status status = mn_onnx_operand(op, 0, &x);
+  if (!status) status = read_limit(op, "min", 1, &low);
+  if (!status) status = read_limit(op, "max", 2, &high);
+  if (status) return status;
+  if (low <= -FLT_MAX && high >= FLT_MAX) return mn_onnx_alias(op, x);
+  if (low == 0 && high >= FLT_MAX) return emit_relu(op, x, MN_ACT_RELU);
+  if (low == 0 && high == 6) return emit_relu(op, x, MN_ACT_RELU6);
+  if (low == -1 && high == 1) return emit_relu(op, x, MN_ACT_RELU_N1_TO_1);
+  if (low == 0 && high == 1) return emit_unit_clamp(op, x);
+  return mn_onnx_fail(op, MN_ERR_UNSUPPORTED,
+                      "its limits are %g and %g; 0 and 6, 0 and 1, -1 and 1, and 0 alone are "
+                      "supported",
+                      (double)low, (double)high);
+}
+
+/* ---- Activations ---------------------------------------------------------------------------- */
+
+/* clamp(alpha x + beta, 0, 1). Ours has 1/6 and 1/2; any other is written out. */
+mn_status mn_onnx_load_hard_sigmoid(const mn_onnx_op *op) {
+  mn_onnx_tensor *x, line;
+  float alpha = mn_onnx_float(op, "alpha", 0.2f), beta = mn_onnx_float(op, "beta", 0.5f);
+  mn_status status = mn_onnx_operand(op, 0, &x);
+  if (status) return status;
+  mn_id in[2] = {x->id, MN_NONE};
+  mn_onnx_node node = {.op = MN_OP_HARD_SIGMOID, .in = in, .in_count = 1};
+  if (fabsf(alpha - 1.0f / 6) <= 4e-8f && beta == 0.5f) return mn_onnx_emit(op, &node, x);
+  line = *x;
+  node.in_count = 2;
+  node.op = MN_OP_MUL;
+  status = mn_onnx_number(op, alpha, &in[1]);
+  if (!status) status = mn_onnx_step(op, &node, &in[0]);
+  node.op = MN_OP_ADD;
+  if (!status) status = mn_onnx_number(op, beta, &in[1]);
+  if (!status) status = mn_onnx_step(op, &node, &line.id);
+  return status ? status : emit_unit_clamp(op, &line);
+}
+
+mn_status mn_onnx_load_softmax(const mn_onnx_op *op) {
+  mn_onnx_tensor *x;
+  int32_t axis;
+  bool old = op->loader->opset < 13;
+  mn_status status = mn_onnx_operand(op, 0, &x);
+  if (status) return status;
+  int32_t last = x->shape.rank - 1;
+  status = mn_onnx_axis(op, mn_onnx_int(op, "axis", old ? 1 : -1), x->shape.rank, &axis);
+  if (status) return status;
+  /* Before opset 13 it is over all axes from this one on. */
+  bool over_last = mn_onnx_value_axis(x, axis) == last && (!old || axis == last || x->point);
+  if (!over_last || x->flat.rank) {
+    return mn_onnx_fail(op, MN_ERR_UNSUPPORTED, "its axis %d is not that of the channels", axis);
+  }
+  mn_onnx_node node = {.op = MN_OP_SOFTMAX, .in = &x->id, .in_count = 1};
+  node.attr.softmax.beta = 1;
+  return mn_onnx_emit(op, &node, x);
+}
+
+mn_status mn_onnx_load_unary(const mn_onnx_op *op) {
+  mn_onnx_tensor *x;
+  mn_status status = mn_onnx_operand(op, 0, &x);
+  if (status) return status;
+  if (mn_pb_equal(op->type, "Relu")) return emit_relu(op, x, MN_ACT_RELU);
+  bool swish = mn_pb_equal(op->type, "HardSwish");
+  mn_onnx_node node = {
+      .op = swish ? MN_OP_HARD_SWISH : MN_OP_LOGISTIC, .in = &x->id, .in_count = 1};
+  return mn_onnx_emit(op, &node, x);
+}
+
+static mn_status load_identity(const mn_onnx_op *op) {
+  mn_onnx_tensor *x;
+  mn_status status = mn_onnx_input(op, 0, &x);
+  return status ? status : mn_onnx_alias(op, x);
+}
+
+/* Training is an input from opset 12 on, and off by default. */
+static mn_status load_dropout(const mn_onnx_op *op) {
+  if (mn_onnx_has_input(op, 2)) {
+    return mn_onnx_fail(op, MN_ERR_UNSUPPORTED, "it says whether it is training");
+  }
+  return load_identity(op);
+}
+
+static mn_status load_constant(const mn_onnx_op *op) {
+  mn_onnx_tensor *out;
+  mn_pb_span bytes = mn_onnx_attr_tensor(op, "value");
+  mn_status status = mn_onnx_output(op, &out);
+  if (status) return status;
+  if (!bytes.data) {
+    return mn_onnx_fail(op, MN_ERR_UNSUPPORTED, "only the attribute 'value' is supported");
+  }
+  return mn_onnx_read_tensor(op->loader, bytes, out);
+}
+
+/* ---- Table ---------------------------------------------------------------------------------- */
+
+typedef struct op_entry {
+  const char *type;
+  mn_onnx_op_loader *load;
+} op_entry;
+
+static const op_entry entries[] = {
+    {"Add", mn_onnx_load_binary},
+    {"AveragePool", mn_onnx_load_pool},
+    {"BatchNormalization", mn_onnx_load_norm},
+    {"Cast", mn_onnx_load_cast},
+    {"Clip", mn_onnx_load_clip},
+    {"Concat", mn_onnx_load_concat},
+    {"Constant", load_constant},
+    {"Conv", mn_onnx_load_conv},
+    {"Div", mn_onnx_load_binary},
+    {"Dropout", load_dropout},
+    {"Flatten", mn_onnx_load_flatten},
+    {"Gather", mn_onnx_load_gather},
+    {"Gemm", mn_onnx_load_gemm},
+    {"GlobalAveragePool", mn_onnx_load_global_pool},
+    {"GlobalMaxPool", mn_onnx_load_global_pool},
+    {"HardSigmoid", mn_onnx_load_hard_sigmoid},
+    {"HardSwish", mn_onnx_load_unary},
+    {"Identity", load_identity},
+    {"MatMul", mn_onnx_load_matmul},
+    {"MaxPool", mn_onnx_load_pool},
+    {"Mul", mn_onnx_load_binary},
+    {"Pad", mn_onnx_load_pad},
+    {"ReduceMean", mn_onnx_load_reduce_mean},
+    {"Relu", mn_onnx_load_unary},
+    {"Reshape", mn_onnx_load_reshape},
+    {"Shape", mn_onnx_load_shape},
+    {"Sigmoid", mn_onnx_load_unary},
+    {"Slice", mn_onnx_load_slice},
+    {"Softmax", mn_onnx_load_softmax},
+    {"Squeeze", mn_onnx_load_squeeze},
+    {"Sub", mn_onnx_load_binary},
+    {"Transpose", mn_onnx_load_transpose},
+    {"Unsqueeze", mn_onnx_load_squeeze},
+};
+
+mn_status mn_onnx_load_op(const mn_onnx_op *op) {
+  bool standard = op->domain.size == 0 || mn_pb_equal(op->domain, "ai.onnx");
+  for (size_t i = 0; standard && i < sizeof entries / sizeof entries[0]; i++) {
+    if (!mn_pb_equal(op->type, entries[i].type)) continue;
+    mn_status status = entries[i].load(op);
+    return status ? status : mn_onnx_check(op->loader, 0);
+  }
+  char domain[MN_ONNX_NAME_BYTES];
+  if (standard) return mn_onnx_fail(op, MN_ERR_UNSUPPORTED, "this operator is not supported");
+  return mn_onnx_fail(op, MN_ERR_UNSUPPORTED, "operators of domain '%.60s' are not supported",
+                      mn_onnx_text(op->domain, domain));
+}

@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * ONNX tensors -> constants of the graph: what TensorProto can hold, checked, and the rearranging
+ * of weights from NCHW to NHWC. */
+#include <math.h>
+#include <string.h>
+
+#include "base/checked.h"
+#include "format/onnx/onnx_load.h"
+
+/* ---- Reading -------------------------------------------------------------------------------- */
+
+static mn_status refuse(mn_onnx_loader *loader, mn_status status, const mn_onnx_tensor *tensor,
+                        const char *what) {
+  char text[MN_ONNX_NAME_BYTES];
+  return mn_fail(loader->err, status, loader->request->name, "its tensor '%s' %s",
+                 mn_onnx_text(tensor->name, text), what);
+}
+
+/* The parts of a TensorProto. Lists come packed or one field an element. */
+typedef struct proto {
+  mn_pb_span raw;
+  mn_pb_span packed; /* the only packed list of numbers, if there is but one */
+  size_t lists;      /* fields that hold numbers */
+  size_t numbers;    /* all of them */
+  int64_t location;
+  bool external;
+  int64_t dims[MN_MAX_RANK];
+  int32_t rank;
+} proto;
+
+static void add_dim(proto *p, int64_t dim) {
+  if (p->rank < MN_MAX_RANK) p->dims[p->rank] = dim;
+  if (p->rank <= MN_MAX_RANK) p->rank++;
+}
+
+static void read_dims(mn_onnx_loader *loader, const mn_pb_field *field, proto *p) {
+  mn_pb_span list;
+  int64_t dim;
+  uint64_t bits;
+  if (mn_pb_is_int(field, ONNX_TENSOR_DIMS, &dim)) add_dim(p, dim);
+  if (!mn_pb_is_bytes(field, ONNX_TENSOR_DIMS, &list)) return;
+  mn_pb_cursor cursor = mn_pb_open(list);
+  while (mn_pb_varint(&cursor, &bits)) add_dim(p, (int64_t)bits);
+  if (cursor.problem) loader->problem = cursor.problem;
+}
+
+static bool is_list(const mn_pb_field *field) {
+  return field->number == ONNX_TENSOR_FLOAT_DATA || field->number == ONNX_TENSOR_INT32_DATA ||
+         field->number == ONNX_TENSOR_INT64_DATA;
+}
+
+/* How many numbers a field of a list holds. */
+static size_t count_numbers(mn_onnx_loader *loader, const mn_pb_field *field) {
+  size_t count = 0;
+  uint64_t bits;
+  if (field->wire != MN_PB_BYTES) return 1;
+  if (field->number == ONNX_TENSOR_FLOAT_DATA) return field->bytes.size / sizeof(float);
+  mn_pb_cursor cursor = mn_pb_open(field->bytes);
+  while (mn_pb_varint(&cursor, &bits)) count++;
+  if (cursor.problem) loader->problem = cursor.problem;
+  return count;
+}
+
+static void read_proto(mn_onnx_loader *loader, mn_pb_span bytes, mn_onnx_tensor *tensor, proto *p) {
+  mn_pb_cursor cursor = mn_pb_open(bytes);
+  mn_pb_field field;
+  mn_pb_span ignored;
+  while (mn_onnx_next(loader, &cursor, &field)) {
+    mn_pb_is_bytes(&field, ONNX_TENSOR_NAME, &tensor->name);
+    mn_pb_is_bytes(&field, ONNX_TENSOR_RAW_DATA, &p->raw);
+    mn_pb_is_int(&field, ONNX_TENSOR_DATA_TYPE, &tensor->data_type);
+    mn_pb_is_int(&field, ONNX_TENSOR_DATA_LOCATION, &p->location);
+    if (mn_pb_is_bytes(&field, ONNX_TENSOR_EXTERNAL_DATA, &ignored)) p->external = true;
+    read_dims(loader, &field, p);
+    if (!is_list(&field)) continue;
+    p->lists++;
+    p->numbers += count_numbers(loader, &field);
+    p->packed = field.bytes;
+  }
+}
+
+/* Numbers of the data type's list field, each as wide as an element. */
+static void copy_numbers(mn_pb_span bytes, int64_t data_type, uint8_t *to, size_t capacity) {
+  mn_pb_cursor cursor = mn_pb_open(bytes);
+  mn_pb_field field;
+  size_t at = 0, width = data_type == ONNX_INT64 ? 8 : 4;
+  while (mn_pb_next(&cursor, &field)) {
+    if (!is_list(&field)) continue;
+    if (field.wire != MN_PB_BYTES) {
+      if (at + width <= capacity) memcpy(to + at, &field.bits, width);
+      at += width;
+    } else if (field.number == ONNX_TENSOR_FLOAT_DATA) {
+      size_t whole = field.bytes.size / sizeof(float) * sizeof(float);
+      if (whole && at + whole <= capacity) memcpy(to + at, field.bytes.data, whole);
+      at += whole;
+    } else {
+      mn_pb_cursor list = mn_pb_open(field.bytes);
+      uint64_t bits;
+      for (; mn_pb_varint(&list, &bits); at += width) {
+        if (at + width <= capacity) memcpy(to + at, &bits, width);
+      }
+    }
+  }
+}
+
+/* Points the tensor at its elements, which are in the file as they are or are unpacked. */
+static mn_status find_data(mn_onnx_loader *loader, mn_pb_span bytes, mn_onnx_tensor *tensor,
+                           const proto *p) {
+  size_t width = tensor->data_type == ONNX_INT64 ? 8 : 4, unpacked;
+  tensor->data = p->raw.data;
+  tensor->bytes = p->raw.size;
+  if (p->raw.data || p->numbers == 0) return MN_OK;
+  if (tensor->data_type == ONNX_FLOAT && p->lists == 1 && p->packed.data) {
+    tensor->data = p->packed.data;
+    tensor->bytes = p->packed.size;
+    return MN_OK;
+  }
+  if (!mn_mul_size(p->numbers, width, &unpacked)) return mn_fail_memory(loader->err, SIZE_MAX);
+  mn_status status = mn_onnx_check(loader, unpacked);
+  if (status) return status;
+  uint8_t *data = mn_arena_take(&loader->graph->arena, unpacked);
+  if (!data) return mn_fail_memory(loader->err, unpacked);
+  copy_numbers(bytes, tensor->data_type, data, unpacked);
+  tensor->data = data;
+  tensor->bytes = unpacked;
+  return MN_OK;
+}
+
+static bool has_its_size(const mn_onnx_tensor *tensor) {
+  size_t bytes = tensor->data_type == ONNX_INT64 ? 8 : 4;
+  for (int32_t i = 0; i < tensor->shape.rank; i++) {
+    if (!mn_mul_size(bytes, (size_t)tensor->shape.dim[i], &bytes)) return false;
+  }
+  return bytes == tensor->bytes;
+}
+
+mn_status mn_onnx_read_tensor(mn_onnx_loader *loader, mn_pb_span bytes, mn_onnx_tensor *tensor) {
+  proto p = {.rank = 0};
+  mn_pb_span name = tensor->name;
+  read_proto(loader, bytes, tensor, &p);
+  if (name.data) tensor->name = name;
+  mn_status status = mn_onnx_check(loader, 0);
+  if (status) return status;
+  if (p.external || p.location == ONNX_EXTERNAL) {
+    return refuse(loader, MN_ERR_UNSUPPORTED, tensor,
+                  "keeps its data in another file, which is not supported; save the model as one "
+                  "file");
+  }
+  tensor->kind = MN_ONNX_CONST;
+  tensor->id = MN_NONE;
+  /* What no operator of ours takes is refused where it is used. */
+  bool known = tensor->data_type == ONNX_FLOAT || tensor->data_type == ONNX_INT32 ||
+               tensor->data_type == ONNX_INT64;
+  if (!known || p.rank > MN_MAX_RANK) {
+    if (known) tensor->data_type = -1;
+    return MN_OK;
+  }
+  tensor->shape.rank = p.rank;
+  for (int32_t i = 0; i < p.rank; i++) {
+    if (p.dims[i] < 0 || p.dims[i] > INT32_MAX) {
+      return refuse(loader, MN_ERR_FORMAT, tensor, "has a dim out of range");
+    }
+    tensor->shape.dim[i] = (int32_t)p.dims[i];
+  }
+  status = find_data(loader, bytes, tensor, &p);
+  if (status || has_its_size(tensor)) return status;
+  return refuse(loader, MN_ERR_FORMAT, tensor, "does not hold as much data as its shape needs");
+}
+
+/* ---- Constants of the graph ----------------------------------------------------------------- */
+
+mn_onnx_form mn_onnx_as_is(const mn_shape *shape) {
+  mn_onnx_form form = {.view = {1, 1, 1, 1}, .order = {0, 1, 2, 3}, .shape = *shape};
+  for (int32_t i = 0; i < shape->rank; i++) form.view[i] = shape->dim[i];
+  return form;
+}
+
+static bool keeps_order(const mn_onnx_form *form) {
+  bool same = !form->reciprocal && (form->factor == 0 || form->factor == 1);
+  for (int i = 0; i < 4; i++) same = same && form->order[i] == i;
+  return same;
+}
+
+static float element(const mn_onnx_form *form, const uint8_t *data, size_t index) {
+  float number;
+  memcpy(&number, data + index * sizeof number, sizeof number);
+  if (form->reciprocal) return (float)(1.0 / (double)number);
+  return form->factor == 0 ? number : number * form->factor;
+}
+
+static void rearrange(const mn_onnx_form *form, const uint8_t *data, float *to) {
+  size_t stride[4], dim[4], step[4];
+  stride[3] = 1;
+  for (int i = 2; i >= 0; i--) stride[i] = stride[i + 1] * (size_t)form->view[i + 1];
+  for (int i = 0; i < 4; i++) {
+    dim[i] = (size_t)form->view[form->order[i]];
+    step[i] = stride[form->order[i]];
+  }
+  for (size_t a = 0; a < dim[0]; a++) {
+    for (size_t b = 0; b < dim[1]; b++) {
+      for (size_t c = 0; c < dim[2]; c++) {
+        size_t row = a * step[0] + b * step[1] + c * step[2];
+        for (size_t d = 0; d < dim[3]; d++) *to++ = element(form, data, row + d * step[3]);
+      }
+    }
+  }
+}
+
+static mn_status add_constant(const mn_onnx_op *op, mn_onnx_tensor *tensor, const mn_shape *shape,
+                              const void *data, mn_id *id) {
+  char name[MN_ONNX_NAME_BYTES];
+  mn_onnx_loader *loader = op->loader;
+  mn_onnx_make_name(loader, tensor, name);
+  mn_status status = mn_onnx_add_value(loader, name, shape, id);
+  if (status) return status;
+  mn_value *value = &loader->graph->values[*id];
+  int32_t elements = 0;
+  mn_shape_elements(shape, &elements);
+  value->kind = MN_KIND_CONST;
+  value->data = data;
+  value->bytes = (size_t)elements * sizeof(float);
+  return MN_OK;
+}
+
+mn_status mn_onnx_constant(const mn_onnx_op *op, int32_t position, const mn_onnx_form *form,
+                           mn_id *id) {
+  mn_onnx_tensor *tensor;
+  mn_onnx_loader *loader = op->loader;
+  int32_t elements;
+  mn_status status = mn_onnx_input(op, position, &tensor);
+  if (status) return status;
+  if (tensor->kind != MN_ONNX_CONST || tensor->data_type != ONNX_FLOAT) {
+    return mn_onnx_fail(op, MN_ERR_UNSUPPORTED, "its input %d is not a constant of type float",
+                        position);
+  }
+  size_t size = sizeof(float);
+  bool fits = mn_shape_elements(&form->shape, &elements);
+  for (int i = 0; i < 4 && fits; i++) fits = mn_mul_size(size, (size_t)form->view[i], &size);
+  if (!fits || size != tensor->bytes || (size_t)elements * sizeof(float) != size) {
+    return mn_onnx_fail(op, MN_ERR_FORMAT, "its input %d has not the size that it needs", position);
+  }
+  if (keeps_order(form) && (uintptr_t)tensor->data % sizeof(float) == 0) {
+    return add_constant(op, tensor, &form->shape, tensor->data, id);
+  }
+  status = mn_onnx_check(loader, size);
+  if (status) return status;
+  float *data = mn_arena_take(&loader->graph->arena, size);
+  if (!data) return mn_fail_memory(loader->err, size);
+  rearrange(form, tensor->data, data);
+  return add_constant(op, tensor, &form->shape, data, id);
+}
+
+mn_status mn_onnx_number(const mn_onnx_op *op, float number, mn_id *id) {
+  mn_onnx_tensor *out;
+  mn_status status = mn_onnx_output(op, &out);
+  if (status) return status;
+  float *data = mn_arena_copy(&op->loader->graph->arena, &number, sizeof number);
+  if (!data) return mn_fail_memory(op->loader->err, sizeof number);
+  /* The output keeps its own name for its value. */
+  mn_onnx_tensor named = {.name = out->name, .named = true};
+  return add_constant(op, &named, &(mn_shape){1, {1}}, data, id);
+}

@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * ONNX files against onnxruntime: small networks (tests/golden/onnx, made by
+ * tests/oracle/onnx_goldens.py), files to be refused, and the text-direction classifier of the test
+ * assets ($MOBILENET_TEST_ASSETS; skipped without), whose golden is onnxruntime's too. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "mobilenet/mobilenet.h"
+
+static const char *const levels[] = {"scalar", "avx2", "avx512"};
+
+typedef struct golden {
+  const char *name;
+  int height, width, batch;
+} golden;
+
+static const golden goldens[] = {
+    {"torch_like", 16, 20, 1}, {"torch_like", 16, 20, 3}, {"paddle_like", 12, 20, 1},
+    {"paddle_like", 17, 9, 2}, {"flat_map", 9, 13, 1},    {"flat_matmul", 6, 4, 1},
+    {"tf_like", 17, 14, 1},    {"tf_like", 17, 14, 2},    {"odds_and_ends", 10, 11, 1},
+    {"map_out", 7, 8, 1},
+};
+
+static void check(const float *expected, const float *output, size_t count, const char *where) {
+  double largest = 0, worst = 0;
+  for (size_t i = 0; i < count; i++) {
+    double difference = fabs((double)output[i] - (double)expected[i]);
+    worst = isnan(difference) ? INFINITY : fmax(worst, difference);
+    largest = fmax(largest, fabs((double)expected[i]));
+  }
+  assert_true(largest > 0);
+  if (!(worst <= 1e-5 * largest)) fail_msg("%s differs by %g of %g", where, worst, largest);
+}
+
+/* Runs one golden; false when this machine has no such level. */
+static bool run_golden(const golden *g, const mn_model *model, const char *level) {
+  char path[512];
+  mn_error err;
+  mn_plan *plan;
+  mn_session *session;
+  mn_tensor_info in, out;
+  mn_plan_options options = {.struct_size = sizeof options,
+                             .batch = g->batch,
+                             .height = g->height,
+                             .width = g->width,
+                             .isa = level};
+  if (mn_plan_new(&plan, model, &options, &err)) {
+    assert_int_equal(err.status, MN_ERR_ARGUMENT);
+    return false;
+  }
+  if (mn_session_new(&session, plan, NULL, &err)) fail_msg("%s", err.text);
+  assert_int_equal(mn_plan_input_info(plan, 0, &in), MN_OK);
+  assert_int_equal(mn_plan_output_info(plan, 0, &out), MN_OK);
+  snprintf(path, sizeof path, "%s/golden/onnx/%s_%dx%dx%d.f32", MN_TEST_DIR, g->name, g->height,
+           g->width, g->batch);
+  FILE *file = fopen(path, "rb");
+  float *expected = malloc(out.bytes);
+  assert_true(file && expected);
+  assert_int_equal(fread(mn_session_input(session, 0), 1, in.bytes, file), in.bytes);
+  assert_int_equal(fread(expected, 1, out.bytes, file), out.bytes);
+  assert_int_equal(fgetc(file), EOF);
+  fclose(file);
+  if (mn_session_run(session, &err)) fail_msg("%s", err.text);
+  check(expected, mn_session_output(session, 0), out.bytes / sizeof(float), path);
+  free(expected);
+  mn_session_free(session);
+  mn_plan_free(plan);
+  return true;
+}
+
+static void small_networks(void **state) {
+  (void)state;
+  for (size_t i = 0; i < sizeof goldens / sizeof goldens[0]; i++) {
+    char path[512];
+    mn_error err;
+    mn_model *model;
+    snprintf(path, sizeof path, "%s/golden/onnx/%s.onnx", MN_TEST_DIR, goldens[i].name);
+    if (mn_model_open(&model, path, NULL, &err)) fail_msg("%s", err.text);
+    int ran = 0;
+    for (size_t k = 0; k < sizeof levels / sizeof levels[0]; k++) {
+      ran += run_golden(&goldens[i], model, levels[k]);
+    }
+    assert_true(ran > 0);
+    mn_model_free(model);
+  }
+}
+
+/* ---- What the graph becomes ----------------------------------------------------------------- */
+
+static mn_model *open_golden(const char *name) {
+  char path[512];
+  mn_error err;
+  mn_model *model;
+  snprintf(path, sizeof path, "%s/golden/onnx/%s.onnx", MN_TEST_DIR, name);
+  if (mn_model_open(&model, path, NULL, &err)) fail_msg("%s", err.text);
+  return model;
+}
+
+static int count_steps(const char *name, const char *op) {
+  mn_error err;
+  mn_plan *plan;
+  mn_step_info step;
+  mn_model *model = open_golden(name);
+  int count = 0;
+  if (mn_plan_new(&plan, model, NULL, &err)) fail_msg("%s", err.text);
+  for (int i = 0; i < mn_plan_step_count(plan); i++) {
+    assert_int_equal(mn_plan_step(plan, i, &step), MN_OK);
+    count += strcmp(step.op, op) == 0;
+  }
+  mn_plan_free(plan);
+  mn_model_free(model);
+  return count;
+}
+
+static void pieces_are_fused(void **state) {
+  (void)state;
+  assert_int_equal(count_steps("torch_like", "batch_norm"), 0);
+  assert_int_equal(count_steps("torch_like", "hard_swish"), 2);
+  assert_int_equal(count_steps("torch_like", "hard_sigmoid"), 1);
+  assert_int_equal(count_steps("paddle_like", "hard_swish"), 1);
+  assert_int_equal(count_steps("paddle_like", "hard_sigmoid"), 0); /* its factor is not 1/6 */
+}
+
+static bool takes_size(const char *name, int height, int width) {
+  mn_error err;
+  mn_plan *plan;
+  mn_model *model = open_golden(name);
+  mn_plan_options options = {.struct_size = sizeof options, .height = height, .width = width};
+  mn_status status = mn_plan_new(&plan, model, &options, &err);
+  if (!status) mn_plan_free(plan);
+  mn_model_free(model);
+  return status == MN_OK;
+}
+
+/* A flattened map belongs to one size: 3 x 4 and 2 x 6 have as many pixels, in another order. */
+static void flattened_maps_fix_the_size(void **state) {
+  (void)state;
+  assert_true(takes_size("torch_like", 33, 47));
+  assert_true(takes_size("paddle_like", 33, 47));
+  assert_true(takes_size("flat_map", 9, 13));
+  assert_false(takes_size("flat_map", 13, 9));
+  assert_false(takes_size("flat_matmul", 4, 6));
+}
+
+/* ---- Refusals ------------------------------------------------------------------------------- */
+
+static void refused_by_name(void **state) {
+  (void)state;
+  static const char *const cases[][2] = {
+      {"groups", "node 0 (Conv of opset 13, 'conv_0'): it has 2 groups"},
+      {"operator", "node 0 (Erf of opset 13, 'erf_0'): this operator is not supported"},
+      {"transpose", "only transposes between NCHW and NHWC"},
+      {"reshape", "[1,4,6,6] to [1,2,12,6] would need a transpose"},
+      {"flat_output", "its output 'flatten_0' needs a transpose"},
+      {"clip", "its limits are 0 and 2"},
+      {"opset", "its ONNX opset is 6, opsets 7 to 22 are supported"},
+      {"unwritten", "it reads 'nobody', which nothing before it writes"},
+      {"channels", "its input 'input' leaves more open than batch, height and width"},
+      {"softmax", "its axis 2 is not that of the channels"},
+      {"half", "its input 1 is not a constant of type float"},
+      {"domain", "operators of domain 'com.example' are not supported"},
+      {"twice", "its tensor 'a' is written twice"},
+      {"outside", "its tensor 'w0' keeps its data in another file"},
+      {"short", "its tensor 'w0' does not hold as much data as its shape needs"},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    char path[512];
+    mn_error err;
+    mn_model *model;
+    snprintf(path, sizeof path, "%s/fuzz/corpus/onnx/bad_%s.onnx", MN_TEST_DIR, cases[i][0]);
+    assert_int_not_equal(mn_model_open(&model, path, NULL, &err), MN_OK);
+    if (!strstr(err.text, cases[i][1])) fail_msg("%s: %s", cases[i][0], err.text);
+  }
+}
+
+/* ---- A real model --------------------------------------------------------------------------- */
+
+enum { HEIGHT = 48, WIDTH = 192, PICTURES = 24, PIXELS = HEIGHT * WIDTH };
+
+static FILE *open_asset(const char *folder, const char *name) {
+  char path[512];
+  snprintf(path, sizeof path, "%s/%s/%s", folder, "golden/classify", name);
+  FILE *file = fopen(path, "rb");
+  if (!file) fail_msg("%s cannot be opened", path);
+  return file;
+}
+
+/* The input is (x / 255 - 0.5) / 0.5 of the picture with blue first. */
+static void fill_input(float *input, FILE *pictures) {
+  static uint8_t pixels[PIXELS * 3];
+  assert_int_equal(fread(pixels, 1, sizeof pixels, pictures), sizeof pixels);
+  for (int i = 0; i < PIXELS * 3; i++) {
+    input[i] = ((float)pixels[i / 3 * 3 + 2 - i % 3] / 255.0f - 0.5f) / 0.5f;
+  }
+}
+
+static void text_direction_classifier(void **state) {
+  (void)state;
+  const char *assets = getenv("MOBILENET_TEST_ASSETS");
+  if (!assets || !*assets) {
+    print_message("SKIPPED: MOBILENET_TEST_ASSETS does not name the folder of test models\n");
+    skip();
+  }
+  char path[512];
+  mn_error err;
+  mn_model *model;
+  mn_plan *plan;
+  mn_session *session;
+  mn_plan_options options = {.struct_size = sizeof options, .height = HEIGHT, .width = WIDTH};
+  snprintf(path, sizeof path, "%s/models/classify/ch_ppocr_mobile_v2.0_cls_infer.onnx", assets);
+  if (mn_model_open(&model, path, NULL, &err)) fail_msg("%s", err.text);
+  if (mn_plan_new(&plan, model, &options, &err)) fail_msg("%s", err.text);
+  if (mn_session_new(&session, plan, NULL, &err)) fail_msg("%s", err.text);
+  FILE *pictures = open_asset(assets, "in_48x192_ocr.u8");
+  FILE *outputs = open_asset(assets, "ch_ppocr_mobile_v2.0_cls_infer.out0.float32.bin");
+  for (int i = 0; i < PICTURES; i++) {
+    float expected[2];
+    fill_input(mn_session_input(session, 0), pictures);
+    assert_int_equal(fread(expected, sizeof expected[0], 2, outputs), 2);
+    if (mn_session_run(session, &err)) fail_msg("%s", err.text);
+    check(expected, mn_session_output(session, 0), 2, "the classifier");
+  }
+  fclose(pictures);
+  fclose(outputs);
+  mn_session_free(session);
+  mn_plan_free(plan);
+  mn_model_free(model);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(small_networks),
+      cmocka_unit_test(pieces_are_fused),
+      cmocka_unit_test(flattened_maps_fix_the_size),
+      cmocka_unit_test(refused_by_name),
+      cmocka_unit_test(text_direction_classifier),
+  };
+  return cmocka_run_group_tests_name("onnx", tests, NULL, NULL);
+}

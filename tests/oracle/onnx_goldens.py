@@ -1,0 +1,239 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Small networks as ONNX files, with what onnxruntime computes, for tests/golden/test_onnx.c.
+
+usage: onnx_goldens.py TESTS_FOLDER   (packages: onnx 1.23, onnxruntime 1.32, numpy)
+
+golden/onnx/NAME.onnx and NAME_HxWxB.f32: the input and the output of one run at height H, width W
+and batch B, maps in the order n, h, w, c. fuzz/corpus/onnx/bad_*.onnx: files to be refused.
+"""
+import sys
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+from onnx import TensorProto, helper, numpy_helper
+
+rng = np.random.default_rng(20)
+
+
+class Net:
+    """A graph under construction: op() adds a node and gives its output's name."""
+
+    def __init__(self, opset, shape, input_name="input"):
+        self.opset, self.nodes, self.weights = opset, [], []
+        self.input = helper.make_tensor_value_info(input_name, TensorProto.FLOAT, shape)
+
+    def const(self, array, name=None):
+        name = name or f"w{len(self.weights)}"
+        self.weights.append(numpy_helper.from_array(np.asarray(array), name))
+        return name
+
+    def rand(self, *shape, scale=0.5):
+        return self.const((rng.standard_normal(shape) * scale).astype(np.float32))
+
+    def op(self, kind, *inputs, name=None, **attributes):
+        out = name or f"{kind.lower()}_{len(self.nodes)}"
+        self.nodes.append(helper.make_node(kind, list(inputs), [out], name=out, **attributes))
+        return out
+
+    def conv(self, x, oc, ic, k=3, groups=1, bias=True, **attributes):
+        inputs = [x, self.rand(oc, ic // groups, k, k)] + ([self.rand(oc)] if bias else [])
+        attributes.setdefault("kernel_shape", [k, k])
+        return self.op("Conv", *inputs, group=groups, **attributes)
+
+    def norm(self, x, c):
+        positive = lambda: self.const((rng.random(c) + 0.5).astype(np.float32))
+        return self.op("BatchNormalization", x, positive(), self.rand(c), self.rand(c), positive(),
+                       epsilon=1e-3)
+
+    def model(self, outputs, shapes=None):
+        infos = [helper.make_tensor_value_info(o, TensorProto.FLOAT, None) for o in outputs]
+        graph = helper.make_graph(self.nodes, "net", [self.input], infos, self.weights)
+        opset = [helper.make_opsetid("", self.opset)]
+        return helper.make_model(graph, opset_imports=opset, ir_version=8, producer_name="golden")
+
+
+def torch_like():
+    """As torch exports MobileNetV3: folded and unfolded norms, squeeze-and-excitation."""
+    n = Net(14, ["batch", 3, 16, 20])
+    x = n.op("HardSwish", n.norm(n.conv("input", 8, 3, bias=False, strides=[2, 2],
+                                        pads=[1, 1, 1, 1]), 8))
+    block = n.op("Relu", n.conv(x, 8, 8, groups=8, pads=[1, 1, 1, 1]))
+    gate = n.op("Relu", n.conv(n.op("GlobalAveragePool", block), 4, 8, k=1))
+    gate = n.op("HardSigmoid", n.conv(gate, 8, 4, k=1), alpha=1 / 6)
+    block = n.norm(n.conv(n.op("Mul", gate, block), 8, 8, k=1), 8)
+    x = n.op("Add", x, block)
+    x = n.conv(x, 12, 8, k=1)
+    x = n.op("Mul", x, n.op("HardSigmoid", x, alpha=1 / 6))
+    x = n.op("Flatten", n.op("GlobalAveragePool", x), axis=1)
+    x = n.op("Gemm", x, n.rand(10, 12), n.rand(10), transB=1)
+    x = n.op("Identity", n.op("Dropout", x))
+    return n.model([n.op("Gemm", x, n.rand(7, 10), n.rand(7), transB=1, name="output")])
+
+
+def paddle_like():
+    """As Paddle exports it: open sizes, hard-swish in pieces, constants as nodes, a computed shape.
+    """
+    n = Net(9, ["n", 3, "h", "w"], "x")
+
+    def const(array):
+        return n.op("Constant", value=numpy_helper.from_array(np.asarray(array)))
+
+    def swish(x):
+        gate = n.op("Clip", n.op("Add", x, const(np.float32(3))), min=0.0, max=6.0)
+        return n.op("Div", n.op("Mul", x, gate), const(np.float32(6)))
+
+    x = swish(n.norm(n.conv("x", 6, 3, bias=False, strides=[2, 1], pads=[1, 1, 1, 1]), 6))
+    gate = n.op("HardSigmoid", n.conv(n.op("GlobalAveragePool", x), 6, 6, k=1), alpha=0.2, beta=0.5)
+    x = n.op("Mul", x, gate)
+    x = n.op("MaxPool", x, kernel_shape=[2, 2], strides=[2, 2], pads=[0, 0, 0, 0])
+    x = n.op("GlobalAveragePool", x)
+    shape = n.op("Cast", n.op("Shape", x), to=TensorProto.INT32)
+    batch = n.op("Cast", n.op("Slice", shape, axes=[0], starts=[0], ends=[1]), to=TensorProto.INT64)
+    rest = n.op("Cast", const(np.array([6], np.int32)), to=TensorProto.INT64)
+    x = n.op("Reshape", x, n.op("Concat", batch, rest, axis=0))
+    x = n.op("Add", n.op("MatMul", x, n.rand(6, 4)), n.rand(4))
+    return n.model([n.op("Softmax", x, axis=1, name="softmax")])
+
+
+def flat_map():
+    """A map of 2 x 3 flattened into fully connected layers, both ways round, and clips as inputs."""
+    n = Net(11, [1, 3, 9, 13])
+    x = n.conv("input", 5, 3, strides=[2, 2], pads=[0, 1, 1, 0])
+    x = n.op("Clip", x, n.const(np.float32(0)), n.const(np.float32(6)))
+    x = n.op("MaxPool", x, kernel_shape=[2, 2], strides=[2, 2])
+    x = n.op("Relu", n.op("Flatten", x))
+    x = n.op("Gemm", x, n.rand(30, 6), n.rand(6), alpha=0.5, beta=2.0)
+    return n.model([n.op("Sigmoid", x, name="output")])
+
+
+def flat_matmul():
+    n = Net(13, [1, 2, 6, 4])
+    x = n.conv("input", 3, 2, strides=[2, 2], auto_pad="SAME_UPPER")
+    x = n.op("Reshape", x, n.const(np.array([1, -1], np.int64)))
+    return n.model([n.op("Gemm", x, n.rand(5, 18), transB=1, name="output")])
+
+
+def tf_like():
+    """As exporters from TensorFlow write: NHWC at the ends, SAME, depthwise with a multiplier."""
+    n = Net(13, ["n", 17, 14, 3])
+    x = n.op("Transpose", "input", perm=[0, 3, 1, 2])
+    x = n.op("Relu", n.conv(x, 4, 3, strides=[2, 2], auto_pad="SAME_UPPER"))
+    x = n.conv(x, 8, 4, groups=4, bias=False, dilations=[2, 2], pads=[1, 2, 2, 0])
+    x = n.op("Clip", x, n.const(np.float32(-1)), n.const(np.float32(1)))
+    x = n.op("ReduceMean", x, axes=[2, 3], keepdims=0)
+    x = n.op("Add", n.op("MatMul", x, n.rand(8, 5)), n.rand(5))
+    return n.model([n.op("Softmax", x, name="output")])
+
+
+def odds_and_ends():
+    n = Net(18, [1, 4, 10, 11])
+    pads = n.const(np.array([0, 0, 1, 2, 0, 0, 3, 0], np.int64))
+    x = n.op("Pad", "input", pads, n.const(np.float32(0)))
+    a = n.op("AveragePool", x, kernel_shape=[3, 2], strides=[2, 2], pads=[1, 0, 1, 1])
+    b = n.op("Sub", n.op("Mul", a, n.rand(1, 4, 1, 1)), n.rand(4, 1, 1))
+    c = n.op("Div", n.op("Clip", a, n.const(np.float32(0)), n.const(np.float32(1))),
+             n.const(np.float32(3)))
+    x = n.op("Concat", b, n.op("Sigmoid", c), a, axis=1)
+    x = n.op("Clip", n.norm(x, 12), n.const(np.float32(0)))
+    x = n.op("ReduceMean", x, n.const(np.array([-1, -2], np.int64)), keepdims=1)
+    x = n.op("Squeeze", x, n.const(np.array([2, 3], np.int64)))
+    x = n.op("Unsqueeze", x, n.const(np.array([2, 3], np.int64)))
+    x = n.conv(x, 6, 12, k=1)
+    size = n.op("Shape", x)
+    batch = n.op("Unsqueeze", n.op("Gather", size, n.const(np.int64(0))),
+                 n.const(np.array([0], np.int64)))
+    x = n.op("Reshape", x, n.op("Concat", batch, n.const(np.array([-1], np.int64)), axis=0))
+    return n.model([n.op("Softmax", x, name="output")])
+
+
+def map_out():
+    n = Net(12, ["n", 3, "h", "w"])
+    x = n.conv("input", 4, 3, strides=[2, 2], pads=[1, 1, 1, 1])
+    return n.model([n.op("Relu", x, name="output")])
+
+
+def bad_models():
+    def net(build, opset=13, shape=(1, 4, 6, 6)):
+        n = Net(opset, list(shape))
+        return n.model([build(n)])
+
+    yield "groups", net(lambda n: n.conv("input", 4, 4, groups=2))
+    yield "operator", net(lambda n: n.op("Erf", "input"))
+    yield "transpose", net(lambda n: n.op("Transpose", "input", perm=[0, 1, 3, 2]))
+    yield "reshape", net(lambda n: n.op("Reshape", "input",
+                                        n.const(np.array([1, 2, 12, 6], np.int64))))
+    yield "flat_output", net(lambda n: n.op("Flatten", "input"))
+    yield "clip", net(lambda n: n.op("Clip", "input", n.const(np.float32(0)),
+                                     n.const(np.float32(2))))
+    yield "opset", net(lambda n: n.op("Relu", "input"), opset=6)
+    yield "unwritten", net(lambda n: n.op("Add", "input", "nobody"))
+    yield "channels", net(lambda n: n.op("Relu", "input"), shape=(1, "c", 6, 6))
+    yield "softmax", net(lambda n: n.op("Softmax", "input", axis=2))
+    yield "half", net(lambda n: n.op("Add", "input", n.const(np.float16(1))))
+    yield "domain", net(lambda n: n.op("Relu", "input", domain="com.example"))
+    twice = net(lambda n: n.op("Relu", n.op("Relu", "input", name="a"), name="b"))
+    twice.graph.node[1].output[0] = "a"
+    yield "twice", twice
+    outside = net(lambda n: n.conv("input", 4, 4))
+    weights = outside.graph.initializer[0]
+    weights.ClearField("raw_data")
+    weights.data_location = TensorProto.EXTERNAL
+    weights.external_data.add(key="location", value="weights.bin")
+    yield "outside", outside
+    short = net(lambda n: n.conv("input", 4, 4))
+    short.graph.initializer[0].raw_data = short.graph.initializer[0].raw_data[:-4]
+    yield "short", short
+
+
+def to_last(array):
+    return array.transpose(0, 2, 3, 1) if array.ndim == 4 else array
+
+
+def write(folder, name, model, sizes, channels, channels_last=False):
+    (folder / f"{name}.onnx").write_bytes(model.SerializeToString())
+    session = onnxruntime.InferenceSession(model.SerializeToString(),
+                                           providers=["CPUExecutionProvider"])
+    for h, w, batch in sizes:
+        # Another size than the file states: onnxruntime takes it from the shapes that it is given.
+        x = rng.standard_normal((batch, channels, h, w)).astype(np.float32)
+        given = to_last(x) if channels_last else x
+        out = session.run(None, {session.get_inputs()[0].name: np.ascontiguousarray(given)})[0]
+        data = [np.ascontiguousarray(to_last(a)).astype("<f4").tobytes() for a in (x, out)]
+        (folder / f"{name}_{h}x{w}x{batch}.f32").write_bytes(b"".join(data))
+
+
+def unpacked_floats(model):
+    """The same weights as float_data, which old exporters write."""
+    for weights in model.graph.initializer:
+        if weights.data_type == TensorProto.FLOAT:
+            numbers = numpy_helper.to_array(weights).ravel()
+            weights.ClearField("raw_data")
+            weights.float_data.extend(numbers.tolist())
+        elif weights.data_type == TensorProto.INT64:
+            numbers = numpy_helper.to_array(weights).ravel()
+            weights.ClearField("raw_data")
+            weights.int64_data.extend(numbers.tolist())
+    return model
+
+
+def main():
+    tests = Path(sys.argv[1])
+    goldens, corpus = tests / "golden/onnx", tests / "fuzz/corpus/onnx"
+    goldens.mkdir(parents=True, exist_ok=True)
+    corpus.mkdir(parents=True, exist_ok=True)
+    write(goldens, "torch_like", torch_like(), [(16, 20, 1), (16, 20, 3)], 3)
+    write(goldens, "paddle_like", paddle_like(), [(12, 20, 1), (17, 9, 2)], 3)
+    write(goldens, "flat_map", flat_map(), [(9, 13, 1)], 3)
+    write(goldens, "flat_matmul", unpacked_floats(flat_matmul()), [(6, 4, 1)], 2)
+    write(goldens, "tf_like", tf_like(), [(17, 14, 1), (17, 14, 2)], 3, channels_last=True)
+    write(goldens, "odds_and_ends", unpacked_floats(odds_and_ends()), [(10, 11, 1)], 4)
+    write(goldens, "map_out", map_out(), [(7, 8, 1)], 3)
+    for name, model in bad_models():
+        (corpus / f"bad_{name}.onnx").write_bytes(model.SerializeToString())
+    (corpus / "odds_and_ends.onnx").write_bytes((goldens / "odds_and_ends.onnx").read_bytes())
+    (corpus / "paddle_like.onnx").write_bytes((goldens / "paddle_like.onnx").read_bytes())
+
+
+if __name__ == "__main__":
+    main()
