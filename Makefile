@@ -50,6 +50,6 @@ help:
 	@echo 'make test      all tests (TESTS=regex for some); installs what they need first'
 	@echo 'make lint      the rules of the house alone'
 	@echo 'make fuzz      every file reader against libFuzzer, FUZZ_SECONDS=60 each'
-	@echo 'make bench     latency of the model that ships with the source'
+	@echo 'make bench     latency of the model that ships with the source, then of every kernel'
 	@echo 'make install   PREFIX=/usr/local, DESTDIR respected'
 	@echo 'make clean     removes every build folder'
