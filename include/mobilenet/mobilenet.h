@@ -128,8 +128,8 @@ typedef struct mn_open_options {
   uint64_t memory_cap; /* refuse a file that would need more; 0 = 2 GiB */
 } mn_open_options;
 
-/* Opens a model file (.tflite, native .safetensors), told by content. The file is mapped and must
- * not change while the model is open. Errors: IO, FORMAT, UNSUPPORTED, LIMIT, MEMORY. */
+/* Opens a model file (.tflite, .onnx, native .safetensors), told by content. The file is mapped and
+ * must not change while the model is open. Errors: IO, FORMAT, UNSUPPORTED, LIMIT, MEMORY. */
 MN_API mn_status mn_model_open(mn_model **out, const char *path, const mn_open_options *options,
                                mn_error *err);
 

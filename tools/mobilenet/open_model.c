@@ -66,8 +66,8 @@ static char *find_model(const char *spec, bool architecture) {
   if (only_file || (!only_list && is_there(spec))) return strdup(spec);
   char *path = find_shipped(spec);
   if (!path) {
-    say("'%s' is neither a file nor a model that ships with mobilenet; expected a .tflite or "
-        ".safetensors file%s",
+    say("'%s' is neither a file nor a model that ships with mobilenet; expected a .tflite, "
+        ".onnx or .safetensors file%s",
         spec, architecture ? ", or an architecture such as v2-1.0-224" : "");
   }
   return path;
