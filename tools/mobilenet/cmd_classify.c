@@ -192,18 +192,12 @@ static int classify_arguments(classify_job *classifier, const cli_options *optio
   return code;
 }
 
-static int check_classifier(const opened_model *opened) {
-  if (mn_model_class_count(opened->model) > 0) return EXIT_DONE;
-  say("%s: is not a classifier; 'mobilenet run' gives its outputs", opened->path);
-  return EXIT_UNUSABLE;
-}
-
 int cmd_classify(const cli_options *options) {
   classify_job classifier = {.top = (int)options_number(options, OPTION_TOP, DEFAULT_TOP),
                              .as_json = options->given[OPTION_JSON]};
   int code = runner_open(&classifier.runner, options, NULL, &(runner_sizes){0});
   if (code == EXIT_DONE) code = runner_check_pictures(&classifier.runner);
-  if (code == EXIT_DONE) code = check_classifier(&classifier.runner.opened);
+  if (code == EXIT_DONE) code = model_check_classifier(&classifier.runner.opened);
   if (code == EXIT_DONE) {
     model_say_assumptions(&classifier.runner.opened);
     classifier.label_columns = label_columns(classifier.runner.opened.model);

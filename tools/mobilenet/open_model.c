@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 
 #include "message.h"
+#include "mobilenet/image.h"
 #include "mobilenet/zoo.h"
 #include "stopwatch.h"
 
@@ -198,6 +199,12 @@ int model_argument(const cli_options *options, const char **spec) {
   say("the model is named twice, '%s' and --model '%s'; leave one out", options->args[0],
       options->text[OPTION_MODEL]);
   return EXIT_USAGE;
+}
+
+int model_check_classifier(const opened_model *opened) {
+  if (mn_model_class_count(opened->model) > 0) return EXIT_DONE;
+  say("%s: is not a classifier; 'mobilenet run' gives its outputs", opened->path);
+  return EXIT_UNUSABLE;
 }
 
 void model_close(opened_model *opened) {

@@ -22,6 +22,8 @@ int model_open(opened_model *opened, const cli_options *options, const char *spe
 /* The model that a verb's only argument or -m names; NULL in *spec for neither. EXIT_USAGE, after
  * saying so, for both. */
 int model_argument(const cli_options *options, const char **spec);
+/* Says so when the model, whose contract is known to be whole, has no classes. */
+int model_check_classifier(const opened_model *opened);
 void model_close(opened_model *opened);
 
 /* Says on standard error, in one line, what of the contract was assumed rather than read. */
