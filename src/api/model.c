@@ -26,6 +26,11 @@ static mn_status load(mn_model *model, const mn_load_request *request,
   mn_status status = mn_format_load(&model->graph, request, &facts, err);
   if (!status) status = mn_graph_verify(&model->graph, err);
   if (!status) status = mn_model_settle_contract(model, options, &facts, err);
+  if (!status && model->graph.open_size) {
+    mn_fail(&model->no_size, MN_ERR_CONTRACT, NULL,
+            "the file leaves the height and width of its input open, so that a picture cannot be "
+            "brought to its size: the plan's options must say them");
+  }
   return mn_error_at(err, status, request->name);
 }
 

@@ -10,6 +10,7 @@ struct mn_model {
   mn_file file;
   mn_graph graph;
   mn_error no_contract; /* why there is none, when there is none */
+  mn_error no_size;     /* why a plan without a size takes no pictures, when it takes none */
   char *contract_json;  /* in the graph's arena; NULL when there is none */
   char *assumptions;    /* likewise */
 };

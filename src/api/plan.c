@@ -50,15 +50,23 @@ static mn_status prepare_pictures(const mn_model *model, const mn_plan_options *
   return mn_preprocess_init(preprocess, &model->graph.contract, &target, err);
 }
 
+/* Why pictures cannot become input 0; NULL when they can. */
+static const mn_error *refusal_of(const mn_model *model, const mn_plan_options *options) {
+  if (!model->graph.has_contract) return &model->no_contract;
+  bool sized = options->height && options->width;
+  return model->graph.open_size && !sized ? &model->no_size : NULL;
+}
+
 mn_status mn_plan_new(mn_plan **out, const mn_model *model, const mn_plan_options *options,
                       mn_error *err) {
   *out = NULL;
   mn_error_clear(err);
   mn_plan_options used;
-  mn_picture_plan pictures = {.refusal = model->graph.has_contract ? NULL : &model->no_contract};
+  mn_picture_plan pictures = {.refusal = NULL};
   mn_plan_request request = {0};
   mn_status status = read_options(options, &used, err);
   if (!status) status = mn_cpu_level(used.isa, &request.features, err);
+  if (!status) pictures.refusal = refusal_of(model, &used);
   if (!status && !pictures.refusal) {
     status = prepare_pictures(model, &used, &pictures.preprocess, err);
   }

@@ -184,6 +184,7 @@ mn_status mn_graph_copy(mn_graph *to, const mn_graph *from, mn_error *err) {
   to->contract = from->contract;
   to->has_contract = from->has_contract;
   to->fixed_by = from->fixed_by;
+  to->open_size = from->open_size;
   if (copy_values(to, from) && copy_nodes(to, from) && copy_labels(to, from) &&
       mn_graph_set_inputs(to, from->inputs, from->input_count) &&
       mn_graph_set_outputs(to, from->outputs, from->output_count)) {

@@ -145,6 +145,8 @@ typedef struct mn_graph {
   /* Another input size is refused, with this node's name, when the file froze one that could not
    * be raised to a rule. MN_NONE: any size. */
   mn_id fixed_by;
+  /* The file leaves the input's height and width open; the shapes here are at a nominal size. */
+  bool open_size;
   mn_arena arena; /* arrays, names, attributes, quantization, copied constants */
 } mn_graph;
 

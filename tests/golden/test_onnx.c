@@ -13,6 +13,7 @@
 
 #include <cmocka.h>
 
+#include "mobilenet/image.h"
 #include "mobilenet/mobilenet.h"
 
 static const char *const levels[] = {"scalar", "avx2", "avx512"};
@@ -150,6 +151,33 @@ static void flattened_maps_fix_the_size(void **state) {
   assert_false(takes_size("flat_matmul", 4, 6));
 }
 
+/* A size that the file leaves open is nobody's to guess. */
+static void open_sizes_take_no_pictures(void **state) {
+  (void)state;
+  static const uint8_t pixels[12 * 20 * 3] = {0};
+  char path[512];
+  mn_error err;
+  mn_model *model;
+  mn_open_options open = {.struct_size = sizeof open, .contract = "unit"};
+  mn_image image = {.pixels = pixels, .width = 20, .height = 12, .stride = 60};
+  snprintf(path, sizeof path, "%s/golden/onnx/paddle_like.onnx", MN_TEST_DIR);
+  if (mn_model_open(&model, path, &open, &err)) fail_msg("%s", err.text);
+  for (int stated = 0; stated < 2; stated++) {
+    mn_plan *plan;
+    mn_session *session;
+    mn_plan_options options = {
+        .struct_size = sizeof options, .height = stated * 12, .width = stated * 20};
+    if (mn_plan_new(&plan, model, &options, &err)) fail_msg("%s", err.text);
+    if (mn_session_new(&session, plan, NULL, &err)) fail_msg("%s", err.text);
+    mn_status status = mn_session_set_image(session, 0, &image, &err);
+    assert_int_equal(status, stated ? MN_OK : MN_ERR_CONTRACT);
+    if (!stated) assert_non_null(strstr(err.text, "leaves the height and width"));
+    mn_session_free(session);
+    mn_plan_free(plan);
+  }
+  mn_model_free(model);
+}
+
 /* ---- Refusals ------------------------------------------------------------------------------- */
 
 static void refused_by_name(void **state) {
@@ -240,6 +268,7 @@ int main(void) {
       cmocka_unit_test(small_networks),
       cmocka_unit_test(pieces_are_fused),
       cmocka_unit_test(flattened_maps_fix_the_size),
+      cmocka_unit_test(open_sizes_take_no_pictures),
       cmocka_unit_test(refused_by_name),
       cmocka_unit_test(text_direction_classifier),
   };

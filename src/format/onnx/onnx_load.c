@@ -219,8 +219,11 @@ static mn_status settle_input(mn_onnx_loader *loader, value_info *info, bool cha
   if (info->shape.rank > 0 && dim[0] == 0) dim[0] = 1;
   if (info->shape.rank == 4) {
     int32_t height = channels_last ? 2 : 1;
-    if (dim[height] == 0) dim[height] = NOMINAL_SIZE;
-    if (dim[height + 1] == 0) dim[height + 1] = NOMINAL_SIZE;
+    for (int32_t i = height; i < height + 2; i++) {
+      if (dim[i] != 0) continue;
+      dim[i] = NOMINAL_SIZE;
+      loader->graph->open_size = true;
+    }
   }
   if (!mn_shape_elements(&info->shape, &elements)) {
     return refuse_input(loader, info, "leaves more open than batch, height and width");
