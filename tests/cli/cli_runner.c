@@ -3,7 +3,8 @@
  * error out. No shell is involved. A case file is lines of
  *
  *   # a comment
- *   model NAME f32|i8         writes the tests' small model (16x16 RGB, five trees) as NAME
+ *   model NAME f32|i8         writes the tests' small model (16x16 RGB, five trees) as NAME;
+ *                             nameless: f32 without labels
  *   picture NAME W H          writes a PPM picture
  *   text NAME WORDS           writes a text file of one line; \n and \xHH are understood
  *   npy NAME TYPE D0,D1,...   writes zeros as .npy (f4, u1 or i1)
@@ -83,8 +84,13 @@ static void write_all(const char *path, const void *bytes, size_t size) {
 static void write_model(const char *name, const char *type) {
   uint8_t *bytes;
   size_t size;
-  tiny_file(strcmp(type, "i8") == 0 ? MN_I8 : MN_F32, &bytes, &size);
+  mn_graph graph;
+  mn_error err = {MN_OK, "", ""};
+  tiny_model(&graph, strcmp(type, "i8") == 0 ? MN_I8 : MN_F32);
+  if (strcmp(type, "nameless") == 0) graph.contract.labels.count = 0;
+  must(mn_safetensors_save(&graph, &bytes, &size, &err) == MN_OK, err.text);
   write_all(name, bytes, size);
+  mn_graph_free(&graph);
   mn_free(bytes);
 }
 

@@ -142,6 +142,12 @@ static int open_data(evaluation *eval, const cli_options *options) {
     return EXIT_UNUSABLE;
   }
   eval->count = mn_dataset_count(eval->dataset);
+  const int classes = mn_dataset_class_count(eval->dataset);
+  const int known = mn_model_class_count(eval->runner.opened.model);
+  if (classes > known) {
+    say("%s has %d classes, but the model knows %d", options->args[0], classes, known);
+    return EXIT_UNUSABLE;
+  }
   if (eval->count > 0) return EXIT_DONE;
   say("%s holds no pictures; expected a folder per class, or a CSV or TSV of path and class",
       options->args[0]);
