@@ -97,7 +97,8 @@ def paddle_like():
 
 
 def flat_map():
-    """A map of 2 x 3 flattened into fully connected layers, both ways round, and clips as inputs."""
+    """As Paddle exports it: open sizes, hard-swish in pieces, constants as nodes, a computed
+    shape."""
     n = Net(11, [1, 3, 9, 13])
     x = n.conv("input", 5, 3, strides=[2, 2], pads=[0, 1, 1, 0])
     x = n.op("Clip", x, n.const(np.float32(0)), n.const(np.float32(6)))
@@ -217,6 +218,14 @@ def unpacked_floats(model):
     return model
 
 
+def weights_as_inputs(model):
+    """Every initializer is listed as an input too, as files of IR version 3 must."""
+    for weights in model.graph.initializer:
+        model.graph.input.append(helper.make_tensor_value_info(weights.name, weights.data_type,
+                                                               list(weights.dims)))
+    return model
+
+
 def main():
     tests = Path(sys.argv[1])
     goldens, corpus = tests / "golden/onnx", tests / "fuzz/corpus/onnx"
@@ -225,7 +234,7 @@ def main():
     write(goldens, "torch_like", torch_like(), [(16, 20, 1), (16, 20, 3)], 3)
     write(goldens, "paddle_like", paddle_like(), [(12, 20, 1), (17, 9, 2)], 3)
     write(goldens, "flat_map", flat_map(), [(9, 13, 1)], 3)
-    write(goldens, "flat_matmul", unpacked_floats(flat_matmul()), [(6, 4, 1)], 2)
+    write(goldens, "flat_matmul", weights_as_inputs(unpacked_floats(flat_matmul())), [(6, 4, 1)], 2)
     write(goldens, "tf_like", tf_like(), [(17, 14, 1), (17, 14, 2)], 3, channels_last=True)
     write(goldens, "odds_and_ends", unpacked_floats(odds_and_ends()), [(10, 11, 1)], 4)
     write(goldens, "map_out", map_out(), [(7, 8, 1)], 3)

@@ -89,7 +89,8 @@ mn_status mn_onnx_emit(const mn_onnx_op *op, const mn_onnx_node *node, const mn_
   out->data_type = ONNX_FLOAT;
   out->channels_last = like->channels_last && shape->rank == 4;
   out->shape = out->channels_last ? mn_onnx_from_last(shape) : *shape;
-  out->point = like->point;
+  bool one_pixel = shape->rank != 4 || (out->shape.dim[2] == 1 && out->shape.dim[3] == 1);
+  out->point = like->point && one_pixel;
   out->flat = like->flat;
   return mn_onnx_check(op->loader, 0);
 }

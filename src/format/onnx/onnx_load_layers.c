@@ -209,8 +209,8 @@ static bool has_pads(const mn_window *w) {
 
 /* With ceil_mode the last window may hang over the edge; without a rest it makes no difference. */
 static bool leaves_rest(const mn_window *w, const mn_shape *x) {
-  int32_t rows = x->dim[2] + w->pad_top + w->pad_bottom - w->kernel_h;
-  int32_t columns = x->dim[3] + w->pad_left + w->pad_right - w->kernel_w;
+  int64_t rows = (int64_t)x->dim[2] + w->pad_top + w->pad_bottom - w->kernel_h;
+  int64_t columns = (int64_t)x->dim[3] + w->pad_left + w->pad_right - w->kernel_w;
   return rows % w->stride_h != 0 || columns % w->stride_w != 0;
 }
 

@@ -2,7 +2,6 @@
  * The tensors of an ONNX file by name: all that is written, sorted, so that no choice of names can
  * make finding one slow; and names for the graph's values. */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "format/onnx/onnx_load.h"
@@ -42,10 +41,31 @@ void mn_onnx_make_name(mn_onnx_loader *loader, mn_onnx_tensor *tensor,
 /* ---- Collecting ----------------------------------------------------------------------------- */
 
 /* An initializer comes before an input of the same name: older files list weights as both. */
-static int by_name(const void *left, const void *right) {
-  const mn_onnx_tensor *a = left, *b = right;
+static int by_name(const mn_onnx_tensor *a, const mn_onnx_tensor *b) {
   int order = mn_pb_compare(a->name, b->name);
   return order ? order : b->is_initializer - a->is_initializer;
+}
+
+/* Lets tensors[at] sink below those of the heap [0, count) that are greater. */
+static void sink(mn_onnx_tensor *tensors, size_t at, size_t count) {
+  mn_onnx_tensor sinking = tensors[at];
+  for (size_t child; (child = 2 * at + 1) < count; at = child) {
+    if (child + 1 < count && by_name(&tensors[child], &tensors[child + 1]) < 0) child++;
+    if (by_name(&sinking, &tensors[child]) >= 0) break;
+    tensors[at] = tensors[child];
+  }
+  tensors[at] = sinking;
+}
+
+/* Heap sort: no memory, and n log n whatever the names are. */
+static void sort_tensors(mn_onnx_tensor *tensors, size_t count) {
+  for (size_t i = count / 2; i-- > 0;) sink(tensors, i, count);
+  for (size_t end = count; end-- > 1;) {
+    mn_onnx_tensor largest = tensors[0];
+    tensors[0] = tensors[end];
+    tensors[end] = largest;
+    sink(tensors, 0, end);
+  }
 }
 
 static mn_status add_tensor(mn_onnx_loader *loader, const mn_onnx_tensor *tensor) {
@@ -112,7 +132,7 @@ mn_status mn_onnx_collect(mn_onnx_loader *loader) {
   loader->tensors = tensors;
   status = walk(loader);
   if (status) return status;
-  qsort(tensors, count, sizeof *tensors, by_name);
+  sort_tensors(tensors, count);
   for (size_t i = 0; i < count; i++) {
     bool again = kept > 0 && mn_pb_compare(tensors[kept - 1].name, tensors[i].name) == 0;
     if (again && (!tensors[kept - 1].is_initializer || !tensors[i].is_input)) {
