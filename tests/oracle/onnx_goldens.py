@@ -97,8 +97,7 @@ def paddle_like():
 
 
 def flat_map():
-    """As Paddle exports it: open sizes, hard-swish in pieces, constants as nodes, a computed
-    shape."""
+    """A map of 2 x 3 flattened into fully connected layers, and clips with inputs."""
     n = Net(11, [1, 3, 9, 13])
     x = n.conv("input", 5, 3, strides=[2, 2], pads=[0, 1, 1, 0])
     x = n.op("Clip", x, n.const(np.float32(0)), n.const(np.float32(6)))
