@@ -8,6 +8,8 @@
 #include "wire/json.h"
 
 enum { VERSION = 1, MOST_CHANNELS = 3, LARGEST_SIDE = 65536 };
+/* Of the tree that the text is read into: a node takes 50 times what "0," does. */
+enum { TREE_MOST = 64 << 20 };
 
 static const char *const task_names[] = {"none", "classify", NULL};
 static const char *const order_names[] = {"rgb", "bgr", "gray", NULL};
@@ -251,7 +253,7 @@ static mn_status read_root(mn_contract *contract, const mn_json *root, mn_arena 
 mn_status mn_contract_from_json(mn_contract *contract, const char *text, size_t length,
                                 mn_arena *arena, mn_error *err) {
   mn_arena tree = {0};
-  mn_json_source source = {text, length, "contract", 0};
+  mn_json_source source = {text, length, "contract", TREE_MOST};
   const mn_json *root;
   mn_contract_default(contract);
   mn_status status = mn_json_parse(&root, &source, &tree, err);

@@ -29,7 +29,7 @@ bool mn_shape_equal(const mn_shape *a, const mn_shape *b) {
 char *mn_shape_text(const mn_shape *shape, char *text, size_t size) {
   size_t used = 0;
   used += (size_t)snprintf(text, size, "[");
-  for (int32_t i = 0; i < shape->rank && used < size; i++) {
+  for (int32_t i = 0; i < shape->rank && i < MN_MAX_RANK && used < size; i++) {
     used += (size_t)snprintf(text + used, size - used, i ? ",%d" : "%d", shape->dim[i]);
   }
   if (used < size) snprintf(text + used, size - used, "]");
@@ -51,9 +51,9 @@ bool mn_window_extent(int32_t size, int32_t kernel, int32_t stride, int32_t dila
   if (*pad_before < 0 || *pad_after < 0) return false;
   int64_t padded = (int64_t)size + *pad_before + *pad_after;
   if (padded < extent) return false;
-  int64_t count = (padded - extent) / stride + 1;
-  if (count > INT32_MAX) return false;
-  *out = (int32_t)count;
+  /* One step past the last window is still an int32: ops count in those. */
+  if (padded + kernel + stride + dilation > INT32_MAX) return false;
+  *out = (int32_t)((padded - extent) / stride + 1);
   return true;
 }
 
@@ -227,6 +227,7 @@ static mn_status shape_reshape(const infer *at) {
   mn_shape out = at->node->attr.reshape.shape;
   int32_t elements, known = 1, open = -1;
   if (!mn_shape_elements(in, &elements)) return refuse(at, "fewer than 2^31 elements");
+  if (out.rank < 0 || out.rank > MN_MAX_RANK) return refuse(at, "a new shape of rank 0 to 4");
   for (int32_t i = 0; i < out.rank; i++) {
     if (out.dim[i] == 0 && i < in->rank) out.dim[i] = in->dim[i];
     if (out.dim[i] == -1 && open < 0) {
@@ -259,6 +260,10 @@ static mn_status shape_resize(const infer *at) {
     out.dim[1] = in_shape(at, 1)->dim[1];
     out.dim[2] = in_shape(at, 1)->dim[2];
   }
+  enum { MOST = 1 << 24 }; /* positions are floats, exact to here */
+  if (out.dim[1] > MOST || out.dim[2] > MOST || in->dim[1] > MOST || in->dim[2] > MOST) {
+    return refuse(at, "maps of at most 2^24 rows and columns");
+  }
   *out_shape(at) = out;
   return MN_OK;
 }
@@ -282,7 +287,7 @@ static mn_status shape_ssd_detect(const infer *at) {
   if (boxes->rank != 3 || boxes->dim[2] < 4) return refuse(at, "[n, anchors, 4 or more]");
   int32_t classes = scores->rank == 3 ? scores->dim[2] : -1;
   if (classes < 0 || scores->dim[0] != boxes->dim[0] || scores->dim[1] != boxes->dim[1] ||
-      classes < attr->ssd_detect.classes || classes > attr->ssd_detect.classes + 1) {
+      classes < attr->ssd_detect.classes || classes > (int64_t)attr->ssd_detect.classes + 1) {
     return refuse(at, "scores of its classes, with a background or without, for every box");
   }
   if (anchors->rank != 2 || anchors->dim[0] != boxes->dim[1] || anchors->dim[1] != 4) {
@@ -301,6 +306,14 @@ static mn_status shape_ssd_detect(const infer *at) {
   return MN_OK;
 }
 
+/* A shape that memory can hold. */
+static bool fits(const mn_value *value, const mn_shape *shape) {
+  int32_t elements;
+  size_t bytes;
+  return mn_shape_elements(shape, &elements) &&
+         mn_mul_size((size_t)elements, mn_type_bytes(value->type), &bytes);
+}
+
 typedef mn_status shape_rule(const infer *at);
 static shape_rule *const rules[] = {
 #define MN_OP(id, name, min_in, max_in, attr, shape_fn, cost_fn) shape_##shape_fn,
@@ -309,7 +322,6 @@ static shape_rule *const rules[] = {
 };
 
 static mn_status infer_node(const infer *at) {
-  int32_t elements;
   char text[64];
   for (int32_t i = 0; i < at->node->in_count; i++) {
     if (at->node->in[i] == MN_NONE && i < 2) return refuse(at, "its first inputs to be present");
@@ -318,7 +330,7 @@ static mn_status infer_node(const infer *at) {
   if (status) return status;
   for (int32_t i = 0; i < at->node->out_count; i++) {
     const mn_shape *out = &at->shapes[at->node->out[i]];
-    if (mn_shape_elements(out, &elements)) continue;
+    if (fits(&at->graph->values[at->node->out[i]], out)) continue;
     return mn_fail(at->err, MN_ERR_SHAPE, at->node->name,
                    "%s gives %s, expected positive dims and fewer than 2^31 elements",
                    mn_op_name(at->node->op), mn_shape_text(out, text, sizeof text));
@@ -335,8 +347,7 @@ static mn_status check_inputs(const mn_graph *graph, const mn_shape *inputs, mn_
   for (int32_t i = 0; i < graph->input_count; i++) {
     const mn_value *value = &graph->values[graph->inputs[i]];
     char text[64];
-    int32_t elements;
-    if (!mn_shape_elements(&inputs[i], &elements)) {
+    if (!fits(value, &inputs[i])) {
       return mn_fail(err, MN_ERR_SHAPE, value->name, "%s has no valid size",
                      mn_shape_text(&inputs[i], text, sizeof text));
     }

@@ -6,9 +6,11 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/checked.h"
 #include "graph/graph.h"
 
-enum { MAX_VALUES = 1 << 17, MAX_NODES = 1 << 16 };
+/* Far beyond any network; what planning does for each pair of nodes still takes no time. */
+enum { MAX_VALUES = 1 << 16, MAX_NODES = 1 << 14 };
 
 typedef struct op_rule {
   int32_t min_in, max_in;
@@ -115,10 +117,11 @@ static mn_status verify_value(const mn_value *value, mn_error *err) {
                    mn_shape_text(&value->shape, text, sizeof text));
   }
   if (value->kind == MN_KIND_CONST) {
-    size_t element = mn_type_bytes(value->type);
-    if (!value->data || value->bytes != (size_t)elements * element) {
+    size_t element = mn_type_bytes(value->type), wanted;
+    if (!mn_mul_size((size_t)elements, element, &wanted)) wanted = SIZE_MAX;
+    if (!value->data || value->bytes != wanted) {
       return mn_fail(err, MN_ERR_FORMAT, value->name, "it holds %zu bytes, expected %zu",
-                     value->data ? value->bytes : (size_t)0, (size_t)elements * element);
+                     value->data ? value->bytes : (size_t)0, wanted);
     }
     if ((uintptr_t)value->data % element != 0) {
       return mn_fail(err, MN_ERR_FORMAT, value->name, "its data is not aligned to %zu bytes",
@@ -171,7 +174,8 @@ static mn_status verify_arity(const mn_graph *graph, const mn_node *node, mn_err
         mn_op_name(node->op), node->in_count, node->out_count, rule->min_in, rule->max_in, outputs);
   }
   for (int32_t i = 0; i < node->in_count; i++) {
-    bool absent = node->in[i] == MN_NONE && i >= rule->min_in;
+    bool optional = i >= rule->min_in && node->op != MN_OP_CONCAT;
+    bool absent = node->in[i] == MN_NONE && optional;
     if (!absent && !id_valid(graph, node->in[i])) {
       return mn_fail(err, MN_ERR_FORMAT, name, "its input %d is not a value", i);
     }
@@ -184,11 +188,14 @@ static mn_status verify_arity(const mn_graph *graph, const mn_node *node, mn_err
   return MN_OK;
 }
 
-/* Each value is known before it is read, and written once. known: [value_count]. */
+/* Each value is known before it is read, and written once: constants and the graph's inputs are
+ * given, nodes write the temps. Nothing else has memory: an input that the graph does not list, or
+ * a state, which no op updates yet. known: [value_count]. */
 static mn_status verify_order(const mn_graph *graph, bool *known, mn_error *err) {
   for (int32_t i = 0; i < graph->value_count; i++) {
-    known[i] = graph->values[i].kind != MN_KIND_TEMP;
+    known[i] = graph->values[i].kind == MN_KIND_CONST;
   }
+  for (int32_t i = 0; i < graph->input_count; i++) known[graph->inputs[i]] = true;
   for (int32_t n = 0; n < graph->node_count; n++) {
     const mn_node *node = &graph->nodes[n];
     mn_status status = verify_arity(graph, node, err);
@@ -200,8 +207,9 @@ static mn_status verify_order(const mn_graph *graph, bool *known, mn_error *err)
       }
     }
     for (int32_t i = 0; i < node->out_count; i++) {
-      if (known[node->out[i]]) {
-        return mn_fail(err, MN_ERR_FORMAT, node->name, "it writes %s, which is already written",
+      if (known[node->out[i]] || graph->values[node->out[i]].kind != MN_KIND_TEMP) {
+        return mn_fail(err, MN_ERR_FORMAT, node->name,
+                       "it writes %s, which is already written or no temp",
                        graph->values[node->out[i]].name);
       }
       known[node->out[i]] = true;

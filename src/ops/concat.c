@@ -24,7 +24,8 @@ static void fill_table(uint8_t table[256], const mn_operand *in, const mn_operan
   for (int byte = 0; byte < 256; byte++) {
     float product = (float)mn_code_of_byte(in->type, byte) * scale;
     float steps = roundf(product + bias);
-    int32_t code = steps > 1e6f ? 1000000 : steps < -1e6f ? -1000000 : (int32_t)steps;
+    /* Extreme scales give infinities and 0 * infinity: no number counts as the least. */
+    int32_t code = steps > 1e6f ? 1000000 : steps >= -1e6f ? (int32_t)steps : -1000000;
     code += mn_operand_zero(out);
     table[byte] = (uint8_t)mn_clamp_i32(code, mn_code_min(out->type), mn_code_max(out->type));
   }

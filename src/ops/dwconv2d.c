@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/checked.h"
 #include "ops/gemm.h"
 
 typedef struct dw_params {
@@ -22,9 +23,22 @@ typedef struct dw_params {
   int32_t out_min, out_max;
 } dw_params;
 
-static void lay_out(dw_params *p, mn_step *step) {
-  const mn_operand *in = &step->in[0];
-  bool quantized = in->type != MN_F32;
+/* The table, and every row under a window with its channels repeated. A window may be larger than
+ * any map, so that neither is bounded by a tensor's size. */
+static bool lay_out_scratch(dw_params *p, mn_step *step) {
+  size_t table, rows = 0;
+  bool exact = mn_mul_size((size_t)step->out.shape.dim[2], p->taps, &table) &&
+               mn_mul_size(table, sizeof(void *), &table) &&
+               mn_round_up(table, MN_ALIGN, &p->table_bytes);
+  if (exact && p->multiplier > 1) {
+    exact = mn_mul_size((size_t)p->window.kernel_h, (size_t)step->in[0].shape.dim[2], &rows) &&
+            mn_mul_size(rows, p->channels * p->element, &rows);
+  }
+  return exact && mn_add_size(p->table_bytes, rows, &step->scratch_bytes);
+}
+
+static void lay_out_pack(dw_params *p, mn_step *step) {
+  bool quantized = step->in[0].type != MN_F32;
   size_t column = mn_aligned(p->padded_channels * sizeof(int32_t));
   size_t weight = quantized ? sizeof(int16_t) : sizeof(float);
   p->bias_offset = mn_aligned(p->padded_channels * p->padded_taps * weight);
@@ -32,13 +46,6 @@ static void lay_out(dw_params *p, mn_step *step) {
   p->shift_offset = p->multiplier_offset + (quantized ? column : 0);
   p->zero_offset = p->shift_offset + (quantized ? column : 0);
   step->packed_bytes = p->zero_offset + mn_aligned(p->channels * p->element);
-  size_t pixels = (size_t)step->out.shape.dim[2];
-  p->table_bytes = mn_aligned(pixels * p->taps * sizeof(void *));
-  step->scratch_bytes = p->table_bytes;
-  if (p->multiplier > 1) {
-    step->scratch_bytes +=
-        (size_t)p->window.kernel_h * (size_t)in->shape.dim[2] * p->channels * p->element;
-  }
 }
 
 static mn_status plan(mn_step *step, const mn_op_request *request, mn_error *err) {
@@ -62,7 +69,8 @@ static mn_status plan(mn_step *step, const mn_op_request *request, mn_error *err
     mn_activation_codes(step->node->attr.conv.act, step->out.type, step->out.quant, &p->out_min,
                         &p->out_max);
   }
-  lay_out(p, step);
+  lay_out_pack(p, step);
+  if (!lay_out_scratch(p, step)) return mn_fail_memory(err, SIZE_MAX);
   step->kernel = p->kernel;
   step->slices = (size_t)step->out.shape.dim[0] * (size_t)step->out.shape.dim[1];
   return MN_OK;

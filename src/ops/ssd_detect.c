@@ -22,9 +22,12 @@ static mn_status plan(mn_step *step, const mn_op_request *request, mn_error *err
   detect_params *p = step->params;
   const mn_attr *attr = &step->node->attr;
   const mn_shape *boxes = &step->in[0].shape, *scores = &step->in[1].shape;
-  for (int32_t i = 0; i < 2; i++) {
-    if (!mn_operand_dense(&step->in[i])) return mn_op_refuse(step, "dense inputs", err);
+  bool dense = mn_operand_dense(&step->in[0]) && mn_operand_dense(&step->in[1]) &&
+               mn_operand_dense(&step->out);
+  for (int32_t i = 0; i < MN_MAX_OUT - 1; i++) {
+    dense = dense && mn_operand_dense(&step->more_out[i]);
   }
+  if (!dense) return mn_op_refuse(step, "dense inputs and outputs", err);
   p->rule = (mn_ssd_rule){
       .anchors = boxes->dim[1],
       .score_columns = scores->dim[2],

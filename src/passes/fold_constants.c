@@ -46,6 +46,24 @@ static float element(const mn_value *value, size_t i) {
   }
 }
 
+/* Bytes that dequantizing may take: twice what it does when every constant is dequantized once. A
+ * file of many nodes that read the same constant is refused rather than blown up. */
+static size_t expansion_cap(const mn_graph *graph) {
+  size_t bytes = 0;
+  for (int32_t i = 0; i < graph->value_count; i++) {
+    const mn_value *value = &graph->values[i];
+    bool counts = value->kind == MN_KIND_CONST && value->bytes <= SIZE_MAX / 16 - bytes;
+    if (counts) bytes += value->bytes;
+  }
+  return bytes * 8;
+}
+
+static size_t expanded_bytes(const mn_graph *graph, const mn_node *node) {
+  const mn_value *from = &graph->values[node->in[0]];
+  if (node->op != MN_OP_DEQUANTIZE) return 0;
+  return from->bytes / mn_type_bytes(from->type) * sizeof(float);
+}
+
 static bool dequantize(mn_graph *graph, const mn_value *from, mn_value *to) {
   size_t count = from->bytes / mn_type_bytes(from->type);
   float *data = mn_arena_array(&graph->arena, count, sizeof *data);
@@ -74,13 +92,21 @@ mn_status mn_pass_fold_constants(mn_graph *graph, mn_error *err) {
   mn_rewrite rewrite;
   mn_status status = mn_rewrite_begin(&rewrite, graph, err);
   if (status) return status;
+  size_t left = expansion_cap(graph);
   for (int32_t n = 0; n < graph->node_count && !status; n++) {
     mn_node *node = &graph->nodes[n];
     if (node->op != MN_OP_RESHAPE && node->op != MN_OP_DEQUANTIZE) continue;
     if (graph->values[node->in[0]].kind != MN_KIND_CONST) continue;
     if (rewrite.is_output[node->out[0]]) continue; /* an output is computed into the session */
     rewrite.changed = true;
-    if (!fold(graph, node)) status = mn_fail_memory(err, graph->arena.used);
+    size_t wanted = expanded_bytes(graph, node);
+    if (wanted > left) {
+      status = mn_fail(err, MN_ERR_LIMIT, node->name,
+                       "it dequantizes a constant again that other nodes dequantize already");
+    } else if (!fold(graph, node)) {
+      status = mn_fail_memory(err, graph->arena.used);
+    }
+    left -= wanted;
   }
   return mn_rewrite_end(&rewrite, status);
 }

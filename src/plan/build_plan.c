@@ -22,6 +22,16 @@ static void set_offsets(mn_plan *plan) {
   }
 }
 
+/* Whether a session's block, whose parts are about to be added up, has a size at all. */
+static bool round_scratch(mn_plan *plan) {
+  size_t scratch, total;
+  bool exact = mn_round_up(plan->scratch_bytes, MN_ALIGN, &plan->scratch_bytes) &&
+               mn_mul_size((size_t)plan->threads, plan->scratch_bytes, &scratch) &&
+               mn_add_size(plan->arena_bytes, plan->extra_bytes, &total) &&
+               mn_add_size(total, scratch, &total);
+  return exact && total <= SIZE_MAX / 2;
+}
+
 static mn_status pack_weights(mn_plan *plan, mn_error *err) {
   size_t total = MN_ALIGN; /* the slack after the last pack */
   for (int32_t s = 0; s < plan->step_count; s++) {
@@ -31,7 +41,7 @@ static mn_status pack_weights(mn_plan *plan, mn_error *err) {
     }
     if (step->scratch_bytes > plan->scratch_bytes) plan->scratch_bytes = step->scratch_bytes;
   }
-  plan->scratch_bytes = mn_aligned(plan->scratch_bytes);
+  if (!round_scratch(plan)) return mn_fail_memory(err, SIZE_MAX);
   plan->packed = mn_alloc_aligned(total);
   if (!plan->packed) return mn_fail_memory(err, total);
   plan->packed_bytes = total;

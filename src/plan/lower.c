@@ -11,6 +11,7 @@ typedef struct lowering {
   const mn_graph *graph;
   int32_t *readers; /* [value_count] nodes that read the value, graph outputs counted */
   bool *pinned;     /* [value_count] a graph input or output */
+  bool *reshaped;   /* [value_count] a reshape reads it */
   bool *skipped;    /* [node_count] became an alias */
   mn_id *sole;      /* [piece] the one value that is still to be read there, or MN_NONE */
 } lowering;
@@ -79,20 +80,13 @@ static void count_readers(lowering *at) {
     for (int32_t i = 0; i < node->in_count; i++) {
       if (node->in[i] != MN_NONE) at->readers[node->in[i]]++;
     }
+    if (node->op == MN_OP_RESHAPE) at->reshaped[node->in[0]] = true;
   }
   for (int32_t i = 0; i < graph->input_count; i++) at->pinned[graph->inputs[i]] = true;
   for (int32_t i = 0; i < graph->output_count; i++) {
     at->pinned[graph->outputs[i]] = true;
     at->readers[graph->outputs[i]]++;
   }
-}
-
-static bool read_by_reshape(const lowering *at, mn_id id) {
-  for (int32_t n = 0; n < at->graph->node_count; n++) {
-    const mn_node *node = &at->graph->nodes[n];
-    if (node->op == MN_OP_RESHAPE && node->in[0] == id) return true;
-  }
-  return false;
 }
 
 static bool same_quant(const mn_value *a, const mn_value *b) {
@@ -111,7 +105,7 @@ static bool can_join(const lowering *at, const mn_node *node, int32_t index) {
   for (int32_t i = 0; i < index; i++) {
     if (node->in[i] == id) return false;
   }
-  return !read_by_reshape(at, id);
+  return !at->reshaped[id];
 }
 
 /* Concat of the last dim interleaves pixels; of the first dim that is not 1 it stacks tensors. */
@@ -273,12 +267,14 @@ mn_status mn_plan_lower(mn_plan *plan, const mn_plan_request *request, mn_error 
       .graph = graph,
       .readers = mn_arena_array(&plan->arena, values, sizeof *at.readers),
       .pinned = mn_arena_array(&plan->arena, values, sizeof *at.pinned),
+      .reshaped = mn_arena_array(&plan->arena, values, sizeof *at.reshaped),
       .skipped = mn_arena_array(&plan->arena, nodes, sizeof *at.skipped),
       .sole = mn_arena_array(&plan->arena, values, sizeof *at.sole),
   };
   plan->places = mn_arena_array(&plan->arena, values, sizeof *plan->places);
   plan->pieces = mn_arena_array(&plan->arena, values, sizeof *plan->pieces);
-  if (!at.readers || !at.pinned || !at.skipped || !at.sole || !plan->places || !plan->pieces) {
+  if (!at.readers || !at.pinned || !at.reshaped || !at.skipped || !at.sole || !plan->places ||
+      !plan->pieces) {
     return mn_fail_memory(err, values * sizeof *plan->places);
   }
   mn_status status = check_runnable(graph, err);

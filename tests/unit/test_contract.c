@@ -365,11 +365,26 @@ static void test_imagenet_names(void **state) {
   }
 }
 
+/* The tree of such a text would be fifty times as large. */
+static void test_json_takes_bounded_memory(void **state) {
+  (void)state;
+  enum { COUNT = 1 << 20 };
+  mn_contract contract;
+  mn_error err = {0};
+  static char text[2 * COUNT + 2];
+  text[0] = '[';
+  for (size_t i = 0; i < COUNT; i++) memcpy(text + 1 + 2 * i, "0,", 2);
+  text[2 * COUNT] = ']';
+  assert_int_equal(mn_contract_from_json(&contract, text, 2 * COUNT + 1, &arena, &err),
+                   MN_ERR_LIMIT);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_canonical),
       cmocka_unit_test(test_defaults_and_unknown_keys),
       cmocka_unit_test(test_json_refusals),
+      cmocka_unit_test_teardown(test_json_takes_bounded_memory, free_arena),
       cmocka_unit_test(test_presets),
       cmocka_unit_test(test_derive_integer_inputs),
       cmocka_unit_test(test_derive_refuses),

@@ -375,6 +375,29 @@ static void test_constants(void **state) {
   mn_graph_free(&g);
 }
 
+/* Nodes that each dequantize the same constant would multiply a small file in memory. */
+static void test_constants_expanded_again_and_again(void **state) {
+  (void)state;
+  for (int nodes = 2; nodes <= 3; nodes++) {
+    mn_graph g;
+    mn_error err = {0};
+    mn_attr none = {0};
+    mn_id x = start(&g), y = x;
+    mn_id code = make_const(&g, "code", MN_U8, SHAPE(1, 5, 5, 3));
+    make_quant(&g, code, 0.5f, 7);
+    for (int i = 0; i < nodes; i++) {
+      char name[16], sum[16];
+      snprintf(name, sizeof name, "d%d", i);
+      snprintf(sum, sizeof sum, "s%d", i);
+      mn_id d = make_node(&g, MN_OP_DEQUANTIZE, name, MN_F32, none, IDS(code));
+      y = make_node(&g, MN_OP_ADD, sum, MN_F32, none, IDS(y, d));
+    }
+    finish(&g, y);
+    assert_int_equal(mn_pass_fold_constants(&g, &err), nodes == 2 ? MN_OK : MN_ERR_LIMIT);
+    mn_graph_free(&g);
+  }
+}
+
 static void test_remove_dead(void **state) {
   (void)state;
   mn_graph g;
@@ -453,6 +476,7 @@ int main(void) {
       cmocka_unit_test(test_pad_into_conv),
       cmocka_unit_test(test_pad_stays),
       cmocka_unit_test(test_constants),
+      cmocka_unit_test(test_constants_expanded_again_and_again),
       cmocka_unit_test(test_remove_dead),
       cmocka_unit_test(test_all),
       cmocka_unit_test(test_all_ops),

@@ -328,6 +328,57 @@ static void inner_tensors_are_read_by_name(void **state) {
   mn_graph_free(&g);
 }
 
+/* 2^30 windows of 2^15 taps have a table of 2^48 bytes, which 2^16 workers cannot all have. */
+static void a_block_beyond_all_memory_is_refused(void **state) {
+  (void)state;
+  mn_graph g;
+  mn_error err;
+  mn_plan *plan;
+  uint64_t seed = 1;
+  mn_shape wide = {4, {1, 1, 1 << 30, 1}};
+  mn_graph_init(&g);
+  mn_id in = mn_graph_add_value(&g, "in", MN_F32, &wide);
+  g.values[in].kind = MN_KIND_INPUT;
+  mn_id out = mn_graph_add_value(&g, "out", MN_F32, &wide);
+  mn_id weights = tiny_const(&g, "w", MN_F32, (mn_shape){3, {1 << 15, 1, 1}}, &seed);
+  mn_id node = mn_graph_add_node(&g, MN_OP_DWCONV2D, "out", (mn_id[]){in, weights}, 2, &out, 1);
+  assert_true(weights != MN_NONE && out != MN_NONE && node != MN_NONE);
+  g.nodes[node].attr.conv.window = (mn_window){1 << 15, 1, 1, 1, 1, 1, MN_PAD_SAME, 0, 0, 0, 0};
+  g.nodes[node].attr.conv.multiplier = 1;
+  assert_true(mn_graph_set_inputs(&g, &in, 1) && mn_graph_set_outputs(&g, &out, 1));
+  assert_int_equal(mn_graph_verify(&g, &err), MN_OK);
+  assert_int_equal(mn_plan_build(&plan, &g, &(mn_plan_request){.threads = 1}, &err), MN_OK);
+  mn_plan_free(plan);
+  assert_int_equal(mn_plan_build(&plan, &g, &(mn_plan_request){.threads = 1 << 16}, &err),
+                   MN_ERR_MEMORY);
+  mn_graph_free(&g);
+}
+
+/* 1 / scale is infinite here, and 0 times it no number: once converted to an integer as it was. */
+static void a_concat_to_the_least_scale_plans(void **state) {
+  (void)state;
+  mn_graph g;
+  mn_error err;
+  mn_plan *plan;
+  const float one = 1, least = 3e-45f;
+  const int32_t lowest = -128;
+  mn_shape row = {2, {1, 4}};
+  mn_graph_init(&g);
+  mn_id in = mn_graph_add_value(&g, "in", MN_I8, &row);
+  g.values[in].kind = MN_KIND_INPUT;
+  mn_id out = mn_graph_add_value(&g, "out", MN_I8, &row);
+  assert_true(mn_graph_set_quant(&g, in, 1, 0, &one, NULL));
+  assert_true(mn_graph_set_quant(&g, out, 1, 0, &least, &lowest));
+  mn_id node = mn_graph_add_node(&g, MN_OP_CONCAT, "out", &in, 1, &out, 1);
+  assert_int_not_equal(node, MN_NONE);
+  g.nodes[node].attr.concat.axis = 1;
+  assert_true(mn_graph_set_inputs(&g, &in, 1) && mn_graph_set_outputs(&g, &out, 1));
+  assert_int_equal(mn_graph_verify(&g, &err), MN_OK);
+  assert_int_equal(mn_plan_build(&plan, &g, &(mn_plan_request){0}, &err), MN_OK);
+  mn_plan_free(plan);
+  mn_graph_free(&g);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(reused_memory_gives_the_same_bytes),
@@ -336,6 +387,8 @@ int main(void) {
       cmocka_unit_test(another_size_and_batch_replan),
       cmocka_unit_test(a_batch_equals_its_pictures),
       cmocka_unit_test(inner_tensors_are_read_by_name),
+      cmocka_unit_test(a_block_beyond_all_memory_is_refused),
+      cmocka_unit_test(a_concat_to_the_least_scale_plans),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -39,6 +39,45 @@ static void a_window_that_does_not_fit_is_refused(void **state) {
   assert_false(mn_window_extent(4, 3, 1, 1, MN_PAD_EXPLICIT, &before, &after, &out));
 }
 
+/* Ops step over windows in int32. */
+static void a_window_that_int32_cannot_step_over_is_refused(void **state) {
+  (void)state;
+  int32_t before = 0, after = 0, out;
+  assert_true(mn_window_extent(INT32_MAX - 64, 3, 1, 1, MN_PAD_EXPLICIT, &before, &after, &out));
+  assert_false(mn_window_extent(INT32_MAX - 2, 3, 1, 1, MN_PAD_EXPLICIT, &before, &after, &out));
+  assert_false(mn_window_extent(INT32_MAX - 64, 99, 1, 1, MN_PAD_SAME, &before, &after, &out));
+}
+
+/* One node over an input of `shape`: whether inference takes it. */
+static mn_status infer_one(mn_op op, const mn_attr *attr, const mn_shape *shape) {
+  mn_graph g;
+  mn_error err;
+  mn_shape shapes[2];
+  mn_graph_init(&g);
+  mn_id in = mn_graph_add_value(&g, "in", MN_F32, shape);
+  mn_id out = mn_graph_add_value(&g, "out", MN_F32, shape);
+  mn_id node = mn_graph_add_node(&g, op, "out", &in, 1, &out, 1);
+  assert_true(in != MN_NONE && out != MN_NONE && node != MN_NONE);
+  assert_true(mn_graph_set_inputs(&g, &in, 1) && mn_graph_set_outputs(&g, &out, 1));
+  g.nodes[node].attr = *attr;
+  mn_status status = mn_graph_infer(&g, shape, shapes, &err);
+  mn_graph_free(&g);
+  return status;
+}
+
+static void absurd_attributes_are_refused(void **state) {
+  (void)state;
+  mn_attr reshape = {.reshape = {{5, {1, 1, 1, 1}}}}, resize = {.resize = {.width = 1}};
+  mn_shape map = {4, {1, 2, 2, 1}};
+  assert_int_equal(infer_one(MN_OP_RESHAPE, &reshape, &map), MN_ERR_SHAPE);
+  reshape.reshape.shape.rank = -1;
+  assert_int_equal(infer_one(MN_OP_RESHAPE, &reshape, &(mn_shape){0, {0}}), MN_ERR_SHAPE);
+  resize.resize.height = 1 << 24;
+  assert_int_equal(infer_one(MN_OP_RESIZE_BILINEAR, &resize, &map), MN_OK);
+  resize.resize.height = (1 << 24) + 1;
+  assert_int_equal(infer_one(MN_OP_RESIZE_BILINEAR, &resize, &map), MN_ERR_SHAPE);
+}
+
 static void elements_are_counted_with_checks(void **state) {
   (void)state;
   int32_t elements;
@@ -83,6 +122,8 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(same_padding_is_asymmetric_on_even_sizes),
       cmocka_unit_test(a_window_that_does_not_fit_is_refused),
+      cmocka_unit_test(a_window_that_int32_cannot_step_over_is_refused),
+      cmocka_unit_test(absurd_attributes_are_refused),
       cmocka_unit_test(elements_are_counted_with_checks),
       cmocka_unit_test(inference_follows_the_input),
       cmocka_unit_test(a_fixed_size_is_refused_by_name),

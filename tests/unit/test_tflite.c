@@ -347,6 +347,38 @@ static void sniffed_by_content(void **state) {
   mn_graph_free(&graph);
 }
 
+/* 32-bit FNV-1a, as the reader's table of names has it. */
+static uint32_t name_hash(const char *text) {
+  uint32_t hash = 2166136261u;
+  for (; *text; text++) hash = (hash ^ (unsigned char)*text) * 16777619u;
+  return hash;
+}
+
+/* Names that all belong into one slot would make reading quadratic. */
+static void names_that_collide(void **state) {
+  (void)state;
+  mn_graph g, back;
+  mn_contract_facts facts;
+  mn_error err = {0};
+  mn_attr relu = {.eltwise = {MN_ACT_RELU}};
+  unsigned next = 0;
+  mn_graph_init(&g);
+  mn_id x = make_input(&g, "x", MN_F32, SHAPE(1, 4)), y = x;
+  for (int i = 0; i < 1100; i++) {
+    char name[16];
+    do {
+      snprintf(name, sizeof name, "%u", next++);
+    } while (name_hash(name) % 4096 != 7);
+    y = make_node(&g, MN_OP_RELU, name, MN_F32, relu, IDS(y));
+  }
+  make_done(&g, 1, &x, 1, &y);
+  tflite_file file = save_tflite(&g);
+  assert_int_equal(load_tflite(&back, file.bytes, file.size, &facts, &err), MN_ERR_LIMIT);
+  assert_non_null(strstr(err.text, "slow to look up"));
+  mn_free(file.bytes);
+  mn_graph_free(&g);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(tiny_nets),
@@ -358,6 +390,7 @@ int main(void) {
       cmocka_unit_test(explicit_pads),
       cmocka_unit_test(resizes_are_raised),
       cmocka_unit_test(refusals),
+      cmocka_unit_test(names_that_collide),
       cmocka_unit_test(unknown_files_are_named),
       cmocka_unit_test(sniffed_by_content),
   };

@@ -74,6 +74,37 @@ static void an_unknown_operator(void **state) {
   expect(MN_ERR_FORMAT, "operator 77");
 }
 
+/* Nothing would have placed it: a run would read the session's block from its start. */
+static void an_input_that_the_graph_does_not_list(void **state) {
+  (void)state;
+  mn_id extra = mn_graph_add_value(&g, "extra", MN_F32, &value("dw")->shape);
+  assert_int_not_equal(extra, MN_NONE);
+  g.values[extra].kind = MN_KIND_INPUT;
+  expect(MN_ERR_FORMAT, "no node writes it");
+  g.values[extra].kind = MN_KIND_STATE;
+  expect(MN_ERR_FORMAT, "no node writes it");
+}
+
+static void writing_what_is_no_temp(void **state) {
+  (void)state;
+  value("dw")->kind = MN_KIND_INPUT;
+  expect(MN_ERR_FORMAT, "no temp");
+}
+
+/* Only a layer's bias may be absent. */
+static void a_concat_with_an_absent_input(void **state) {
+  (void)state;
+  mn_id dw = mn_graph_find_value(&g, "dw"), out;
+  mn_shape shape = g.values[dw].shape;
+  shape.dim[3] *= 2;
+  out = mn_graph_add_value(&g, "joined", MN_F32, &shape);
+  mn_id node =
+      mn_graph_add_node(&g, MN_OP_CONCAT, "joined", (mn_id[]){dw, dw, MN_NONE}, 3, &out, 1);
+  assert_int_not_equal(node, MN_NONE);
+  g.nodes[node].attr.concat.axis = 3;
+  expect(MN_ERR_FORMAT, "input 2 is not a value");
+}
+
 static void a_name_twice(void **state) {
   (void)state;
   value("pw")->name = "dw";
@@ -102,6 +133,12 @@ static void a_shape_of_too_many_elements(void **state) {
   (void)state;
   value("input")->shape = (mn_shape){4, {65536, 65536, 2, 3}};
   expect(MN_ERR_SHAPE, "2^31");
+}
+
+static void a_shape_of_too_many_dims(void **state) {
+  (void)state;
+  value("input")->shape.rank = 1000;
+  expect(MN_ERR_SHAPE, "its shape is [");
 }
 
 static void a_bias_of_another_length(void **state) {
@@ -175,11 +212,15 @@ int main(void) {
       FLOAT_TEST(reading_before_writing),
       FLOAT_TEST(writing_twice),
       FLOAT_TEST(an_unknown_operator),
+      FLOAT_TEST(an_input_that_the_graph_does_not_list),
+      FLOAT_TEST(writing_what_is_no_temp),
+      FLOAT_TEST(a_concat_with_an_absent_input),
       FLOAT_TEST(a_name_twice),
       FLOAT_TEST(a_constant_too_short),
       FLOAT_TEST(a_misaligned_constant),
       FLOAT_TEST(a_stated_shape_that_is_wrong),
       FLOAT_TEST(a_shape_of_too_many_elements),
+      FLOAT_TEST(a_shape_of_too_many_dims),
       FLOAT_TEST(a_bias_of_another_length),
       FLOAT_TEST(a_zero_stride),
       FLOAT_TEST(mixed_types),

@@ -9,7 +9,7 @@
 #include <string.h>
 
 /* What the graph may hold anyway; more is refused before anything is allocated for it. */
-enum { MOST_TENSORS = 1 << 17, MOST_OPERATORS = 1 << 16, MOST_ENDS = 64 };
+enum { MOST_TENSORS = 1 << 16, MOST_OPERATORS = 1 << 14, MOST_ENDS = 64 };
 
 mn_status mn_tflite_check(mn_tflite_loader *loader, size_t bytes) {
   if (loader->fb.problem) {

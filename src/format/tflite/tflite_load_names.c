@@ -176,6 +176,10 @@ const char *mn_tflite_operator_name(int32_t code) {
 
 /* ---- Taken names ---------------------------------------------------------------------------- */
 
+/* Longest walk to a free slot. In a table half full, names that were not chosen for it come nowhere
+ * near; ones that were would make reading quadratic. */
+enum { MOST_PROBES = 1024 };
+
 static uint32_t hash_text(const char *text) {
   uint32_t hash = 2166136261u; /* FNV-1a */
   for (; *text; text++) hash = (hash ^ (unsigned char)*text) * 16777619u;
@@ -219,7 +223,13 @@ mn_status mn_tflite_take_name(mn_tflite_loader *loader, mn_id value) {
     mn_status status = grow(loader);
     if (status) return status;
   }
-  loader->names.slots[find_slot(loader, loader->graph->values[value].name)] = value;
+  const char *name = loader->graph->values[value].name;
+  size_t slot = find_slot(loader, name), home = hash_text(name) & (loader->names.slot_count - 1);
+  if (((slot - home) & (loader->names.slot_count - 1)) > MOST_PROBES) {
+    return mn_fail(loader->err, MN_ERR_LIMIT, loader->request->name,
+                   "its tensors' names are chosen to be slow to look up");
+  }
+  loader->names.slots[slot] = value;
   loader->names.used++;
   return MN_OK;
 }
