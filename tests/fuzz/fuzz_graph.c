@@ -226,6 +226,10 @@ static bool settle(recipe *r, mn_id const *inputs, int32_t count) {
   mn_shape shapes[512], in[2];
   mn_error err = {0};
   if (g->value_count > 512) return false;
+  /* As loaders do: only what has a rank at all is inferred before it is verified. */
+  for (int32_t i = 0; i < g->value_count; i++) {
+    if (g->values[i].shape.rank > MN_MAX_RANK) return false;
+  }
   for (int32_t i = 0; i < count; i++) in[i] = g->values[inputs[i]].shape;
   g->inputs = NULL;
   if (!mn_graph_set_inputs(g, inputs, count) || mn_graph_infer(g, in, shapes, &err)) return false;
