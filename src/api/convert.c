@@ -7,6 +7,7 @@
 #include "base/alloc.h"
 #include "format/format.h"
 #include "mobilenet/convert.h"
+#include "passes/passes.h"
 
 static bool ends_with(const char *text, const char *ending) {
   size_t length = strlen(text), wanted = strlen(ending);
@@ -19,6 +20,17 @@ static mn_format format_of(const char *path) {
   return MN_FORMAT_BY_NAME;
 }
 
+/* A TFLite file is for running: it holds the graph as passes leave it, batch norms folded. */
+static mn_status save_tflite(const mn_graph *graph, uint8_t **bytes, size_t *size, mn_error *err) {
+  mn_graph lowered;
+  mn_status status = mn_graph_copy(&lowered, graph, err);
+  if (status) return status;
+  status = mn_passes_run(&lowered, err);
+  if (!status) status = mn_tflite_save(&lowered, bytes, size, err);
+  mn_graph_free(&lowered);
+  return status;
+}
+
 mn_status mn_model_save(const mn_model *model, const char *path, mn_format format, mn_error *err) {
   mn_error_clear(err);
   uint8_t *bytes = NULL;
@@ -29,7 +41,7 @@ mn_status mn_model_save(const mn_model *model, const char *path, mn_format forma
     case MN_FORMAT_SAFETENSORS:
       status = mn_safetensors_save(&model->graph, &bytes, &size, err);
       break;
-    case MN_FORMAT_TFLITE: status = mn_tflite_save(&model->graph, &bytes, &size, err); break;
+    case MN_FORMAT_TFLITE: status = save_tflite(&model->graph, &bytes, &size, err); break;
     default:
       return mn_fail(err, MN_ERR_ARGUMENT, path,
                      "the name does not tell a format; expected .safetensors or .tflite");

@@ -18,6 +18,11 @@
 #include "mobilenet/mobilenet.h"
 
 enum { PHOTO_SIZE = 224, MAX_CASES = 32, SKIPPED = 77 };
+#ifdef MN_TEST_SANITIZED
+enum { STRIDE = 9 }; /* every ninth input: sanitized code takes minutes for what takes seconds */
+#else
+enum { STRIDE = 1 };
+#endif
 
 static const char *assets;
 
@@ -241,13 +246,14 @@ static int run_cases(const subject *net, mn_plan *plan, mn_threads *threads, con
   snprintf(name, sizeof name, "%s.f32", net->name);
   FILE *floats = out.type == MN_F32 ? open_golden(name) : NULL;
   for (int i = 0; i < count; ++i) {
+    if (floats) assert_int_equal(fread(expected, 1, out.bytes, floats), out.bytes);
+    if (i % STRIDE) continue;
     fill_picture(pixels, in.dims[1], cases[i].input);
     set_input(session, &in, net, pixels);
     if (mn_session_run(session, &err)) fail_msg("%s", err.text);
     const void *output = mn_session_output(session, 0);
     snprintf(where, sizeof where, "%.60s, %.24s, %.12s, %d threads", net->name, cases[i].input,
              level, mn_threads_count(threads));
-    if (floats) assert_int_equal(fread(expected, 1, out.bytes, floats), out.bytes);
     wrong += floats ? check_floats(expected, output, out.bytes / 4, where)
                     : check_integers(&cases[i], output, &out, where);
   }
