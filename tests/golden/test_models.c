@@ -210,9 +210,9 @@ static int check_integers(const golden_case *c, const void *output, const mn_ten
   return 1;
 }
 
-/* The outputs are probabilities, so 1e-5 of what they can be is 1e-5. Relative to the largest output
- * no such bound can hold: against a calculation in double, LiteRT itself is off by up to 2.7e-5 of
- * it and we by up to 3.6e-5, each by its own rounding. */
+/* The outputs are probabilities, so 1e-5 of what they can be is 1e-5. Relative to the largest
+ * output no such bound can hold: against a calculation in double, LiteRT itself is off by up to
+ * 2.7e-5 of it and we by up to 3.6e-5, each by its own rounding. */
 static int check_floats(const float *expected, const float *output, size_t count,
                         const char *where) {
   double worst = 0;
