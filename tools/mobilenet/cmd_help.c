@@ -6,6 +6,17 @@
 
 verb_fn cmd_help;
 
+static int refuse_topic(const char *word) {
+  const char *nearest = verb_nearest(word);
+  if (nearest) {
+    say("there is no verb '%s' to explain; the nearest is '%s' ('mobilenet help' lists them)", word,
+        nearest);
+  } else {
+    say("there is no verb '%s' to explain ('mobilenet help' lists them)", word);
+  }
+  return EXIT_USAGE;
+}
+
 int cmd_help(const cli_options *options) {
   if (options->given[OPTION_MAN]) {
     help_manual(stdout);
@@ -16,9 +27,7 @@ int cmd_help(const cli_options *options) {
   } else {
     const cli_verb *verb = verb_find(options->args[0]);
     if (!verb) {
-      say("there is no verb '%s' to explain; the nearest is '%s' ('mobilenet help' lists them)",
-          options->args[0], verb_nearest(options->args[0]));
-      return EXIT_USAGE;
+      return refuse_topic(options->args[0]);
     }
     help_verb(stdout, verb);
   }
