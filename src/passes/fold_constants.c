@@ -1,18 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  * What a file computes from constants alone: a reshape of one is the same data under another shape;
  * a dequantize of f16, bf16, i8 or u8 weights is done here, once. */
-#include <math.h>
 #include <string.h>
 
+#include "base/half.h"
 #include "passes/rewrite.h"
-
-static float from_f16(uint16_t bits) {
-  int exponent = bits >> 10 & 31, fraction = bits & 1023;
-  float magnitude = exponent == 31  ? (fraction ? NAN : INFINITY)
-                    : exponent == 0 ? ldexpf((float)fraction, -24)
-                                    : ldexpf((float)(fraction + 1024), exponent - 25);
-  return bits >> 15 ? -magnitude : magnitude;
-}
 
 static float from_bf16(uint16_t bits) {
   uint32_t wide = (uint32_t)bits << 16;
@@ -40,7 +32,7 @@ static float from_code(const mn_value *value, size_t i) {
 
 static float element(const mn_value *value, size_t i) {
   switch (value->type) {
-    case MN_F16: return from_f16(((const uint16_t *)value->data)[i]);
+    case MN_F16: return mn_half_to_float(((const uint16_t *)value->data)[i]);
     case MN_BF16: return from_bf16(((const uint16_t *)value->data)[i]);
     default: return from_code(value, i);
   }

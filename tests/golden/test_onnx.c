@@ -24,10 +24,12 @@ typedef struct golden {
 } golden;
 
 static const golden goldens[] = {
-    {"torch_like", 16, 20, 1}, {"torch_like", 16, 20, 3}, {"paddle_like", 12, 20, 1},
-    {"paddle_like", 17, 9, 2}, {"flat_map", 9, 13, 1},    {"flat_matmul", 6, 4, 1},
-    {"tf_like", 17, 14, 1},    {"tf_like", 17, 14, 2},    {"odds_and_ends", 10, 11, 1},
-    {"map_out", 7, 8, 1},
+    {"torch_like", 16, 20, 1},   {"torch_like", 16, 20, 3}, {"paddle_like", 12, 20, 1},
+    {"paddle_like", 17, 9, 2},   {"flat_map", 9, 13, 1},    {"flat_matmul", 6, 4, 1},
+    {"tf_like", 17, 14, 1},      {"tf_like", 17, 14, 2},    {"odds_and_ends", 10, 11, 1},
+    {"map_out", 7, 8, 1},        {"resizes", 9, 11, 1},     {"resizes", 6, 7, 2},
+    {"factors", 4, 5, 1},        {"old_upsample", 4, 5, 1}, {"detector_head", 9, 14, 1},
+    {"detector_head", 12, 7, 2}, {"halves", 9, 7, 1},
 };
 
 static void check(const float *expected, const float *output, size_t count, const char *where) {
@@ -149,6 +151,9 @@ static void flattened_maps_fix_the_size(void **state) {
   assert_true(takes_size("flat_map", 9, 13));
   assert_false(takes_size("flat_map", 13, 9));
   assert_false(takes_size("flat_matmul", 4, 6));
+  assert_true(takes_size("resizes", 8, 5));
+  assert_true(takes_size("detector_head", 5, 8));
+  assert_false(takes_size("factors", 5, 4));
 }
 
 /* A size that the file leaves open is nobody's to guess. */
@@ -193,7 +198,9 @@ static void refused_by_name(void **state) {
       {"unwritten", "it reads 'nobody', which nothing before it writes"},
       {"channels", "its input 'input' leaves more open than batch, height and width"},
       {"softmax", "its axis 2 is not that of the channels"},
-      {"half", "its input 1 is not a constant of type float"},
+      {"double", "its input 1 is not a constant of type float"},
+      {"cubic", "its way to find pixels (the default, default) is not supported"},
+      {"five_dims", "its input has 5 dims"},
       {"domain", "operators of domain 'com.example' are not supported"},
       {"twice", "its tensor 'a' is written twice"},
       {"outside", "its tensor 'w0' keeps its data in another file"},

@@ -153,6 +153,73 @@ def map_out():
     return n.model([n.op("Relu", x, name="output")])
 
 
+def resizes():
+    """Every way to lay grids over each other that is read; sizes computed and constant."""
+    n = Net(13, ["n", 3, "h", "w"])
+    small = n.conv("input", 4, 3, strides=[3, 2], pads=[1, 1, 1, 1])
+    map_size = n.op("Slice", n.op("Shape", "input"), n.const(np.array([2], np.int64)),
+                    n.const(np.array([4], np.int64)), n.const(np.array([0], np.int64)))
+    head = n.op("Slice", n.op("Shape", small), n.const(np.array([0], np.int64)),
+                n.const(np.array([2], np.int64)), n.const(np.array([0], np.int64)))
+    sizes = n.op("Concat", head, map_size, axis=0)
+    ways = [("linear", "half_pixel", "floor"), ("linear", "align_corners", "floor"),
+            ("linear", "asymmetric", "floor"), ("nearest", "asymmetric", "floor"),
+            ("nearest", "half_pixel", "round_prefer_ceil"),
+            ("nearest", "tf_half_pixel_for_nn", "floor")]
+    maps = [n.op("Resize", small, "", "", sizes, mode=mode, nearest_mode=rounding,
+                 coordinate_transformation_mode=transform) for mode, transform, rounding in ways]
+    return n.model([n.op("Concat", *maps, axis=1, name="output")])
+
+
+def factors():
+    """Resizes by constant factors: one size only."""
+    n = Net(11, [1, 3, 4, 5])
+    twice = n.const(np.array([1, 1, 2, 2], np.float32))
+    empty = n.const(np.zeros(0, np.float32))
+    a = n.op("Resize", "input", empty, twice, mode="linear",
+             coordinate_transformation_mode="pytorch_half_pixel")
+    b = n.op("Resize", "input", empty, empty, n.const(np.array([1, 3, 8, 10], np.int64)))
+    return n.model([n.op("Concat", a, b, axis=1, name="output")])
+
+
+def old_upsample():
+    n = Net(9, [1, 3, 4, 5])
+    a = n.op("Upsample", "input", n.const(np.array([1, 1, 2, 3], np.float32)), mode="nearest")
+    b = n.op("Upsample", "input", n.const(np.array([1, 1, 2, 3], np.float32)), mode="linear")
+    return n.model([n.op("Concat", a, b, axis=1, name="output")])
+
+
+def detector_head():
+    """As torchvision's SSDLite: the channels of a map split into anchors and moved last."""
+    n = Net(13, ["n", 3, "h", "w"])
+    rows = []
+    x = "input"
+    for _ in range(2):
+        x = n.conv(x, 12, 3 if x == "input" else 12, strides=[2, 2], pads=[1, 1, 1, 1])
+        shape = n.op("Shape", x)
+        dim = lambda i: n.op("Unsqueeze", n.op("Gather", shape, n.const(np.int64(i))),
+                             n.const(np.array([0], np.int64)))
+        number = lambda i: n.const(np.array([i], np.int64))
+        y = n.op("Reshape", x, n.op("Concat", dim(0), number(-1), number(4), dim(2), dim(3), axis=0))
+        y = n.op("Transpose", y, perm=[0, 3, 4, 1, 2])
+        rows.append(n.op("Reshape", y, n.op("Concat", dim(0), number(-1), number(4), axis=0)))
+    return n.model([n.op("Concat", *rows, axis=1, name="output")])
+
+
+def halves(narrow):
+    """Weights as float16 between casts; the golden is the same network in float."""
+    n = Net(13, [1, 3, 9, 7])
+    kind = np.float16 if narrow else np.float32
+    weights = lambda *shape: n.const((rng.standard_normal(shape) * 300).astype(np.float16).astype(kind))
+    x = n.op("Cast", "input", to=TensorProto.FLOAT16 if narrow else TensorProto.FLOAT)
+    x = n.op("Conv", x, weights(8, 3, 3, 3), weights(8), kernel_shape=[3, 3])
+    x = n.op("Clip", x, n.const(kind(0)))
+    x = n.op("Conv", x, weights(8, 1, 3, 3), weights(8), kernel_shape=[3, 3], group=8)
+    x = n.op("Flatten", n.op("GlobalAveragePool", x))
+    x = n.op("Gemm", x, weights(5, 8), weights(5), transB=1)
+    return n.model([n.op("Cast", x, to=TensorProto.FLOAT, name="output")])
+
+
 def bad_models():
     def net(build, opset=13, shape=(1, 4, 6, 6)):
         n = Net(opset, list(shape))
@@ -170,7 +237,11 @@ def bad_models():
     yield "unwritten", net(lambda n: n.op("Add", "input", "nobody"))
     yield "channels", net(lambda n: n.op("Relu", "input"), shape=(1, "c", 6, 6))
     yield "softmax", net(lambda n: n.op("Softmax", "input", axis=2))
-    yield "half", net(lambda n: n.op("Add", "input", n.const(np.float16(1))))
+    yield "double", net(lambda n: n.op("Add", "input", n.const(np.float64(1))))
+    yield "cubic", net(lambda n: n.op("Resize", "input", "", "",
+                                      n.const(np.array([1, 4, 12, 12], np.int64)), mode="cubic"))
+    yield "five_dims", net(lambda n: n.op("Relu", n.op("Reshape", "input", n.const(
+        np.array([1, 2, 2, 6, 6], np.int64)))))
     yield "domain", net(lambda n: n.op("Relu", "input", domain="com.example"))
     twice = net(lambda n: n.op("Relu", n.op("Relu", "input", name="a"), name="b"))
     twice.graph.node[1].output[0] = "a"
@@ -239,6 +310,16 @@ def main():
     write(goldens, "map_out", map_out(), [(7, 8, 1)], 3)
     for name, model in bad_models():
         (corpus / f"bad_{name}.onnx").write_bytes(model.SerializeToString())
+    write(goldens, "resizes", resizes(), [(9, 11, 1), (6, 7, 2)], 3)
+    write(goldens, "factors", factors(), [(4, 5, 1)], 3)
+    write(goldens, "old_upsample", old_upsample(), [(4, 5, 1)], 3)
+    write(goldens, "detector_head", detector_head(), [(9, 14, 1), (12, 7, 2)], 3)
+    state = rng.bit_generator.state
+    write(goldens, "halves", halves(False), [(9, 7, 1)], 3)
+    rng.bit_generator.state = state
+    (goldens / "halves.onnx").write_bytes(halves(True).SerializeToString())
+    for name in ("resizes", "detector_head", "halves"):
+        (corpus / f"{name}.onnx").write_bytes((goldens / f"{name}.onnx").read_bytes())
     (corpus / "odds_and_ends.onnx").write_bytes((goldens / "odds_and_ends.onnx").read_bytes())
     (corpus / "paddle_like.onnx").write_bytes((goldens / "paddle_like.onnx").read_bytes())
 

@@ -215,7 +215,9 @@ static mn_status settle_input(mn_onnx_loader *loader, value_info *info, bool cha
   if (!info->has_shape || info->too_deep || info->out_of_range) {
     return refuse_input(loader, info, "has no shape of at most 4 dims");
   }
-  if (info->data_type != ONNX_FLOAT) return refuse_input(loader, info, "is not of type float");
+  if (info->data_type != ONNX_FLOAT && info->data_type != ONNX_FLOAT16) {
+    return refuse_input(loader, info, "is not of type float");
+  }
   if (info->shape.rank > 0 && dim[0] == 0) dim[0] = 1;
   if (info->shape.rank == 4) {
     int32_t height = channels_last ? 2 : 1;
@@ -258,7 +260,7 @@ static mn_status read_output(mn_onnx_loader *loader, mn_pb_span bytes, mn_id *id
   char text[MN_ONNX_NAME_BYTES];
   value_info info = read_value_info(loader, bytes);
   const mn_onnx_tensor *tensor = mn_onnx_find(loader, info.name);
-  if (tensor && tensor->kind == MN_ONNX_VALUE && tensor->flat.rank == 0) {
+  if (tensor && tensor->kind == MN_ONNX_VALUE && tensor->flat.rank == 0 && !tensor->split) {
     *id = tensor->id;
     return MN_OK;
   }

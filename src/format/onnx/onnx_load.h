@@ -17,6 +17,13 @@ typedef enum mn_onnx_kind {
   MN_ONNX_INTEGERS /* computed while loading: shape arithmetic */
 } mn_onnx_kind;
 
+/* Where a number computed while loading comes from: zero-initialized, it is the same at every size
+ * of the model's input. */
+typedef struct mn_onnx_origin {
+  enum { MN_ONNX_ANY_SIZE, MN_ONNX_HEIGHT, MN_ONNX_WIDTH, MN_ONNX_COMPUTED } what;
+  mn_id map; /* HEIGHT, WIDTH: the value whose extent it is */
+} mn_onnx_origin;
+
 /* A tensor of the file, by name. */
 typedef struct mn_onnx_tensor {
   mn_pb_span name;
@@ -31,10 +38,13 @@ typedef struct mn_onnx_tensor {
   bool point;         /* a map of 1 x 1 at every input size */
   mn_shape flat;      /* rank 3: each row is a flattened map [c,h,w] whose elements are in the order
                          h, w, c. Rank 0: it is not */
+  int32_t split;      /* not 0: a map [n,c,h,w] seen as [n,c/split,split,h,w], as the heads of a
+                         detector do */
+  bool split_last;    /* the same as [n,h,w,c/split,split] */
   /* CONST: dense, little-endian, any alignment. INTEGERS: int64_t */
   const uint8_t *data;
   size_t bytes;
-  uint32_t from_size; /* INTEGERS: bit i = another input size would give another number i */
+  const mn_onnx_origin *origins; /* INTEGERS: one for each number, or NULL when all are ANY_SIZE */
 } mn_onnx_tensor;
 
 typedef struct mn_onnx_loader {
@@ -121,6 +131,7 @@ mn_pb_span mn_onnx_string(const mn_onnx_op *op, const char *name);
 mn_pb_span mn_onnx_attr_tensor(const mn_onnx_op *op, const char *name);
 /* How many there are, at most `capacity` stored; -1 when the attribute is missing. */
 int32_t mn_onnx_ints(const mn_onnx_op *op, const char *name, int64_t *list, int32_t capacity);
+int32_t mn_onnx_floats(const mn_onnx_op *op, const char *name, float *list, int32_t capacity);
 
 bool mn_onnx_has_input(const mn_onnx_op *op, int32_t position);
 /* The tensor of an input or of the output; *tensor is not NULL when MN_OK. */
@@ -130,7 +141,7 @@ mn_status mn_onnx_output(const mn_onnx_op *op, mn_onnx_tensor **tensor);
 mn_status mn_onnx_operand(const mn_onnx_op *op, int32_t position, mn_onnx_tensor **tensor);
 /* Likewise, and a map of rank 4 with channels last, made so when that moves no element. */
 mn_status mn_onnx_map(const mn_onnx_op *op, int32_t position, mn_onnx_tensor *map);
-/* Reads integers, constant or computed; *from_size may be NULL. */
+/* Reads integers, constant or computed. */
 mn_status mn_onnx_integers(const mn_onnx_op *op, int32_t position, int64_t *list, int32_t capacity,
                            int32_t *count);
 /* An axis list: attribute before opset `since`, input 1 from it on; count -1 when missing. */
@@ -155,9 +166,9 @@ mn_status mn_onnx_step(const mn_onnx_op *op, const mn_onnx_node *node, mn_id *id
 mn_status mn_onnx_emit(const mn_onnx_op *op, const mn_onnx_node *node, const mn_onnx_tensor *like);
 /* The output is the tensor itself. */
 mn_status mn_onnx_alias(const mn_onnx_op *op, const mn_onnx_tensor *tensor);
-/* The output is a list of integers. */
-mn_status mn_onnx_emit_integers(const mn_onnx_op *op, const int64_t *list, const mn_shape *shape,
-                                uint32_t from_size);
+/* The output is a list of integers (rank 1) or one (rank 0). */
+mn_status mn_onnx_emit_integers(const mn_onnx_op *op, const int64_t *list,
+                                const mn_onnx_origin *origins, const mn_shape *shape);
 /* Notes that the node added last fixes the input size. */
 void mn_onnx_fix_size(const mn_onnx_op *op);
 /* Makes the value of an input of the model, or of an operator's result. */
@@ -176,12 +187,15 @@ mn_onnx_op_loader mn_onnx_load_binary, mn_onnx_load_clip, mn_onnx_load_hard_sigm
 mn_onnx_op_loader mn_onnx_load_softmax, mn_onnx_load_unary;
 mn_onnx_op_loader mn_onnx_load_flatten, mn_onnx_load_reshape, mn_onnx_load_squeeze;
 mn_onnx_op_loader mn_onnx_load_transpose, mn_onnx_load_pad, mn_onnx_load_concat;
-mn_onnx_op_loader mn_onnx_load_reduce_mean;
+mn_onnx_op_loader mn_onnx_load_reduce_mean, mn_onnx_load_resize;
 mn_onnx_op_loader mn_onnx_load_shape, mn_onnx_load_gather, mn_onnx_load_slice, mn_onnx_load_cast;
 /* Operators that take integers too. */
 mn_onnx_op_loader mn_onnx_concat_integers, mn_onnx_squeeze_integers, mn_onnx_binary_integers;
-/* True when input 0 is integers. */
+/* True when the input is integers. */
 bool mn_onnx_is_integers(const mn_onnx_op *op, int32_t position);
+/* Views of a map's channels as groups: the three steps that a detector's heads consist of. True
+ * when the operator is one of them; then *status is how it went. */
+bool mn_onnx_splits(const mn_onnx_op *op, mn_status *status);
 
 /* Finds the operator's loader and runs it. */
 mn_status mn_onnx_load_op(const mn_onnx_op *op);

@@ -106,20 +106,21 @@ mn_status mn_onnx_alias(const mn_onnx_op *op, const mn_onnx_tensor *tensor) {
   return MN_OK;
 }
 
-mn_status mn_onnx_emit_integers(const mn_onnx_op *op, const int64_t *list, const mn_shape *shape,
-                                uint32_t from_size) {
+mn_status mn_onnx_emit_integers(const mn_onnx_op *op, const int64_t *list,
+                                const mn_onnx_origin *origins, const mn_shape *shape) {
   mn_onnx_tensor *out;
+  mn_arena *scratch = &op->loader->scratch;
   mn_status status = mn_onnx_output(op, &out);
-  size_t bytes = (shape->rank ? (size_t)shape->dim[0] : 1) * sizeof *list;
-  if (!status) status = mn_onnx_check(op->loader, bytes);
+  size_t count = shape->rank ? (size_t)shape->dim[0] : 1, bytes = count * sizeof *list;
+  if (!status) status = mn_onnx_check(op->loader, bytes + count * sizeof *origins);
   if (status) return status;
-  int64_t *copy = mn_arena_copy(&op->loader->scratch, list, bytes);
-  if (!copy) return mn_fail_memory(op->loader->err, bytes);
+  int64_t *copy = mn_arena_copy(scratch, list, bytes);
+  out->origins = mn_arena_copy(scratch, origins, count * sizeof *origins);
+  if (!copy || !out->origins) return mn_fail_memory(op->loader->err, bytes);
   out->kind = MN_ONNX_INTEGERS;
   out->data_type = ONNX_INT64;
   out->shape = *shape;
   out->data = (const uint8_t *)copy;
   out->bytes = bytes;
-  out->from_size = from_size;
   return MN_OK;
 }

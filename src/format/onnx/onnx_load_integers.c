@@ -12,7 +12,7 @@ typedef struct integers {
   int64_t list[MOST];
   int32_t count;
   mn_shape shape;
-  uint32_t from_size;
+  mn_onnx_origin origins[MOST];
 } integers;
 
 bool mn_onnx_is_integers(const mn_onnx_op *op, int32_t position) {
@@ -30,20 +30,22 @@ static mn_status read_integers(const mn_onnx_op *op, int32_t position, integers 
   if (!status) status = mn_onnx_input(op, position, &tensor);
   if (status) return status;
   out->shape = tensor->shape;
-  out->from_size = tensor->from_size;
+  for (int32_t i = 0; i < out->count; i++) {
+    out->origins[i] = tensor->origins ? tensor->origins[i] : (mn_onnx_origin){MN_ONNX_ANY_SIZE, 0};
+  }
   if (out->shape.rank < 2) return MN_OK;
   return mn_onnx_fail(op, MN_ERR_UNSUPPORTED, "its input %d is not a list of integers", position);
 }
 
 static void append(integers *to, const integers *from, int32_t index) {
   to->list[to->count] = from->list[index];
-  to->from_size |= (from->from_size >> index & 1u) << to->count;
+  to->origins[to->count] = from->origins[index];
   to->count++;
 }
 
 static mn_status emit_list(const mn_onnx_op *op, integers *out) {
   if (out->shape.rank == 1) out->shape.dim[0] = out->count;
-  return mn_onnx_emit_integers(op, out->list, &out->shape, out->from_size);
+  return mn_onnx_emit_integers(op, out->list, out->origins, &out->shape);
 }
 
 mn_status mn_onnx_load_shape(const mn_onnx_op *op) {
@@ -56,8 +58,9 @@ mn_status mn_onnx_load_shape(const mn_onnx_op *op) {
   }
   for (int32_t i = 0; i < x->shape.rank; i++) {
     bool open = i > (x->channels_last ? 1 : 0) && !x->point;
+    if (open) out.origins[i] = (mn_onnx_origin){MN_ONNX_COMPUTED, x->id};
+    if (open && x->channels_last) out.origins[i].what = i == 2 ? MN_ONNX_HEIGHT : MN_ONNX_WIDTH;
     out.list[out.count++] = x->shape.dim[i];
-    out.from_size |= (uint32_t)open << i;
   }
   return emit_list(op, &out);
 }
@@ -113,7 +116,7 @@ mn_status mn_onnx_load_slice(const mn_onnx_op *op) {
   return emit_list(op, &out);
 }
 
-/* Integers stay integers, floats stay floats. */
+/* Integers stay integers, floats stay floats: all of them are computed as f32. */
 mn_status mn_onnx_load_cast(const mn_onnx_op *op) {
   mn_onnx_tensor *tensor;
   integers x;
@@ -124,7 +127,8 @@ mn_status mn_onnx_load_cast(const mn_onnx_op *op) {
     status = read_integers(op, 0, &x);
     return status ? status : emit_list(op, &x);
   }
-  if (tensor->data_type == ONNX_FLOAT && to == ONNX_FLOAT) return mn_onnx_alias(op, tensor);
+  bool floats = to == ONNX_FLOAT || to == ONNX_FLOAT16;
+  if (tensor->data_type == ONNX_FLOAT && floats) return mn_onnx_alias(op, tensor);
   return mn_onnx_fail(op, MN_ERR_UNSUPPORTED, "it turns type %lld into type %lld",
                       (long long)tensor->data_type, (long long)to);
 }
@@ -175,7 +179,9 @@ mn_status mn_onnx_binary_integers(const mn_onnx_op *op) {
   for (int32_t i = 0; i < out.count && fits; i++) {
     int32_t ia = a.count > 1 ? i : 0, ib = b.count > 1 ? i : 0;
     fits = combine(op, a.list[ia], b.list[ib], &out.list[i]);
-    out.from_size |= ((a.from_size >> ia | b.from_size >> ib) & 1u) << i;
+    bool any_size =
+        a.origins[ia].what == MN_ONNX_ANY_SIZE && b.origins[ib].what == MN_ONNX_ANY_SIZE;
+    if (!any_size) out.origins[i].what = MN_ONNX_COMPUTED;
   }
   if (fits) return emit_list(op, &out);
   return mn_onnx_fail(op, MN_ERR_UNSUPPORTED, "its shape numbers cannot be combined");

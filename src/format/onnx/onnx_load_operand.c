@@ -83,6 +83,24 @@ int32_t mn_onnx_ints(const mn_onnx_op *op, const char *name, int64_t *list, int3
   return capacity;
 }
 
+int32_t mn_onnx_floats(const mn_onnx_op *op, const char *name, float *list, int32_t capacity) {
+  mn_pb_span attribute = find_attribute(op, name), packed;
+  mn_pb_cursor cursor = mn_pb_open(attribute);
+  mn_pb_field field;
+  int32_t count = 0;
+  float one;
+  if (!attribute.data) return -1;
+  while (mn_onnx_next(op->loader, &cursor, &field)) {
+    if (mn_pb_is_float(&field, ONNX_ATTR_FLOATS, &one) && count < capacity) list[count++] = one;
+    if (!mn_pb_is_bytes(&field, ONNX_ATTR_FLOATS, &packed)) continue;
+    size_t numbers = packed.size / sizeof one, room = (size_t)(capacity - count);
+    if (numbers > room) numbers = room;
+    if (numbers) memcpy(list + count, packed.data, numbers * sizeof one);
+    count += (int32_t)numbers;
+  }
+  return count;
+}
+
 /* ---- Inputs --------------------------------------------------------------------------------- */
 
 bool mn_onnx_has_input(const mn_onnx_op *op, int32_t position) {
@@ -116,7 +134,13 @@ mn_status mn_onnx_output(const mn_onnx_op *op, mn_onnx_tensor **tensor) {
 
 mn_status mn_onnx_operand(const mn_onnx_op *op, int32_t position, mn_onnx_tensor **tensor) {
   mn_status status = mn_onnx_input(op, position, tensor);
-  if (status || (*tensor)->kind == MN_ONNX_VALUE) return status;
+  if (status) return status;
+  if ((*tensor)->split) {
+    return mn_onnx_fail(op, MN_ERR_UNSUPPORTED,
+                        "its input has 5 dims, which only a transpose and a "
+                        "reshape of a detector's head may have");
+  }
+  if ((*tensor)->kind == MN_ONNX_VALUE) return MN_OK;
   return mn_onnx_fail(op, MN_ERR_UNSUPPORTED,
                       "its input %d is %s, expected one that the network computes from its input",
                       position,

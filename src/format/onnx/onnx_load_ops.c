@@ -253,6 +253,7 @@ static const op_entry entries[] = {
     {"ReduceMean", mn_onnx_load_reduce_mean},
     {"Relu", mn_onnx_load_unary},
     {"Reshape", mn_onnx_load_reshape},
+    {"Resize", mn_onnx_load_resize},
     {"Shape", mn_onnx_load_shape},
     {"Sigmoid", mn_onnx_load_unary},
     {"Slice", mn_onnx_load_slice},
@@ -261,6 +262,7 @@ static const op_entry entries[] = {
     {"Sub", mn_onnx_load_binary},
     {"Transpose", mn_onnx_load_transpose},
     {"Unsqueeze", mn_onnx_load_squeeze},
+    {"Upsample", mn_onnx_load_resize},
 };
 
 mn_status mn_onnx_load_op(const mn_onnx_op *op) {

@@ -78,11 +78,21 @@ static mn_status resolve_shape(const mn_onnx_op *op, const mn_shape *from, const
   return MN_OK;
 }
 
+static bool from_size(const mn_onnx_tensor *numbers, int32_t count) {
+  bool found = false;
+  for (int32_t i = 0; i < count && numbers->origins; i++) {
+    found = found || numbers->origins[i].what != MN_ONNX_ANY_SIZE;
+  }
+  return found;
+}
+
 mn_status mn_onnx_load_reshape(const mn_onnx_op *op) {
   mn_onnx_tensor *x, *shape;
   int64_t list[MN_MAX_RANK];
   mn_shape to = {0, {0}};
-  mn_status status = mn_onnx_operand(op, 0, &x);
+  mn_status status;
+  if (mn_onnx_splits(op, &status)) return status;
+  status = mn_onnx_operand(op, 0, &x);
   if (!status) status = mn_onnx_integers(op, 1, list, MN_MAX_RANK, &to.rank);
   if (!status) status = mn_onnx_input(op, 1, &shape);
   if (status) return status;
@@ -90,7 +100,7 @@ mn_status mn_onnx_load_reshape(const mn_onnx_op *op) {
     return mn_onnx_fail(op, MN_ERR_UNSUPPORTED, "its allowzero is not 0");
   }
   status = resolve_shape(op, &x->shape, list, &to);
-  return status ? status : emit_reshape(op, x, &to, shape->from_size != 0);
+  return status ? status : emit_reshape(op, x, &to, from_size(shape, to.rank));
 }
 
 static mn_status squeezed(const mn_onnx_op *op, const mn_shape *from, unsigned axes, bool stated,
@@ -144,8 +154,10 @@ mn_status mn_onnx_load_squeeze(const mn_onnx_op *op) {
 mn_status mn_onnx_load_transpose(const mn_onnx_op *op) {
   mn_onnx_tensor *x;
   int64_t list[MN_MAX_RANK] = {3, 2, 1, 0};
+  mn_status status;
+  if (mn_onnx_splits(op, &status)) return status;
   int32_t count = mn_onnx_ints(op, "perm", list, MN_MAX_RANK);
-  mn_status status = mn_onnx_operand(op, 0, &x);
+  status = mn_onnx_operand(op, 0, &x);
   if (status) return status;
   bool whole = count == x->shape.rank, same = whole, to_first = whole, to_last = whole;
   for (int32_t i = 0; i < count; i++) {

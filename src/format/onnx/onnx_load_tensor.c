@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/checked.h"
+#include "base/half.h"
 #include "format/onnx/onnx_load.h"
 
 /* ---- Reading -------------------------------------------------------------------------------- */
@@ -79,11 +80,24 @@ static void read_proto(mn_onnx_loader *loader, mn_pb_span bytes, mn_onnx_tensor 
   }
 }
 
+/* Bytes of an element; 0 for types that nothing here takes. */
+static size_t width_of(int64_t data_type) {
+  switch (data_type) {
+    case ONNX_UINT8:
+    case ONNX_INT8: return 1;
+    case ONNX_FLOAT16: return 2;
+    case ONNX_FLOAT:
+    case ONNX_INT32: return 4;
+    case ONNX_INT64: return 8;
+    default: return 0;
+  }
+}
+
 /* Numbers of the data type's list field, each as wide as an element. */
 static void copy_numbers(mn_pb_span bytes, int64_t data_type, uint8_t *to, size_t capacity) {
   mn_pb_cursor cursor = mn_pb_open(bytes);
   mn_pb_field field;
-  size_t at = 0, width = data_type == ONNX_INT64 ? 8 : 4;
+  size_t at = 0, width = width_of(data_type);
   while (mn_pb_next(&cursor, &field)) {
     if (!is_list(&field)) continue;
     if (field.wire != MN_PB_BYTES) {
@@ -106,7 +120,7 @@ static void copy_numbers(mn_pb_span bytes, int64_t data_type, uint8_t *to, size_
 /* Points the tensor at its elements, which are in the file as they are or are unpacked. */
 static mn_status find_data(mn_onnx_loader *loader, mn_pb_span bytes, mn_onnx_tensor *tensor,
                            const proto *p) {
-  size_t width = tensor->data_type == ONNX_INT64 ? 8 : 4, unpacked;
+  size_t width = width_of(tensor->data_type), unpacked;
   tensor->data = p->raw.data;
   tensor->bytes = p->raw.size;
   if (p->raw.data || p->numbers == 0) return MN_OK;
@@ -127,11 +141,31 @@ static mn_status find_data(mn_onnx_loader *loader, mn_pb_span bytes, mn_onnx_ten
 }
 
 static bool has_its_size(const mn_onnx_tensor *tensor) {
-  size_t bytes = tensor->data_type == ONNX_INT64 ? 8 : 4;
+  size_t bytes = width_of(tensor->data_type);
   for (int32_t i = 0; i < tensor->shape.rank; i++) {
     if (!mn_mul_size(bytes, (size_t)tensor->shape.dim[i], &bytes)) return false;
   }
   return bytes == tensor->bytes;
+}
+
+/* Half precision is how weights are stored, not how they are computed with. */
+static mn_status widen(mn_onnx_loader *loader, mn_onnx_tensor *tensor) {
+  size_t count = tensor->bytes / sizeof(uint16_t), bytes;
+  if (tensor->data_type != ONNX_FLOAT16) return MN_OK;
+  tensor->data_type = ONNX_FLOAT;
+  if (!mn_mul_size(count, sizeof(float), &bytes)) return mn_fail_memory(loader->err, SIZE_MAX);
+  mn_status status = mn_onnx_check(loader, bytes);
+  if (status) return status;
+  float *data = mn_arena_array(&loader->graph->arena, count, sizeof *data);
+  if (!data) return mn_fail_memory(loader->err, bytes);
+  for (size_t i = 0; i < count; i++) {
+    uint16_t bits;
+    memcpy(&bits, tensor->data + i * sizeof bits, sizeof bits);
+    data[i] = mn_half_to_float(bits);
+  }
+  tensor->data = (const uint8_t *)data;
+  tensor->bytes = bytes;
+  return MN_OK;
 }
 
 mn_status mn_onnx_read_tensor(mn_onnx_loader *loader, mn_pb_span bytes, mn_onnx_tensor *tensor) {
@@ -149,8 +183,7 @@ mn_status mn_onnx_read_tensor(mn_onnx_loader *loader, mn_pb_span bytes, mn_onnx_
   tensor->kind = MN_ONNX_CONST;
   tensor->id = MN_NONE;
   /* What no operator of ours takes is refused where it is used. */
-  bool known = tensor->data_type == ONNX_FLOAT || tensor->data_type == ONNX_INT32 ||
-               tensor->data_type == ONNX_INT64;
+  bool known = width_of(tensor->data_type) > 0;
   if (!known || p.rank > MN_MAX_RANK) {
     if (known) tensor->data_type = -1;
     return MN_OK;
@@ -163,7 +196,8 @@ mn_status mn_onnx_read_tensor(mn_onnx_loader *loader, mn_pb_span bytes, mn_onnx_
     tensor->shape.dim[i] = (int32_t)p.dims[i];
   }
   status = find_data(loader, bytes, tensor, &p);
-  if (status || has_its_size(tensor)) return status;
+  if (status) return status;
+  if (has_its_size(tensor)) return widen(loader, tensor);
   return refuse(loader, MN_ERR_FORMAT, tensor, "does not hold as much data as its shape needs");
 }
 
