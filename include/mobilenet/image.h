@@ -13,6 +13,17 @@
 extern "C" {
 #endif
 
+/* What a model is for, as its contract says. */
+typedef enum mn_task {
+  MN_TASK_NONE = 0, /* tensors in, tensors out */
+  MN_TASK_CLASSIFY,
+  MN_TASK_DETECT,
+  MN_TASK_SEGMENT
+} mn_task;
+
+/* NONE too when the model has no contract. */
+MN_API mn_task mn_model_task(const mn_model *model);
+
 /* 8-bit RGB pixels, rows top to bottom; `stride` is bytes from row to row. Borrowed. */
 typedef struct mn_image {
   const uint8_t *pixels; /* [height][stride], RGBRGB... */
@@ -46,8 +57,24 @@ typedef struct mn_class {
 MN_API mn_status mn_session_top(const mn_session *session, int index, int k, mn_class *classes,
                                 int *count, mn_error *err);
 
-/* How many real classes a classifier knows, its background output excluded; 0 when the model has no
- * contract or is no classifier. */
+typedef struct mn_detection {
+  int32_t class_index; /* real classes from 0, background excluded */
+  float score;         /* 0..1 */
+  const char *label;   /* lives as long as the model; NULL when there are no labels */
+  float box[4];        /* x0, y0, x1, y1 in pixels of the original picture, clipped to it */
+} mn_detection;
+
+/* The detections of picture `index` after a run, best first. *count is the room in `detections` on
+ * entry and what was written on return; mn_plan_detections is always enough. Allocates nothing.
+ * Errors: CONTRACT (not a detector), ARGUMENT (no such position, or no picture was set there). */
+MN_API mn_status mn_session_detections(const mn_session *session, int index,
+                                       mn_detection *detections, int *count, mn_error *err);
+
+/* The most detections that a picture can have; 0 when the model is no detector. */
+MN_API int mn_plan_detections(const mn_plan *plan);
+
+/* How many real classes a model of any task knows, the background excluded; 0 when it has no
+ * contract or no task. */
 MN_API int mn_model_class_count(const mn_model *model);
 /* The label of a real class, or NULL. Lives as long as the model. */
 MN_API const char *mn_model_class_label(const mn_model *model, int class_index);

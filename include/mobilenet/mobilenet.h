@@ -126,6 +126,10 @@ typedef struct mn_open_options {
   /* Labels, one a line, in the order of the outputs. NULL: the file's own. */
   const char *labels;
   uint64_t memory_cap; /* refuse a file that would need more; 0 = 2 GiB */
+  /* A detector whose file ends in raw boxes and scores: what its boxes are relative to. "ssd",
+   * "ssdlite-torch", or a JSON list of [centre y, centre x, height, width] (docs/contract.md).
+   * NULL: what the contract says. */
+  const char *anchors;
 } mn_open_options;
 
 /* Opens a model file (.tflite, .onnx, native .safetensors), told by content. The file is mapped and

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The real classes of a classifier: its outputs without the background. */
+ * What a model is for, and its real classes: its outputs without the background. */
 #include "api/model.h"
+
+mn_task mn_model_task(const mn_model *model) {
+  return model->graph.has_contract ? model->graph.contract.task : MN_TASK_NONE;
+}
 
 /* The output index of a real class. */
 static int32_t output_of_class(const mn_contract *contract, int32_t class_index) {
@@ -8,13 +12,22 @@ static int32_t output_of_class(const mn_contract *contract, int32_t class_index)
   return class_index + (background >= 0 && class_index >= background);
 }
 
+/* Outputs that stand for a class or the background: scores of a picture or pixel, or what a
+ * detector tells apart. */
+static int32_t class_outputs(const mn_graph *graph) {
+  const mn_id first = graph->outputs[0];
+  for (int32_t i = graph->node_count - 1; i >= 0; i--) {
+    const mn_node *node = &graph->nodes[i];
+    if (node->out[0] == first && node->op == MN_OP_SSD_DETECT) return node->attr.ssd_detect.classes;
+  }
+  const mn_shape *shape = &graph->values[first].shape;
+  return shape->rank < 1 ? 0 : shape->dim[shape->rank - 1];
+}
+
 int mn_model_class_count(const mn_model *model) {
   const mn_graph *graph = &model->graph;
-  int32_t elements;
-  if (!graph->has_contract || graph->contract.task != MN_TASK_CLASSIFY) return 0;
-  const mn_shape *shape = &graph->values[graph->outputs[0]].shape;
-  if (shape->rank < 1 || !mn_shape_elements(shape, &elements)) return 0;
-  const int32_t outputs = elements / shape->dim[0];
+  if (mn_model_task(model) == MN_TASK_NONE) return 0;
+  const int32_t outputs = class_outputs(graph);
   const int32_t background = graph->contract.labels.background;
   return outputs - (background >= 0 && background < outputs);
 }

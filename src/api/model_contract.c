@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "api/model.h"
+#include "passes/passes.h"
 
 /* JSON that names no labels leaves those that the file carries. */
 static mn_status apply_json(mn_contract *contract, const char *text, mn_arena *arena,
@@ -37,14 +38,25 @@ static mn_status settle(mn_model *model, const mn_open_options *options, mn_cont
     status = mn_contract_set_labels(contract, options->labels, strlen(options->labels),
                                     &graph->arena, err);
   }
+  if (!status && options->anchors) {
+    status = mn_contract_set_anchors(contract, options->anchors, &graph->arena, err);
+  }
   if (status) return status;
   status = mn_contract_derive(contract, facts, &model->no_contract);
   graph->has_contract = status == MN_OK;
-  if (status && (stated || options->labels)) {
+  if (status && (stated || options->labels || options->anchors)) {
     if (err) *err = model->no_contract;
     return status;
   }
   return MN_OK; /* a model without one opens; what needs it says no_contract */
+}
+
+/* A raw SSD head whose anchors are known now ends in detections. */
+static mn_status complete_detector(mn_graph *graph, mn_error *err) {
+  if (graph->contract.task != MN_TASK_DETECT) return MN_OK;
+  if (graph->contract.detect.anchors == MN_ANCHORS_IN_GRAPH) return MN_OK;
+  mn_status status = mn_pass_append_detector(graph, err);
+  return status ? status : mn_graph_verify(graph, err);
 }
 
 mn_status mn_model_settle_contract(mn_model *model, const mn_open_options *options,
@@ -52,6 +64,8 @@ mn_status mn_model_settle_contract(mn_model *model, const mn_open_options *optio
   mn_graph *graph = &model->graph;
   mn_status status = settle(model, options, facts, err);
   if (status || !graph->has_contract) return status;
+  status = complete_detector(graph, err);
+  if (status) return status;
   model->contract_json = mn_contract_to_json(&graph->contract, &graph->arena);
   if (!model->contract_json) return mn_fail_memory(err, 0);
   if (graph->contract.assumed) {

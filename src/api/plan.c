@@ -76,7 +76,11 @@ mn_status mn_plan_new(mn_plan **out, const mn_model *model, const mn_plan_option
   request.width = used.width;
   request.threads = used.threads;
   request.keep_all = used.keep_all != 0;
-  request.extra_bytes = pictures.preprocess.scratch_bytes;
+  if (!pictures.refusal) {
+    int32_t own = model->graph.values[model->graph.inputs[0]].shape.dim[0];
+    request.extra_bytes = mn_picture_sizes_bytes(used.batch > 0 ? used.batch : own) +
+                          pictures.preprocess.scratch_bytes;
+  }
   mn_plan *plan;
   status = mn_plan_build(&plan, &model->graph, &request, err);
   if (status) return status;

@@ -19,6 +19,13 @@ void mn_contract_default(mn_contract *contract) {
   for (int c = 0; c < 3; c++) contract->input.scale[c] = 1;
   contract->labels.background = -1;
   contract->score = MN_SCORE_NONE;
+  contract->detect.min_scale = 0.2;
+  contract->detect.max_scale = 0.95;
+  for (int i = 0; i < 4; i++) contract->detect.scale[i] = i < 2 ? 10 : 5;
+  contract->detect.iou_threshold = 0.6;
+  contract->detect.detections = 100;
+  contract->detect.per_class = 100;
+  contract->segment.ignore = -1;
   contract->assumed = MN_ASSUMED_ALL;
 }
 
@@ -94,11 +101,9 @@ static mn_status check_input(const mn_contract *contract, const mn_contract_fact
   return MN_OK;
 }
 
-mn_status mn_contract_check(const mn_contract *contract, const mn_contract_facts *facts,
-                            mn_error *err) {
-  if (contract->task != MN_TASK_CLASSIFY) return MN_OK;
-  mn_status status = check_input(contract, facts, err);
-  if (status) return status;
+static mn_status check_labels(const mn_contract *contract, const mn_contract_facts *facts,
+                              mn_error *err) {
+  if (facts->output_count == 0) return MN_OK;
   if (contract->labels.count && contract->labels.count != facts->output_count) {
     return mn_fail(err, MN_ERR_CONTRACT, "labels",
                    "there are %d labels, but the model has %d outputs (background included)",
@@ -110,6 +115,37 @@ mn_status mn_contract_check(const mn_contract *contract, const mn_contract_facts
                    contract->labels.background, facts->output_count);
   }
   return MN_OK;
+}
+
+static mn_status check_anchors(const mn_contract *contract, const mn_contract_facts *facts,
+                               mn_error *err) {
+  bool stated = contract->detect.anchors != MN_ANCHORS_IN_GRAPH;
+  if (facts->raw_anchors > 0 && !stated) {
+    return mn_fail(err, MN_ERR_CONTRACT, NULL,
+                   "this detector gives %d raw boxes and does not say which anchors they are "
+                   "relative to: say so with the contract's detect.anchors, or write them into "
+                   "the file with convert --anchors",
+                   facts->raw_anchors);
+  }
+  if (stated && facts->raw_anchors == 0) {
+    return mn_fail(err, MN_ERR_CONTRACT, "contract",
+                   "its detect.anchors are for a model that gives box encodings [1,anchors,4] and "
+                   "scores [1,anchors,classes], which this one does not");
+  }
+  if (stated && contract->labels.background > 0) {
+    return mn_fail(err, MN_ERR_CONTRACT, "contract",
+                   "a detector's background is its first score, not output %d",
+                   contract->labels.background);
+  }
+  return MN_OK;
+}
+
+mn_status mn_contract_check(const mn_contract *contract, const mn_contract_facts *facts,
+                            mn_error *err) {
+  if (contract->task == MN_TASK_NONE) return MN_OK;
+  mn_status status = check_input(contract, facts, err);
+  if (!status && contract->task == MN_TASK_DETECT) status = check_anchors(contract, facts, err);
+  return status ? status : check_labels(contract, facts, err);
 }
 
 /* ---- What was assumed ----------------------------------------------------------------------- */

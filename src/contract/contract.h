@@ -11,8 +11,6 @@
 #include "base/error.h"
 #include "mobilenet/image.h"
 
-typedef enum mn_task { MN_TASK_NONE, MN_TASK_CLASSIFY } mn_task;
-
 typedef enum mn_pixel_order { MN_PIXELS_RGB, MN_PIXELS_BGR, MN_PIXELS_GRAY } mn_pixel_order;
 
 /* How a picture of any shape becomes the input's height x width. */
@@ -32,6 +30,23 @@ typedef enum mn_map {
 } mn_map;
 
 typedef enum mn_score { MN_SCORE_NONE, MN_SCORE_SOFTMAX, MN_SCORE_SIGMOID } mn_score;
+
+/* Where a detector's anchors come from. */
+typedef enum mn_anchor_rule {
+  MN_ANCHORS_IN_GRAPH, /* the graph ends in detections; the rest of the section is unused */
+  MN_ANCHORS_SSD,   /* TensorFlow's multiple grids, by min_scale and max_scale (post/anchors.h) */
+  MN_ANCHORS_TORCH, /* torchvision's SSDLite (post/anchors.h) */
+  MN_ANCHORS_TABLE  /* as listed */
+} mn_anchor_rule;
+
+/* How encodings become boxes. */
+typedef enum mn_box_coder {
+  MN_CODER_SSD,  /* TensorFlow: y, x, h, w */
+  MN_CODER_TORCH /* torchvision: x, y, w, h, sizes at most 62.5 anchors, clipped to the picture */
+} mn_box_coder;
+
+/* How a map of classes is brought to the picture's size. */
+typedef enum mn_sampling { MN_SAMPLING_HALF_PIXEL, MN_SAMPLING_ALIGN_CORNERS } mn_sampling;
 
 /* Bits of mn_contract.assumed: fields that nothing has stated. Defaults set all; reading JSON, a
  * preset and labels clear theirs; derivation fills the fields whose bits are set and clears those
@@ -66,6 +81,22 @@ typedef struct mn_contract {
     int32_t background;       /* output index that is no class; -1: none */
   } labels;
   mn_score score; /* applied to the output to give 0..1; NONE when it already is */
+  struct {
+    mn_anchor_rule anchors;
+    double min_scale, max_scale; /* SSD */
+    const float *table;          /* TABLE: [table_count][4] centre y, centre x, h, w in 0..1 */
+    int32_t table_count;
+    mn_box_coder coder;
+    double scale[4]; /* encodings are divided by it: y, x, h, w */
+    double score_threshold, iou_threshold;
+    int32_t detections; /* most of a picture */
+    int32_t per_class;  /* most of a class */
+    int32_t candidates; /* most of a class before suppression; 0: all */
+  } detect;
+  struct {
+    mn_sampling sampling;
+    int32_t ignore; /* a class that masks have and outputs do not; -1: none */
+  } segment;
   unsigned assumed;
 } mn_contract;
 
@@ -92,7 +123,9 @@ typedef struct mn_contract_facts {
   int32_t input_channels;
   float input_scale; /* 0: not quantized */
   int32_t input_zero;
-  int32_t output_count;   /* elements of the classifier's output */
+  mn_task task;           /* what the outputs look like; NONE when nothing known */
+  int32_t output_count;   /* columns of scores of a picture, an anchor or a pixel; 0: unknown */
+  int32_t raw_anchors;    /* DETECT: rows of an SSD head without decoding; 0: the graph decodes */
   bool output_normalized; /* the last op is softmax or sigmoid */
   bool has_normalization; /* the file states mean and std (TFLite metadata) */
   float mean[3], std[3];
@@ -115,6 +148,12 @@ char *mn_contract_assumptions(const mn_contract *contract, mn_arena *arena);
 /* Splits label text (one a line, CR LF or LF, last empty line dropped) into contract->labels. */
 mn_status mn_contract_set_labels(mn_contract *contract, const char *text, size_t length,
                                  mn_arena *arena, mn_error *err);
+
+/* Makes the contract one of a raw SSD head: "ssd" (TensorFlow's anchors, coder and suppression),
+ * "ssdlite-torch" (torchvision's), or a JSON list of anchors with the rest as "ssd". Scores,
+ * background and thresholds take that detector's usual values. */
+mn_status mn_contract_set_anchors(mn_contract *contract, const char *text, mn_arena *arena,
+                                  mn_error *err);
 
 /* ImageNet's 1000 English names in the usual order (sorted WordNet ids), and with a first
  * "background" line when `background`. Static strings. */

@@ -98,6 +98,23 @@ static void derive_outputs(mn_contract *contract, const mn_contract_facts *facts
   }
 }
 
+/* Detectors and segmenters answer for every part of a picture, so that they see all of it. */
+static void derive_whole_picture(mn_contract *contract) {
+  if (contract->input.fit == MN_FIT_LETTERBOX) return;
+  contract->input.fit = MN_FIT_STRETCH;
+}
+
+static void derive_task(mn_contract *contract, const mn_contract_facts *facts) {
+  if (contract->task != MN_TASK_DETECT) contract->task = facts->task;
+  if (contract->task == MN_TASK_CLASSIFY) {
+    derive_outputs(contract, facts);
+    return;
+  }
+  if (contract->task != MN_TASK_NONE) derive_whole_picture(contract);
+  if (contract->assumed & MN_ASSUMED_SCORE) contract->score = MN_SCORE_NONE;
+  contract->assumed &= (unsigned)MN_ASSUMED_INPUT;
+}
+
 mn_status mn_contract_derive(mn_contract *contract, const mn_contract_facts *facts, mn_error *err) {
   if (contract->assumed == 0) return mn_contract_check(contract, facts, err);
   if (facts->input_channels != 1 && facts->input_channels != 3) {
@@ -112,12 +129,6 @@ mn_status mn_contract_derive(mn_contract *contract, const mn_contract_facts *fac
   } else {
     fit_identity(contract, facts->input_type);
   }
-  contract->task = facts->output_count > 0 ? MN_TASK_CLASSIFY : MN_TASK_NONE;
-  if (contract->task == MN_TASK_CLASSIFY) {
-    derive_outputs(contract, facts);
-  } else {
-    contract->score = MN_SCORE_NONE;
-    contract->assumed &= (unsigned)MN_ASSUMED_INPUT;
-  }
+  derive_task(contract, facts);
   return mn_contract_check(contract, facts, err);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * What a graph shows of its contract: the type and scale of its input, the size of its output, and
- * whether that is a probability already. */
+ * What a graph shows of its contract: the type and scale of its input, what its outputs look like,
+ * and whether they are probabilities already. */
 #include <string.h>
 
 #include "format/format.h"
@@ -36,17 +36,42 @@ static int32_t scores_count(const mn_value *out) {
   return shape->dim[shape->rank - 1];
 }
 
+/* An SSD head without decoding: box encodings [1,a,4] and scores [1,a,c], one batch or none named.
+ * Rows, or 0. */
+static int32_t raw_anchors(const mn_graph *graph, int32_t *columns) {
+  mn_id boxes, scores;
+  if (!mn_graph_ssd_head(graph, &boxes, &scores)) return 0;
+  const mn_shape *shape = &graph->values[scores].shape;
+  *columns = shape->dim[shape->rank - 1];
+  return shape->dim[shape->rank - 2];
+}
+
+static void see_outputs(const mn_graph *graph, mn_contract_facts *facts) {
+  const mn_node *last = writer_of(graph, graph->outputs[0]);
+  if (last && last->op == MN_OP_SSD_DETECT) {
+    facts->task = MN_TASK_DETECT;
+    facts->output_count = last->attr.ssd_detect.classes;
+    return;
+  }
+  facts->raw_anchors = raw_anchors(graph, &facts->output_count);
+  if (facts->raw_anchors) {
+    facts->task = MN_TASK_DETECT;
+    return;
+  }
+  facts->output_count = scores_count(&graph->values[graph->outputs[0]]);
+  if (facts->output_count > 0) facts->task = MN_TASK_CLASSIFY;
+}
+
 void mn_format_facts(const mn_graph *graph, mn_contract_facts *facts) {
   memset(facts, 0, sizeof *facts);
   if (graph->input_count < 1 || graph->output_count < 1) return;
   const mn_value *in = &graph->values[graph->inputs[0]];
-  const mn_value *out = &graph->values[graph->outputs[0]];
   facts->input_type = in->type;
   facts->input_channels = in->shape.rank ? in->shape.dim[in->shape.rank - 1] : 0;
   if (in->quant.count) {
     facts->input_scale = in->quant.scale[0];
     facts->input_zero = in->quant.zero[0];
   }
-  facts->output_count = scores_count(out);
+  see_outputs(graph, facts);
   facts->output_normalized = is_normalized(graph, graph->outputs[0]);
 }

@@ -111,6 +111,8 @@ typedef union mn_attr {
     int32_t per_anchor; /* fast mode: classes kept of an anchor */
     int32_t per_class;  /* regular mode: detections kept of a class before the last choice */
     bool regular;       /* suppression within each class; else on each anchor's best class */
+    bool torch_boxes;   /* torchvision's coder (post/ssd.h); else TensorFlow's */
+    int32_t candidates; /* regular mode: best of a class that suppression looks at; 0: all */
     float score_threshold, iou_threshold;
     float scale[4]; /* y, x, h, w of the box coder */
   } ssd_detect; /* outputs: boxes [n,d,4] y0 x0 y1 x1, classes [n,d], scores [n,d], counts [n] */
@@ -172,6 +174,10 @@ bool mn_graph_set_quant(mn_graph *graph, mn_id value, int32_t count, int32_t axi
 
 /* A deep copy of the structure; constants' data is shared, so `from` must outlive `to`. */
 mn_status mn_graph_copy(mn_graph *to, const mn_graph *from, mn_error *err);
+
+/* The two outputs of an SSD head without decoding, told by their shapes: box encodings, [n,a,4] or
+ * [a,4], and scores, [n,a,c] or [a,c], real numbers or codes. False when the graph has none. */
+bool mn_graph_ssd_head(const mn_graph *graph, mn_id *boxes, mn_id *scores);
 
 /* The value called `name`, or MN_NONE. */
 mn_id mn_graph_find_value(const mn_graph *graph, const char *name);

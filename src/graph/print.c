@@ -93,6 +93,8 @@ static void put_ssd_detect(text *t, const mn_attr *attr) {
   put(t, " %d of %d classes %s score %.9g iou %.9g", attr->ssd_detect.detections,
       attr->ssd_detect.classes, attr->ssd_detect.regular ? "regular" : "fast",
       (double)attr->ssd_detect.score_threshold, (double)attr->ssd_detect.iou_threshold);
+  if (attr->ssd_detect.torch_boxes) put(t, " torch_boxes");
+  if (attr->ssd_detect.candidates) put(t, " candidates %d", attr->ssd_detect.candidates);
   put(t, " per_anchor %d per_class %d scale %.9g,%.9g,%.9g,%.9g", attr->ssd_detect.per_anchor,
       attr->ssd_detect.per_class, (double)attr->ssd_detect.scale[0],
       (double)attr->ssd_detect.scale[1], (double)attr->ssd_detect.scale[2],

@@ -433,8 +433,9 @@ static bool ssd_detect_valid(const mn_attr *attr) {
          attr->ssd_detect.classes >= 1 && attr->ssd_detect.classes <= MOST &&
          attr->ssd_detect.per_anchor >= 1 &&
          attr->ssd_detect.per_anchor <= attr->ssd_detect.classes &&
-         attr->ssd_detect.per_class >= 1 && attr->ssd_detect.iou_threshold > 0 &&
-         attr->ssd_detect.iou_threshold <= 1 && !isnan(attr->ssd_detect.score_threshold);
+         attr->ssd_detect.candidates >= 0 && attr->ssd_detect.per_class >= 1 &&
+         attr->ssd_detect.iou_threshold > 0 && attr->ssd_detect.iou_threshold <= 1 &&
+         !isnan(attr->ssd_detect.score_threshold);
 }
 
 static bool attr_valid(const mn_node *node) {

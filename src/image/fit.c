@@ -126,6 +126,25 @@ mn_status mn_fit_place(const mn_fit_rule *rule, mn_size picture, mn_placement *o
   return status;
 }
 
+/* One axis: `from` and `extent` of the picture became `resized` pixels, which begin at `at`. */
+static void invert_axis(double from, double extent, int32_t resized, int32_t at, double *scale,
+                        double *offset) {
+  *scale = extent / resized;
+  *offset = from - at * *scale;
+}
+
+mn_fit_back mn_fit_invert(const mn_placement *p) {
+  mn_fit_back back;
+  bool boxed = p->box.x1 > p->box.x0;
+  double x = boxed ? (double)p->box.x0 : p->crop.x;
+  double y = boxed ? (double)p->box.y0 : p->crop.y;
+  double width = boxed ? (double)p->box.x1 - x : p->crop.width;
+  double height = boxed ? (double)p->box.y1 - y : p->crop.height;
+  invert_axis(x, width, p->resized.width, p->x - p->window.x, &back.scale_x, &back.offset_x);
+  invert_axis(y, height, p->resized.height, p->y - p->window.y, &back.scale_y, &back.offset_y);
+  return back;
+}
+
 static double larger(double a, double b) { return a > b ? a : b; }
 
 void mn_fit_scales(const mn_fit_rule *rule, mn_size largest, double *scale_x, double *scale_y) {

@@ -36,6 +36,14 @@ typedef struct mn_placement {
 /* Error: LIMIT, when the picture resized as a whole would be wider or higher than 2^31 - 1. */
 mn_status mn_fit_place(const mn_fit_rule *rule, mn_size picture, mn_placement *out, mn_error *err);
 
+/* From a place in the input, in pixels from its corner, to the same place in the picture:
+ * picture = input * scale + offset. What a fit cut off or filled lies outside. */
+typedef struct mn_fit_back {
+  double scale_x, offset_x, scale_y, offset_y;
+} mn_fit_back;
+
+mn_fit_back mn_fit_invert(const mn_placement *placement);
+
 /* Upper bounds of box or crop size / resized size for every picture within `largest`. */
 void mn_fit_scales(const mn_fit_rule *rule, mn_size largest, double *scale_x, double *scale_y);
 

@@ -36,6 +36,8 @@ static mn_status plan(mn_step *step, const mn_op_request *request, mn_error *err
       .per_anchor = attr->ssd_detect.per_anchor,
       .per_class = attr->ssd_detect.per_class,
       .regular = attr->ssd_detect.regular,
+      .torch_boxes = attr->ssd_detect.torch_boxes,
+      .candidates = attr->ssd_detect.candidates,
       .score_threshold = attr->ssd_detect.score_threshold,
       .iou_threshold = attr->ssd_detect.iou_threshold,
   };

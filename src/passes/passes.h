@@ -22,6 +22,9 @@ mn_status mn_pass_fuse_activation(mn_graph *graph, mn_error *err);
 mn_status mn_pass_match_hard_swish(mn_graph *graph, mn_error *err);
 /* pad of height and width before a conv or depthwise layer becomes its window's pads. */
 mn_status mn_pass_fold_pad(mn_graph *graph, mn_error *err);
+/* What the contract says of an SSD head's anchors becomes nodes; not among mn_passes_run's, for a
+ * contract is settled later. Errors: CONTRACT, MEMORY. Verify afterwards. */
+mn_status mn_pass_append_detector(mn_graph *graph, mn_error *err);
 /* Nodes and values that reach no output go; ids are renumbered. Inputs stay. */
 mn_status mn_pass_remove_dead(mn_graph *graph, mn_error *err);
 

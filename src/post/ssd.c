@@ -92,6 +92,23 @@ static void decode_boxes(const mn_ssd_rule *rule, const mn_ssd_picture *picture,
   }
 }
 
+static float clip(float v) { return fminf(fmaxf(v, 0), 1); }
+
+/* torchvision's BoxCoder.decode_single and clip_boxes_to_image. */
+static void decode_torch_boxes(const mn_ssd_rule *rule, const mn_ssd_picture *picture,
+                               corner_box *boxes) {
+  const float most = 4.135166556742356f; /* log(1000 / 16) */
+  for (int32_t i = 0; i < rule->anchors; i++) {
+    const float *t = picture->encodings + (size_t)i * picture->encoding_stride;
+    const float *anchor = picture->anchors + 4 * (size_t)i;
+    float x = centre(t[0], rule->scale[1], anchor[3], anchor[1]);
+    float y = centre(t[1], rule->scale[0], anchor[2], anchor[0]);
+    float w = half_extent(fminf(t[2] / rule->scale[3], most), 1, anchor[3]);
+    float h = half_extent(fminf(t[3] / rule->scale[2], most), 1, anchor[2]);
+    boxes[i] = (corner_box){clip(y - h), clip(x - w), clip(y + h), clip(x + w)};
+  }
+}
+
 static float area(const corner_box *box) { return (box->y1 - box->y0) * (box->x1 - box->x0); }
 
 /* Intersection over union; 0 for a box without area. */
@@ -129,6 +146,7 @@ static int32_t suppress(const mn_ssd_rule *rule, workspace *work, int32_t most) 
     if (work->scores[i] >= rule->score_threshold) work->order[candidates++] = i;
   }
   sort_by_score(work->scores, work->order, work->spare, candidates);
+  if (rule->candidates && candidates > rule->candidates) candidates = rule->candidates;
   memset(work->suppressed, 0, (size_t)candidates * sizeof *work->suppressed);
   for (int32_t i = 0; i < candidates && kept < most; i++) {
     if (work->suppressed[i]) continue;
@@ -227,7 +245,11 @@ void mn_ssd_detect(const mn_ssd_rule *rule, const mn_ssd_picture *picture, void 
   memset(picture->boxes, 0, rows * 4 * sizeof(float));
   memset(picture->classes, 0, rows * sizeof(float));
   memset(picture->class_scores, 0, rows * sizeof(float));
-  decode_boxes(rule, picture, work.boxes);
+  if (rule->torch_boxes) {
+    decode_torch_boxes(rule, picture, work.boxes);
+  } else {
+    decode_boxes(rule, picture, work.boxes);
+  }
   if (rule->regular) {
     detect_regular(rule, picture, &work);
   } else {

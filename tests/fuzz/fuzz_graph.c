@@ -145,6 +145,8 @@ static void detect(recipe *r, mn_attr *attr, mn_id *in) {
   attr->ssd_detect.per_anchor = number(r);
   attr->ssd_detect.per_class = number(r);
   attr->ssd_detect.regular = take(r, 2);
+  attr->ssd_detect.torch_boxes = take(r, 2);
+  attr->ssd_detect.candidates = take(r, 8);
   attr->ssd_detect.score_threshold = (float)take(r, 8) / 8 - 0.25f;
   attr->ssd_detect.iou_threshold = (float)take(r, 8) / 8;
   for (int i = 0; i < 4; i++) attr->ssd_detect.scale[i] = (float)number(r);

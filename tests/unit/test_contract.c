@@ -135,6 +135,7 @@ static mn_contract_facts facts_of(mn_type type, float scale, int32_t zero) {
                              .input_channels = 3,
                              .input_scale = scale,
                              .input_zero = zero,
+                             .task = MN_TASK_CLASSIFY,
                              .output_count = 10,
                              .output_normalized = true};
   return facts;
@@ -267,6 +268,7 @@ static void test_derive_outputs(void **state) {
   assert_int_equal(contract.score, MN_SCORE_NONE);
   assert_false(contract.assumed & (MN_ASSUMED_SCORE | MN_ASSUMED_LABELS | MN_ASSUMED_BACKGROUND));
   facts.output_count = 0;
+  facts.task = MN_TASK_NONE;
   assert_int_equal(derived(&facts).task, MN_TASK_NONE);
 }
 

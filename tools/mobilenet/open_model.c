@@ -108,19 +108,37 @@ static int refuse_contract(const char *text) {
   return EXIT_USAGE;
 }
 
-/* Fills the texts of --contract and --labels; the caller frees both, also after a failure. */
-static int read_side_files(const cli_options *options, char **contract, char **labels) {
+/* The texts that options give a model file; freed by side_texts_free, also after a failure. */
+typedef struct side_texts {
+  char *contract, *labels, *anchors;
+} side_texts;
+
+static void side_texts_free(side_texts *texts) {
+  free(texts->contract);
+  free(texts->labels);
+  free(texts->anchors);
+}
+
+/* A name stays itself, a file gives its text. */
+static char *name_or_text(const char *given, const char *option, bool is_name) {
+  return is_name ? strdup(given) : read_text(given, option);
+}
+
+static int read_side_texts(const cli_options *options, side_texts *texts) {
   const char *about = options->text[OPTION_CONTRACT], *names = options->text[OPTION_LABELS];
-  if (about && is_contract_name(about)) {
-    *contract = strdup(about);
-  } else if (about) {
-    if (!is_there(about)) return refuse_contract(about);
-    *contract = read_text(about, "contract");
+  const char *anchors = options->text[OPTION_ANCHORS];
+  if (about) {
+    if (!is_contract_name(about) && !is_there(about)) return refuse_contract(about);
+    texts->contract = name_or_text(about, "contract", is_contract_name(about));
+    if (!texts->contract) return EXIT_UNUSABLE;
   }
-  if (about && !*contract) return EXIT_UNUSABLE;
-  if (!names) return EXIT_DONE;
-  *labels = read_text(names, "labels");
-  return *labels ? EXIT_DONE : EXIT_UNUSABLE;
+  if (anchors) {
+    bool named = strcmp(anchors, "ssd") == 0 || strcmp(anchors, "ssdlite-torch") == 0;
+    texts->anchors = name_or_text(anchors, "anchors", named);
+    if (!texts->anchors) return EXIT_UNUSABLE;
+  }
+  if (names) texts->labels = read_text(names, "labels");
+  return names && !texts->labels ? EXIT_UNUSABLE : EXIT_DONE;
 }
 
 static void set_name(opened_model *opened) {
@@ -131,11 +149,14 @@ static void set_name(opened_model *opened) {
 }
 
 static int open_found(opened_model *opened, const cli_options *options) {
-  char *contract = NULL, *labels = NULL;
-  int code = read_side_files(options, &contract, &labels);
+  side_texts texts = {0};
+  int code = read_side_texts(options, &texts);
   if (code == EXIT_DONE) {
     mn_error err = {0};
-    mn_open_options open = {.struct_size = sizeof open, .contract = contract, .labels = labels};
+    mn_open_options open = {.struct_size = sizeof open,
+                            .contract = texts.contract,
+                            .labels = texts.labels,
+                            .anchors = texts.anchors};
     double start = now_ms();
     if (mn_model_open(&opened->model, opened->path, &open, &err)) {
       say_error(&err);
@@ -143,8 +164,7 @@ static int open_found(opened_model *opened, const cli_options *options) {
     }
     opened->open_ms = now_ms() - start;
   }
-  free(contract);
-  free(labels);
+  side_texts_free(&texts);
   return code;
 }
 

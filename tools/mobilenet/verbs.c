@@ -8,7 +8,7 @@
 enum { MANY = INT_MAX };
 #define BIT(id) (1u << OPTION_##id)
 #define USE_MODEL BIT(MODEL)
-#define USE_CONTRACT (BIT(CONTRACT) | BIT(LABELS))
+#define USE_CONTRACT (BIT(CONTRACT) | BIT(LABELS) | BIT(ANCHORS))
 #define USE_SPEED (BIT(THREADS) | BIT(ISA))
 
 const option_spec option_specs[OPTION_COUNT] = {

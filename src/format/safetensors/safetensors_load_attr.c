@@ -171,11 +171,13 @@ static void read_batch_norm(attr_reader *in, mn_attr *attr) {
 }
 
 static void read_ssd_detect(attr_reader *in, mn_attr *attr) {
+  attr->ssd_detect.candidates = get_int(in, "candidates", 0);
   attr->ssd_detect.detections = get_int(in, "detections", 0);
   attr->ssd_detect.classes = get_int(in, "classes", 0);
   attr->ssd_detect.per_anchor = get_int(in, "per_anchor", 1);
   attr->ssd_detect.per_class = get_int(in, "per_class", 100);
   attr->ssd_detect.regular = get_bool(in, "regular");
+  attr->ssd_detect.torch_boxes = get_bool(in, "torch_boxes");
   attr->ssd_detect.score_threshold = get_float(in, "score_threshold", 0);
   attr->ssd_detect.iou_threshold = get_float(in, "iou_threshold", 0);
   static const char *const keys[4] = {"scale_y", "scale_x", "scale_h", "scale_w"};

@@ -122,6 +122,7 @@ static void write_batch_norm(mn_json_writer *out, const mn_node *node) {
 
 static void write_ssd_detect(mn_json_writer *out, const mn_node *node) {
   const mn_attr *attr = &node->attr;
+  put_int(out, "candidates", attr->ssd_detect.candidates);
   put_int(out, "classes", attr->ssd_detect.classes);
   put_int(out, "detections", attr->ssd_detect.detections);
   put_float(out, "iou_threshold", attr->ssd_detect.iou_threshold);
@@ -133,6 +134,7 @@ static void write_ssd_detect(mn_json_writer *out, const mn_node *node) {
   put_float(out, "scale_x", attr->ssd_detect.scale[1]);
   put_float(out, "scale_y", attr->ssd_detect.scale[0]);
   put_float(out, "score_threshold", attr->ssd_detect.score_threshold);
+  put_bool(out, "torch_boxes", attr->ssd_detect.torch_boxes);
 }
 
 typedef void attr_rule(mn_json_writer *out, const mn_node *node);

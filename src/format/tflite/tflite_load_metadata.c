@@ -29,14 +29,13 @@ static mn_status find_metadata(mn_tflite_loader *loader, const char *name, const
 
 /* ---- TFLite metadata ------------------------------------------------------------------------ */
 
-/* Metadata of the first input or output. */
-static mn_fb_table first_tensor(mn_flatbuffer *fb, uint32_t field) {
-  mn_fb_table root = mn_fb_root(fb), empty = {0};
-  mn_fb_vector subgraphs = mn_fb_vector_at(fb, &root, TFM_MODEL_SUBGRAPHS, 4);
-  if (subgraphs.count == 0) return empty;
+/* Metadata of the inputs or the outputs. */
+static mn_fb_vector tensors(mn_flatbuffer *fb, uint32_t field) {
+  mn_fb_table root = mn_fb_root(fb);
+  mn_fb_vector subgraphs = mn_fb_vector_at(fb, &root, TFM_MODEL_SUBGRAPHS, 4), none = {0};
+  if (subgraphs.count == 0) return none;
   mn_fb_table subgraph = mn_fb_vector_table(fb, &subgraphs, 0);
-  mn_fb_vector tensors = mn_fb_vector_at(fb, &subgraph, field, 4);
-  return tensors.count ? mn_fb_vector_table(fb, &tensors, 0) : empty;
+  return mn_fb_vector_at(fb, &subgraph, field, 4);
 }
 
 static void read_normalization(mn_flatbuffer *fb, const mn_fb_table *options,
@@ -55,7 +54,9 @@ static void read_normalization(mn_flatbuffer *fb, const mn_fb_table *options,
 }
 
 static void read_input_units(mn_flatbuffer *fb, mn_contract_facts *facts) {
-  mn_fb_table input = first_tensor(fb, TFM_SUBGRAPH_INPUTS);
+  mn_fb_vector inputs = tensors(fb, TFM_SUBGRAPH_INPUTS);
+  if (inputs.count == 0) return;
+  mn_fb_table input = mn_fb_vector_table(fb, &inputs, 0);
   mn_fb_vector units = mn_fb_vector_at(fb, &input, TFM_TENSOR_PROCESS_UNITS, 4);
   for (uint32_t i = 0; i < units.count && !fb->problem; i++) {
     mn_fb_table unit = mn_fb_vector_table(fb, &units, i);
@@ -66,16 +67,27 @@ static void read_input_units(mn_flatbuffer *fb, mn_contract_facts *facts) {
   }
 }
 
-/* The label file that the first output names, in the zip tail. */
-static bool find_named_labels(mn_flatbuffer *fb, const mn_zip *zip, mn_zip_entry *entry) {
-  mn_fb_table output = first_tensor(fb, TFM_SUBGRAPH_OUTPUTS);
-  mn_fb_vector files = mn_fb_vector_at(fb, &output, TFM_TENSOR_FILES, 4);
+/* The label file that an output names, in the zip tail: of its last axis, or of its values, as the
+ * classes of detections have. */
+static bool find_labels_of(mn_flatbuffer *fb, const mn_fb_table *output, const mn_zip *zip,
+                           mn_zip_entry *entry) {
+  mn_fb_vector files = mn_fb_vector_at(fb, output, TFM_TENSOR_FILES, 4);
   for (uint32_t i = 0; i < files.count && !fb->problem; i++) {
     mn_fb_table file = mn_fb_vector_table(fb, &files, i);
     mn_fb_vector name = mn_fb_vector_at(fb, &file, TFM_FILE_NAME, 1);
-    if (mn_fb_u8(fb, &file, TFM_FILE_TYPE, 0) != TFM_FILE_AXIS_LABELS || fb->problem) continue;
-    const char *text = (const char *)mn_fb_vector_bytes(fb, &name);
+    int type = mn_fb_u8(fb, &file, TFM_FILE_TYPE, 0);
+    if (type != TFM_FILE_AXIS_LABELS && type != TFM_FILE_VALUE_LABELS) continue;
+    const char *text = fb->problem ? NULL : (const char *)mn_fb_vector_bytes(fb, &name);
     if (text && mn_zip_find(zip, text, name.count, entry)) return true;
+  }
+  return false;
+}
+
+static bool find_named_labels(mn_flatbuffer *fb, const mn_zip *zip, mn_zip_entry *entry) {
+  mn_fb_vector outputs = tensors(fb, TFM_SUBGRAPH_OUTPUTS);
+  for (uint32_t i = 0; i < outputs.count && !fb->problem; i++) {
+    mn_fb_table output = mn_fb_vector_table(fb, &outputs, i);
+    if (find_labels_of(fb, &output, zip, entry)) return true;
   }
   return false;
 }
@@ -97,22 +109,36 @@ static int64_t count_lines(const mn_zip_entry *entry) {
   return lines;
 }
 
-static mn_status read_labels(mn_tflite_loader *loader, mn_flatbuffer *metadata) {
+/* How many names the model's outputs need. */
+static int64_t names_needed(const mn_tflite_loader *loader, const mn_contract_facts *facts) {
+  const mn_shape *out = &loader->graph->values[loader->graph->outputs[0]].shape;
+  if (facts->output_count > 0) return facts->output_count;
+  return out->rank < 1 ? 0 : out->dim[out->rank - 1];
+}
+
+static mn_status read_labels(mn_tflite_loader *loader, mn_flatbuffer *metadata,
+                             const mn_contract_facts *facts) {
   mn_zip zip;
   mn_zip_entry entry;
   if (!mn_zip_open(&zip, loader->request->bytes, loader->request->size)) return MN_OK;
   if (!find_named_labels(metadata, &zip, &entry) && !find_only_text(&zip, &entry)) return MN_OK;
-  /* A list that is not as long as the last dim of the output names something else. */
-  const mn_shape *out = &loader->graph->values[loader->graph->outputs[0]].shape;
-  int64_t lines = count_lines(&entry);
-  if (out->rank < 1 || lines != out->dim[out->rank - 1]) return MN_OK;
+  /* A list of another length names something else; a detector's may begin with the background. */
+  int64_t lines = count_lines(&entry), needed = names_needed(loader, facts);
+  bool background = facts->task == MN_TASK_DETECT && lines == needed + 1;
+  if (lines != needed && !background) return MN_OK;
   mn_status status = mn_tflite_check(loader, 2 * entry.size + (size_t)lines * 2 * sizeof(char *));
   if (status) return status;
   status = mn_contract_set_labels(&loader->graph->contract, (const char *)entry.data, entry.size,
                                   &loader->graph->arena, loader->err);
-  if (status != MN_ERR_FORMAT) return status;
-  mn_error_clear(loader->err); /* not text: no labels */
-  return MN_OK;
+  if (status == MN_ERR_FORMAT) {
+    mn_error_clear(loader->err); /* not text: no labels */
+    return MN_OK;
+  }
+  if (!status && background) {
+    loader->graph->contract.labels.names++;
+    loader->graph->contract.labels.count--;
+  }
+  return status;
 }
 
 mn_status mn_tflite_load_metadata(mn_tflite_loader *loader, mn_contract_facts *facts) {
@@ -137,5 +163,5 @@ mn_status mn_tflite_load_metadata(mn_tflite_loader *loader, mn_contract_facts *f
   } else {
     metadata.size = 0;
   }
-  return read_labels(loader, &metadata);
+  return read_labels(loader, &metadata, facts);
 }
