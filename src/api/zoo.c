@@ -19,15 +19,17 @@ mn_status mn_zoo_parse(mn_zoo_name *parsed, const char *name, mn_error *err) {
   mn_error_clear(err);
   mn_status status = mn_arch_parse(&arch, name, 1, err);
   if (status) return status;
-  *parsed = (mn_zoo_name){mn_family_name(arch.family), arch.flavour.name, arch.width, arch.height,
-                          arch.width_px};
+  *parsed = (mn_zoo_name){
+      mn_family_name(arch.family), arch.flavour.name, arch.width, arch.height, arch.width_px,
+      mn_head_name(arch.head)};
   return MN_OK;
 }
 
 /* Pictures as the flavour's own training prepares them. */
 static mn_status set_contract(mn_model *model, const mn_arch *arch, mn_error *err) {
+  bool classifies = arch->head == MN_HEAD_CLASSIFIER;
   mn_contract_facts facts = {
-      .input_type = MN_F32, .input_channels = 3, .output_count = arch->classes};
+      .input_type = MN_F32, .input_channels = 3, .output_count = classifies ? arch->classes : 0};
   bool tensorflow = !arch->flavour.symmetric_pad;
   mn_open_options options = {.struct_size = sizeof options,
                              .contract = tensorflow ? "tf" : "torch"};
@@ -44,7 +46,7 @@ mn_status mn_model_from_zoo(mn_model **out, const char *name, const mn_zoo_optio
     memcpy(&used, options, size);
   }
   mn_arch arch;
-  mn_status status = mn_arch_parse(&arch, name, used.classes ? used.classes : 1000, err);
+  mn_status status = mn_arch_parse(&arch, name, used.classes, err);
   if (status) return status;
   mn_model *model = mn_alloc_zero(sizeof *model);
   if (!model) return mn_fail_memory(err, sizeof *model);

@@ -19,10 +19,27 @@ static const char *const family_names[MN_FAMILY_COUNT] = {
     [MN_FAMILY_V4_LARGE] = "v4-large",
 };
 
+static const char *const head_names[] = {
+    [MN_HEAD_SSD] = "ssd",
+    [MN_HEAD_SSDLITE] = "ssdlite",
+    [MN_HEAD_LRASPP] = "lraspp",
+    [MN_HEAD_DEEPLAB] = "deeplab",
+    [MN_HEAD_DEEPLAB_ASPP] = "deeplab-aspp",
+};
+enum { HEADS = sizeof head_names / sizeof head_names[0] };
+
 enum { SMALLEST = 32, LARGEST = 4096, MOST_CLASSES = 65536 };
 
 const char *mn_family_name(mn_family family) {
   return (unsigned)family < MN_FAMILY_COUNT ? family_names[family] : "?";
+}
+
+const char *mn_head_name(mn_head head) { return (unsigned)head < HEADS ? head_names[head] : NULL; }
+
+bool mn_head_detects(mn_head head) { return head == MN_HEAD_SSD || head == MN_HEAD_SSDLITE; }
+
+bool mn_head_segments(mn_head head) {
+  return head == MN_HEAD_LRASPP || head == MN_HEAD_DEEPLAB || head == MN_HEAD_DEEPLAB_ASPP;
 }
 
 static bool is_v3(mn_family family) {
@@ -68,8 +85,8 @@ bool mn_arch_looks_like(const char *text) {
 
 static mn_status refuse(mn_error *err, const char *text, const char *expected) {
   return mn_fail(err, MN_ERR_ARGUMENT, text,
-                 "expected %s; an architecture is FAMILY-WIDTH-SIZE[xWIDTH][@FLAVOUR], such as "
-                 "v2-1.0-224 or v3-small-0.75-192x160@torchvision",
+                 "expected %s; an architecture is FAMILY-WIDTH-SIZE[xWIDTH][+HEAD][-osSTRIDE]"
+                 "[@FLAVOUR], such as v2-1.0-224 or v3-large-1.0-320+ssdlite@torchvision",
                  expected);
 }
 
@@ -84,6 +101,41 @@ static bool parse_size(const char **at, int32_t *size) {
   return true;
 }
 
+/* "+HEAD", or nothing. */
+static bool parse_head(const char **at, mn_head *head) {
+  *head = MN_HEAD_CLASSIFIER;
+  if (**at != '+') return true;
+  size_t best = 0;
+  for (int h = 0; h < HEADS; h++) {
+    size_t length = head_names[h] ? strlen(head_names[h]) : 0;
+    if (length > best && strncmp(*at + 1, head_names[h], length) == 0) {
+      best = length;
+      *head = (mn_head)h;
+    }
+  }
+  *at += 1 + best;
+  return best != 0;
+}
+
+/* "-os8", "-os16", "-os32", or nothing. */
+static bool parse_stride(const char **at, mn_arch *arch) {
+  arch->output_stride = mn_head_segments(arch->head) ? 16 : 32;
+  if (strncmp(*at, "-os", 3) != 0) return true;
+  for (int32_t stride = 8; stride <= 32; stride *= 2) {
+    char text[8];
+    int length = snprintf(text, sizeof text, "-os%d", stride);
+    if (strncmp(*at, text, (size_t)length) != 0) continue;
+    *at += length;
+    arch->output_stride = stride;
+    return true;
+  }
+  return false;
+}
+
+static int32_t default_classes(mn_head head) {
+  return mn_head_detects(head) ? 91 : mn_head_segments(head) ? 21 : 1000;
+}
+
 mn_status mn_arch_parse(mn_arch *arch, const char *text, int32_t classes, mn_error *err) {
   memset(arch, 0, sizeof *arch);
   size_t length = match_family(text, &arch->family);
@@ -92,7 +144,7 @@ mn_status mn_arch_parse(mn_arch *arch, const char *text, int32_t classes, mn_err
                   "a family: v1, v2, v3-large, v3-small, v3-large-min, v3-small-min, v4-small, "
                   "v4-medium or v4-large");
   }
-  if (classes < 1 || classes > MOST_CLASSES) return refuse(err, text, "1 to 65536 classes");
+  if (classes < 0 || classes > MOST_CLASSES) return refuse(err, text, "1 to 65536 classes");
   const char *at = text + length + 1;
   char *end;
   arch->width = strtod(at, &end);
@@ -107,11 +159,14 @@ mn_status mn_arch_parse(mn_arch *arch, const char *text, int32_t classes, mn_err
     at++;
     if (!parse_size(&at, &arch->width_px)) return refuse(err, text, "a width from 32 to 4096");
   }
+  if (!parse_head(&at, &arch->head)) {
+    return refuse(err, text, "the head +ssd, +ssdlite, +lraspp, +deeplab or +deeplab-aspp");
+  }
+  if (!parse_stride(&at, arch)) return refuse(err, text, "an output stride of 8, 16 or 32");
   const char *flavour = *at == '@' ? at + 1 : *at == '\0' ? "tf" : NULL;
   if (!flavour || !mn_flavour_find(&arch->flavour, flavour, arch->family)) {
     return refuse(err, text, "the flavour @tf, @torchvision, @timm or @mcunet");
   }
-  arch->classes = classes;
-  arch->output_stride = 32;
+  arch->classes = classes ? classes : default_classes(arch->head);
   return MN_OK;
 }

@@ -117,7 +117,7 @@ static void batch_norm(mn_net *net, const char *name) {
   const char *bn = mn_net_name(net, name, "bn");
   mn_id in[5] = {net->value, per_channel(net, bn, "gamma", 1), per_channel(net, bn, "beta", 0),
                  per_channel(net, bn, "mean", 0), per_channel(net, bn, "variance", 1)};
-  append(net, MN_OP_BATCH_NORM, bn, in, 5)->attr.batch_norm.epsilon = net->arch->flavour.epsilon;
+  append(net, MN_OP_BATCH_NORM, bn, in, 5)->attr.batch_norm.epsilon = net->epsilon;
 }
 
 static mn_window window_of(const mn_net *net, int32_t kernel, int32_t stride, int32_t rate) {
@@ -129,36 +129,54 @@ static mn_window window_of(const mn_net *net, int32_t kernel, int32_t stride, in
 /* He-normal over a filter's inputs. */
 static filling he(int32_t fan_in) { return (filling){0, sqrt(2.0 / fan_in)}; }
 
-static void convolution(mn_net *net, const char *name, int32_t kernel, int32_t stride, int32_t out,
-                        bool bias) {
+static mn_node *convolution(mn_net *net, const char *name, int32_t kernel, int32_t out, bool bias) {
   mn_shape shape = {4, {out, kernel, kernel, net->channels}};
   mn_id in[3] = {net->value, constant(net, mn_net_name(net, name, "weight"), shape,
                                       he(kernel * kernel * net->channels))};
   net->channels = out;
   if (bias) in[2] = per_channel(net, name, "bias", 0);
-  append(net, MN_OP_CONV2D, name, in, bias ? 3 : 2)->attr.conv.window =
-      window_of(net, kernel, stride, 1);
+  mn_node *node = append(net, MN_OP_CONV2D, name, in, bias ? 3 : 2);
+  node->attr.conv.window = window_of(net, kernel, 1, 1);
+  return node;
 }
 
 void mn_net_conv(mn_net *net, const char *name, int32_t kernel, int32_t stride, int32_t out,
                  mn_nonlinearity act) {
-  convolution(net, name, kernel, stride, out, false);
+  convolution(net, name, kernel, out, false)->attr.conv.window = window_of(net, kernel, stride, 1);
   net->stride *= stride;
+  net->nominal *= stride;
   batch_norm(net, name);
   nonlinearity(net, name, act);
 }
 
 void mn_net_pointwise_bias(mn_net *net, const char *name, int32_t out, mn_nonlinearity act) {
-  convolution(net, name, 1, 1, out, true);
+  convolution(net, name, 1, out, true);
   nonlinearity(net, name, act);
+}
+
+void mn_net_conv_bias(mn_net *net, const char *name, int32_t kernel, int32_t out) {
+  convolution(net, name, kernel, out, true);
+}
+
+void mn_net_gate(mn_net *net, const char *name, int32_t out) {
+  convolution(net, name, 1, out, false);
+  mn_id in = net->value;
+  append(net, MN_OP_LOGISTIC, mn_net_name(net, name, "logistic"), &in, 1);
+}
+
+void mn_net_atrous(mn_net *net, const char *name, int32_t rate, int32_t out) {
+  convolution(net, name, 3, out, false)->attr.conv.window = window_of(net, 3, 1, rate);
+  batch_norm(net, name);
+  nonlinearity(net, name, MN_RELU);
 }
 
 void mn_net_depthwise(mn_net *net, const char *name, int32_t kernel, int32_t stride,
                       mn_nonlinearity act) {
   /* Atrous: a stride that would pass output_stride is not taken; the layers after it see the same
    * field by dilation. TensorFlow dilates from the next layer on, torchvision from this one. */
-  bool atrous = stride > 1 && net->stride >= net->arch->output_stride;
+  bool atrous = stride > 1 && net->stride >= net->output_stride;
   int32_t rate = net->rate;
+  net->nominal *= stride;
   if (atrous) {
     net->rate *= stride;
     if (net->arch->flavour.symmetric_pad) rate = net->rate;
@@ -212,18 +230,76 @@ void mn_net_inverted_residual(mn_net *net, const char *name, const mn_inverted_r
   if (block->expanded != net->channels) {
     mn_net_conv(net, mn_net_name(net, name, "expand"), 1, 1, block->expanded, block->act);
   }
+  if (block->stride > 1 && net->nominal == 16) net->middle = mn_net_here(net);
   mn_net_depthwise(net, mn_net_name(net, name, "depthwise"), block->kernel, block->stride,
                    block->act);
   if (block->squeeze) mn_net_squeeze_excite(net, mn_net_name(net, name, "se"), block->squeeze);
   mn_net_conv(net, mn_net_name(net, name, "project"), 1, 1, block->out, MN_LINEAR);
   if (residual) mn_net_residual(net, mn_net_name(net, name, "add"), from);
+  mn_net_end_block(net);
+}
+
+/* ---- What heads need ------------------------------------------------------------------------- */
+
+mn_tap mn_net_here(const mn_net *net) { return (mn_tap){net->value, net->channels}; }
+
+void mn_net_return_to(mn_net *net, mn_tap tap) {
+  net->value = tap.value;
+  net->channels = tap.channels;
+}
+
+void mn_net_end_block(mn_net *net) {
+  if (net->nominal == 8 && net->low.value == MN_NONE) net->low = mn_net_here(net);
+  if (net->nominal == 16) net->middle = mn_net_here(net);
+}
+
+int32_t mn_net_depth(const mn_net *net, double channels) {
+  double scaled = channels * net->arch->width;
+  int32_t depth = net->divisor == 1 ? (int32_t)(scaled + 0.5) : mn_make_divisible(scaled);
+  return depth > net->min_depth ? depth : net->min_depth;
+}
+
+void mn_net_multiply(mn_net *net, const char *name, mn_id by) {
+  mn_id in[2] = {net->value, by};
+  append(net, MN_OP_MUL, name, in, 2);
+}
+
+void mn_net_resize_like(mn_net *net, const char *name, mn_id like) {
+  mn_id in[2] = {net->value, like};
+  mn_node *node = append(net, MN_OP_RESIZE_BILINEAR, name, in, 2);
+  node->attr.resize.like = true;
+  node->attr.resize.half_pixel = net->arch->flavour.symmetric_pad;
+  node->attr.resize.align_corners = !net->arch->flavour.symmetric_pad;
+}
+
+void mn_net_concat(mn_net *net, const char *name, const mn_id *parts, int32_t count, int32_t axis) {
+  append(net, MN_OP_CONCAT, name, parts, count)->attr.concat.axis = axis;
+}
+
+void mn_net_rows(mn_net *net, const char *name, int32_t columns) {
+  mn_id in = net->value;
+  append(net, MN_OP_RESHAPE, name, &in, 1)->attr.reshape.shape = (mn_shape){3, {0, -1, columns}};
+}
+
+/* TensorFlow's detectors keep at least 16 channels; its DeepLab rounds other widths than 1 to whole
+ * channels (deeplab/core/feature_extractor.py). */
+static void set_rounding(mn_net *net) {
+  const mn_arch *arch = net->arch;
+  bool whole = mn_head_segments(arch->head) && arch->family == MN_FAMILY_V2 && arch->width != 1 &&
+               !arch->flavour.symmetric_pad;
+  net->divisor = whole ? 1 : 8;
+  net->min_depth = mn_head_detects(arch->head) ? 16 : net->divisor;
 }
 
 void mn_net_begin(mn_net *net) {
   mn_shape shape = {4, {1, net->arch->height, net->arch->width_px, 3}};
   net->value = mn_graph_add_value(net->graph, "input", MN_F32, &shape);
   net->channels = 3;
-  net->stride = net->rate = 1;
+  net->stride = net->nominal = net->rate = 1;
+  net->output_stride = net->arch->output_stride;
+  net->epsilon = net->arch->flavour.epsilon;
+  set_rounding(net);
+  net->low = net->middle = (mn_tap){MN_NONE, 0};
   net->failed = net->value == MN_NONE;
   if (!net->failed) net->graph->values[net->value].kind = MN_KIND_INPUT;
 }

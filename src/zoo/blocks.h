@@ -10,6 +10,12 @@
 /* Nonlinearities that follow a batch norm. */
 typedef enum mn_nonlinearity { MN_LINEAR, MN_RELU, MN_RELU6, MN_HARD_SWISH } mn_nonlinearity;
 
+/* A value that heads come back to. */
+typedef struct mn_tap {
+  mn_id value; /* MN_NONE: not passed yet */
+  int32_t channels;
+} mn_tap;
+
 typedef struct mn_net {
   mn_graph *graph;
   const mn_arch *arch;
@@ -21,8 +27,15 @@ typedef struct mn_net {
   int32_t channels; /* of it */
   int32_t stride;   /* of the picture to it */
   int32_t rate;     /* dilation that further depthwise layers take, once output_stride is reached */
-  mn_node nothing;  /* what an append returns after a failure */
-  bool failed;      /* out of memory */
+  int32_t output_stride; /* the arch's for the backbone; heads are never dilated by it */
+  float epsilon;         /* of further batch norms */
+  int32_t min_depth;     /* fewest channels of a scaled layer */
+  int32_t divisor;       /* what they are rounded to a multiple of: 8 or 1 */
+  int32_t nominal;       /* the stride if none were dilated */
+  mn_tap low;            /* output of the block that reaches nominal stride 8 */
+  mn_tap middle;         /* last map of nominal stride 16; V2 and V3: expanded by the next block */
+  mn_node nothing;       /* what an append returns after a failure */
+  bool failed;           /* out of memory */
 } mn_net;
 
 void mn_net_begin(mn_net *net);
@@ -42,6 +55,28 @@ void mn_net_global_pool(mn_net *net, const char *name);
 void mn_net_dense(mn_net *net, const char *name, int32_t out);
 /* value + from, when both have the same shape. */
 void mn_net_residual(mn_net *net, const char *name, mn_id from);
+/* A 3x3 convolution of stride 1 that looks `rate` pixels far, batch norm, ReLU. */
+void mn_net_atrous(mn_net *net, const char *name, int32_t rate, int32_t out);
+/* kernel x kernel convolution with bias and no batch norm. */
+void mn_net_conv_bias(mn_net *net, const char *name, int32_t kernel, int32_t out);
+/* 1x1 convolution with neither, then a logistic: a gate from 0 to 1. */
+void mn_net_gate(mn_net *net, const char *name, int32_t out);
+/* value * by, which may be one pixel. */
+void mn_net_multiply(mn_net *net, const char *name, mn_id by);
+/* Bilinear, to the height and width of `like`; PyTorch's pixel centres, or TensorFlow 1's corners
+ * by flavour. */
+void mn_net_resize_like(mn_net *net, const char *name, mn_id like);
+/* Side by side along `axis`. */
+void mn_net_concat(mn_net *net, const char *name, const mn_id *parts, int32_t count, int32_t axis);
+/* [n,h,w,boxes*columns] to [n,h*w*boxes,columns]. */
+void mn_net_rows(mn_net *net, const char *name, int32_t columns);
+/* Here, and back to there. */
+mn_tap mn_net_here(const mn_net *net);
+void mn_net_return_to(mn_net *net, mn_tap tap);
+/* The end of a block: notes `low` and `middle`. */
+void mn_net_end_block(mn_net *net);
+/* Channels at the arch's width: rounded to the divisor, at least min_depth. */
+int32_t mn_net_depth(const mn_net *net, double channels);
 
 /* V2's block: expand 1x1, depthwise, SE, project 1x1 (linear), residual where shapes allow.
  * V2 paper (1801.04381) figure 3; V3 paper (1905.02244) figure 4. */
@@ -65,11 +100,24 @@ const char *mn_net_numbered(mn_net *net, const char *prefix, int32_t index);
  * Source: TensorFlow slim, nets/mobilenet/mobilenet.py, _make_divisible. */
 int32_t mn_make_divisible(double channels);
 
-/* ---- One network each ------------------------------------------------------------------------ */
+/* ---- One network each, up to the last map of features ---------------------------------------- */
 
 void mn_build_v1(mn_net *net);
 void mn_build_v2(mn_net *net);
 void mn_build_v3(mn_net *net);
 void mn_build_v4(mn_net *net);
+
+/* ---- One head each, from there to the outputs ------------------------------------------------ */
+
+enum { MN_ZOO_OUTPUTS = 2 };
+typedef struct mn_outputs {
+  mn_id id[MN_ZOO_OUTPUTS];
+  int32_t count;
+} mn_outputs;
+
+mn_outputs mn_build_classifier(mn_net *net);
+mn_outputs mn_build_ssd(mn_net *net);
+mn_outputs mn_build_lraspp(mn_net *net, mn_id picture);
+mn_outputs mn_build_deeplab(mn_net *net, mn_id picture);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * From an architecture to a verified graph: backbone, classifier, shapes. */
+ * From an architecture to a verified graph: backbone, head, shapes. */
 #include <string.h>
 
 #include "base/alloc.h"
@@ -13,6 +13,19 @@ static void build_backbone(mn_net *net) {
     case MN_FAMILY_V4_MEDIUM:
     case MN_FAMILY_V4_LARGE: mn_build_v4(net); break;
     default: mn_build_v3(net); break;
+  }
+}
+
+static mn_outputs build_head(mn_net *net, mn_id picture) {
+  net->output_stride = INT32_MAX;
+  net->rate = 1;
+  switch (net->arch->head) {
+    case MN_HEAD_SSD:
+    case MN_HEAD_SSDLITE: return mn_build_ssd(net);
+    case MN_HEAD_LRASPP: return mn_build_lraspp(net, picture);
+    case MN_HEAD_DEEPLAB:
+    case MN_HEAD_DEEPLAB_ASPP: return mn_build_deeplab(net, picture);
+    default: return mn_build_classifier(net);
   }
 }
 
@@ -31,9 +44,9 @@ static mn_status build(mn_net *net, mn_error *err) {
   mn_net_begin(net);
   mn_id input = net->value;
   build_backbone(net);
-  mn_net_dense(net, "logits", net->arch->classes);
+  mn_outputs outputs = build_head(net, input);
   if (net->failed || !mn_graph_set_inputs(graph, &input, 1) ||
-      !mn_graph_set_outputs(graph, &net->value, 1)) {
+      !mn_graph_set_outputs(graph, outputs.id, outputs.count)) {
     return mn_fail_memory(err, graph->arena.used);
   }
   mn_status status = fill_shapes(graph, err);

@@ -16,7 +16,7 @@ static const v1_row rows[] = {
 /* V1 truncates; it does not round to multiples of 8 (slim, mobilenet_v1.py). */
 static int32_t depth(const mn_net *net, int32_t channels) {
   int32_t scaled = (int32_t)(channels * net->arch->width);
-  return scaled > 8 ? scaled : 8;
+  return scaled > net->min_depth ? scaled : net->min_depth;
 }
 
 void mn_build_v1(mn_net *net) {
@@ -25,6 +25,6 @@ void mn_build_v1(mn_net *net) {
     const char *name = mn_net_numbered(net, "block", i + 1);
     mn_net_depthwise(net, mn_net_name(net, name, "depthwise"), 3, rows[i].stride, MN_RELU6);
     mn_net_conv(net, mn_net_name(net, name, "pointwise"), 1, 1, depth(net, rows[i].out), MN_RELU6);
+    mn_net_end_block(net);
   }
-  mn_net_global_pool(net, "pool");
 }

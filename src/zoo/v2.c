@@ -12,24 +12,30 @@ static const v2_row rows[] = {
     {6, 96, 3, 1}, {6, 160, 3, 2}, {6, 320, 1, 1},
 };
 
+/* The first block's t is 1: nothing to round. */
+static int32_t expand(int32_t channels, int32_t expansion) {
+  return expansion == 1 ? channels : mn_make_divisible(channels * expansion);
+}
+
 void mn_build_v2(mn_net *net) {
   double width = net->arch->width;
   int32_t index = 0;
-  mn_net_conv(net, "stem", 3, 2, mn_make_divisible(32 * width), MN_RELU6);
+  mn_net_conv(net, "stem", 3, 2, mn_net_depth(net, 32), MN_RELU6);
   for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
     for (int32_t n = 0; n < rows[i].repeats; n++) {
       mn_inverted_residual block = {
           .kernel = 3,
           .stride = n == 0 ? rows[i].stride : 1,
-          .expanded = net->channels * rows[i].expansion,
-          .out = mn_make_divisible(rows[i].out * width),
+          .expanded = expand(net->channels, rows[i].expansion),
+          .out = mn_net_depth(net, rows[i].out),
           .act = MN_RELU6,
       };
       mn_net_inverted_residual(net, mn_net_numbered(net, "block", ++index), &block);
     }
   }
-  /* The last layer keeps its 1280 channels in thinner networks, except in MCUNet's. */
-  double last_width = width < 1 && !net->arch->flavour.last_scaled ? 1 : width;
-  mn_net_conv(net, "head", 1, 1, mn_make_divisible(1280 * last_width), MN_RELU6);
-  mn_net_global_pool(net, "pool");
+  if (mn_head_segments(net->arch->head)) return; /* DeepLab stands on the 320 channels */
+  /* The last layer keeps its 1280 channels in thinner networks, except in MCUNet's and SSD's. */
+  bool scaled = net->arch->flavour.last_scaled || mn_head_detects(net->arch->head);
+  mn_net_conv(net, "head", 1, 1, mn_make_divisible(1280 * (width < 1 && !scaled ? 1 : width)),
+              MN_RELU6);
 }

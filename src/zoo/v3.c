@@ -30,24 +30,27 @@ static const v3_row small[] = {
 };
 
 /* Expanded channels at the arch's width; `table_in` is the row's input at width 1. */
-static int32_t expand(const mn_net *net, const v3_row *row, int32_t table_in) {
-  double width = net->arch->width;
+static int32_t expand(const mn_net *net, const v3_row *row, int32_t table_in, int32_t divider) {
   if (net->arch->flavour.expansion == MN_EXPANSION_OF_TABLE) {
-    return mn_make_divisible(row->expanded * width);
+    return mn_make_divisible(row->expanded / divider * net->arch->width);
   }
   return mn_make_divisible(net->channels * ((double)row->expanded / table_in));
 }
 
+/* Detectors halve the channels from stride 32 on (section 6.3: few classes need few). */
 static void add_rows(mn_net *net, const v3_row *rows, int32_t count, bool minimal) {
   int32_t table_in = 16;
   for (int32_t i = 0; i < count; i++) {
     const v3_row *row = &rows[i];
-    int32_t expanded = expand(net, row, table_in);
+    bool reduces = mn_head_detects(net->arch->head);
+    int32_t divider = reduces && net->nominal == 32 ? 2 : 1;
+    int32_t expanded = expand(net, row, table_in, divider);
+    if (reduces && net->nominal * row->stride == 32) divider = 2;
     mn_inverted_residual block = {
         .kernel = minimal ? 3 : row->kernel,
         .stride = row->stride,
         .expanded = expanded,
-        .out = mn_make_divisible(row->out * net->arch->width),
+        .out = mn_net_depth(net, row->out / divider),
         .squeeze = row->squeeze && !minimal ? mn_make_divisible(expanded / 4) : 0,
         .act = minimal ? MN_RELU : row->act,
     };
@@ -58,21 +61,16 @@ static void add_rows(mn_net *net, const v3_row *rows, int32_t count, bool minima
 
 void mn_build_v3(mn_net *net) {
   mn_family family = net->arch->family;
-  double width = net->arch->width;
   bool is_large = family == MN_FAMILY_V3_LARGE || family == MN_FAMILY_V3_LARGE_MIN;
   bool minimal = family == MN_FAMILY_V3_LARGE_MIN || family == MN_FAMILY_V3_SMALL_MIN;
   mn_nonlinearity act = minimal ? MN_RELU : MN_HARD_SWISH;
-  mn_net_conv(net, "stem", 3, 2, mn_make_divisible(16 * width), act);
+  mn_net_conv(net, "stem", 3, 2, mn_net_depth(net, 16), act);
   if (is_large) {
     add_rows(net, large, sizeof large / sizeof large[0], minimal);
   } else {
     add_rows(net, small, sizeof small / sizeof small[0], minimal);
   }
   bool of_table = net->arch->flavour.expansion == MN_EXPANSION_OF_TABLE;
-  int32_t wide = of_table ? 6 * net->channels : mn_make_divisible((is_large ? 960 : 576) * width);
-  mn_net_conv(net, "head", 1, 1, wide, act);
-  mn_net_global_pool(net, "pool");
-  double last_width = width < 1 && !net->arch->flavour.last_scaled ? 1 : width;
-  mn_net_pointwise_bias(net, "features", mn_make_divisible((is_large ? 1280 : 1024) * last_width),
-                        act);
+  int32_t wide = (is_large ? 960 : 576) / (mn_head_detects(net->arch->head) ? 2 : 1);
+  mn_net_conv(net, "head", 1, 1, of_table ? 6 * net->channels : mn_net_depth(net, wide), act);
 }

@@ -73,6 +73,7 @@ static void add_row(mn_net *net, const char *name, const v4_row *row) {
 static void add_rows(mn_net *net, const v4_row *rows, size_t count) {
   for (size_t i = 0; i < count; i++) {
     add_row(net, mn_net_numbered(net, "block", (int32_t)i + 1), &rows[i]);
+    mn_net_end_block(net);
   }
 }
 
@@ -87,6 +88,4 @@ void mn_build_v4(mn_net *net) {
     default: add_rows(net, large, sizeof large / sizeof large[0]); break;
   }
   mn_net_conv(net, "head", 1, 1, mn_make_divisible(960 * width), MN_RELU);
-  mn_net_global_pool(net, "pool");
-  mn_net_conv(net, "features", 1, 1, 1280, MN_RELU);
 }

@@ -23,6 +23,16 @@ typedef enum mn_family {
  * (torchvision). At width 1 both give the paper's. */
 typedef enum mn_expansion_rule { MN_EXPANSION_OF_INPUT, MN_EXPANSION_OF_TABLE } mn_expansion_rule;
 
+/* What stands on the features. */
+typedef enum mn_head {
+  MN_HEAD_CLASSIFIER,
+  MN_HEAD_SSD,         /* boxes by 3x3 extra layers and 1x1 predictors */
+  MN_HEAD_SSDLITE,     /* the same, depthwise separable; 3x3 predictors */
+  MN_HEAD_LRASPP,      /* segmentation, V3 paper figure 10 as torchvision has it */
+  MN_HEAD_DEEPLAB,     /* segmentation, DeepLabV3; torchvision's has ASPP, TensorFlow's has not */
+  MN_HEAD_DEEPLAB_ASPP /* segmentation, DeepLabV3 with atrous branches */
+} mn_head;
+
 /* What a flavour decides beyond the paper. */
 typedef struct mn_flavour {
   const char *name;   /* tf, torchvision, timm, mcunet */
@@ -37,16 +47,25 @@ typedef struct mn_arch {
   double width; /* the width multiplier, 0.05 to 4 */
   int32_t height, width_px;
   int32_t classes;
+  mn_head head;
   int32_t output_stride; /* 8, 16 or 32 (= none dilated) */
   mn_flavour flavour;
 } mn_arch;
 
-/* "v2-1.0-224", "v3-small-0.75-192x160@torchvision": FAMILY-WIDTH-SIZE[xWIDTH_PX][@FLAVOUR].
+/* FAMILY-WIDTH-SIZE[xWIDTH_PX][+HEAD][-osSTRIDE][@FLAVOUR]: "v2-1.0-224", "v2-1.0-513+deeplab-os8",
+ * "v3-large-1.0-320+ssdlite@torchvision". HEAD is ssd, ssdlite, lraspp, deeplab or deeplab-aspp;
+ * STRIDE 8, 16 or 32, 16 for segmentation and 32 for the rest when not said. `classes` counts
+ * output columns, a background included; 0 = 1000, for boxes 91 (COCO), for segmentation 21 (VOC).
  * Error: ARGUMENT, saying which part was met and what was expected. */
 mn_status mn_arch_parse(mn_arch *arch, const char *text, int32_t classes, mn_error *err);
 /* Whether a text begins as an architecture does; for telling names apart. */
 bool mn_arch_looks_like(const char *text);
 const char *mn_family_name(mn_family family);
+/* "ssd", ...; NULL for the classifier. */
+const char *mn_head_name(mn_head head);
+/* Whether the outputs are boxes, or a class for each pixel. */
+bool mn_head_detects(mn_head head);
+bool mn_head_segments(mn_head head);
 /* The flavour of that name for a family; false when there is none. */
 bool mn_flavour_find(mn_flavour *flavour, const char *name, mn_family family);
 
@@ -56,8 +75,11 @@ typedef enum mn_zoo_weights {
   MN_ZOO_RANDOM /* He-normal by a counter-based generator: the same on every machine */
 } mn_zoo_weights;
 
-/* A float graph from the picture ("input", [1,h,w,3]) to logits ("logits", [1,classes]), batch
- * norms not folded, verified. */
+/* A float graph from the picture ("input", [1,h,w,3]), batch norms not folded, verified. Outputs:
+ * classifier  "logits" [1,classes]
+ * boxes       "box_encodings" [1,n,4] and "class_logits" [1,n,classes], as post/anchors.h orders
+ *             them; encodings are y, x, h, w (TensorFlow) or x, y, w, h (torchvision)
+ * segmentation "logits" [1,h,w,classes], resized as the original does */
 mn_status mn_zoo_build(mn_graph *graph, const mn_arch *arch, mn_zoo_weights weights, uint64_t seed,
                        mn_error *err);
 

@@ -91,6 +91,23 @@ static const row rows[] = {
     {"v3-small-1.0-224", 1001, 2543881, 56511424, false},
     {"v3-small-0.75-224", 1000, 2041872, 43399344, false},
     {"v3-small-0.75-224", 1001, 2042897, 43400368, false},
+    /* torchvision's own networks, counted in it. Its deeplabv3 without the auxiliary classifier. */
+    {"v3-large-1.0-320+ssdlite@torchvision", 91, 3440060, 583171904, false},
+    {"v3-large-1.0-520+lraspp@torchvision", 21, 3221538, 2086219688, false},
+    {"v3-large-1.0-224x225+lraspp@torchvision", 21, 3221538, 402262480, false},
+    {"v3-large-1.0-97x161+lraspp@torchvision", 21, 3221538, 145063472, false},
+    {"v3-large-1.0-520+deeplab@torchvision", 21, 11025477, 10436350688, false},
+    {"v3-large-1.0-224x225+deeplab@torchvision", 21, 11025477, 2012589424, false},
+    {"v3-large-1.0-97x161+deeplab@torchvision", 21, 11025477, 735681768, false},
+};
+
+/* Files that TensorFlow's object detection API and DeepLab exported, with batch norms folded:
+ * weights and biases, anchors left out. */
+static const row tensorflow_files[] = {
+    {"v1-0.75-300+ssd", 91, 4101231, 728036496, false}, /* coco_ssd_mobilenet_v1_1.0_quant_2018 */
+    {"v2-1.0-300+ssd", 24, 4951996, 672993008, false},  /* object_detection_ssd_mobilenetv2_oidv4 */
+    {"v2-1.0-513+deeplab", 21, 2097013, 2740709056, false},   /* deeplabv3_mnv2_pascal_quant */
+    {"v2-0.5-257+deeplab-os8", 21, 688357, 725849344, false}, /* deeplabv3_257_mv_float */
 };
 
 static mn_cost total(const mn_graph *graph) {
@@ -130,6 +147,37 @@ static void published_counts_to_the_unit(void **state) {
   }
 }
 
+static uint64_t gammas(const mn_graph *graph) {
+  uint64_t count = 0;
+  for (mn_id n = 0; n < graph->node_count; n++) {
+    const mn_node *node = &graph->nodes[n];
+    if (node->op == MN_OP_BATCH_NORM) {
+      count += (uint64_t)graph->values[node->in[1]].shape.dim[0];
+    }
+  }
+  return count;
+}
+
+static void tensorflow_files_hold_the_same(void **state) {
+  (void)state;
+  for (size_t i = 0; i < sizeof tensorflow_files / sizeof tensorflow_files[0]; i++) {
+    const row *file = &tensorflow_files[i];
+    mn_arch arch;
+    mn_graph graph;
+    mn_error err;
+    if (mn_arch_parse(&arch, file->arch, file->classes, &err)) fail_msg("%s", err.text);
+    build(&graph, &arch);
+    mn_cost cost = total(&graph);
+    uint64_t folded = cost.params - gammas(&graph);
+    if (folded != file->params || cost.macs != file->macs) {
+      fail_msg("%s: %llu weights and biases and %llu MACs, expected %llu and %llu", file->arch,
+               (unsigned long long)folded, (unsigned long long)cost.macs,
+               (unsigned long long)file->params, (unsigned long long)file->macs);
+    }
+    mn_graph_free(&graph);
+  }
+}
+
 /* Every family at widths and sizes that no table has. */
 static void any_width_and_size(void **state) {
   (void)state;
@@ -147,6 +195,9 @@ static void any_width_and_size(void **state) {
                         .output_stride = 8 << (s % 3)};
         assert_true(mn_flavour_find(&arch.flavour, flavours[(w + s) % 4], arch.family));
         mn_graph graph;
+        build(&graph, &arch);
+        mn_graph_free(&graph);
+        arch.head = (mn_head)(1 + (f + w + s) % 5);
         build(&graph, &arch);
         mn_graph_free(&graph);
       }
@@ -188,7 +239,34 @@ static void names_are_read_exactly(void **state) {
   for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
     if (mn_arch_parse(&arch, wrong[i], 5, &err) != MN_ERR_ARGUMENT) fail_msg("%s", wrong[i]);
   }
-  assert_int_equal(mn_arch_parse(&arch, "v1-1.0-224", 0, &err), MN_ERR_ARGUMENT);
+  assert_int_equal(mn_arch_parse(&arch, "v1-1.0-224", -1, &err), MN_ERR_ARGUMENT);
+}
+
+static void heads_and_strides_are_read(void **state) {
+  (void)state;
+  mn_arch arch;
+  mn_error err;
+  assert_int_equal(mn_arch_parse(&arch, "v2-1.0-513x257+deeplab-aspp-os8@tf", 0, &err), MN_OK);
+  assert_int_equal(arch.head, MN_HEAD_DEEPLAB_ASPP);
+  assert_int_equal(arch.output_stride, 8);
+  assert_int_equal(arch.classes, 21);
+  assert_int_equal(arch.width_px, 257);
+  assert_int_equal(mn_arch_parse(&arch, "v3-large-1.0-320+ssdlite@torchvision", 0, &err), MN_OK);
+  assert_int_equal(arch.head, MN_HEAD_SSDLITE);
+  assert_int_equal(arch.output_stride, 32);
+  assert_int_equal(arch.classes, 91);
+  assert_int_equal(mn_arch_parse(&arch, "v3-small-1.0-224+lraspp", 3, &err), MN_OK);
+  assert_int_equal(arch.output_stride, 16);
+  assert_int_equal(arch.classes, 3);
+  assert_int_equal(mn_arch_parse(&arch, "v1-1.0-224-os16", 0, &err), MN_OK);
+  assert_int_equal(arch.output_stride, 16);
+  assert_int_equal(arch.classes, 1000);
+  const char *const wrong[] = {"v1-1.0-224+",    "v1-1.0-224+yolo", "v1-1.0-224+ssdlit",
+                               "v1-1.0-224-os4", "v1-1.0-224-os",   "v1-1.0-224-os16+ssd",
+                               "v1-1.0+ssd"};
+  for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+    if (mn_arch_parse(&arch, wrong[i], 0, &err) != MN_ERR_ARGUMENT) fail_msg("%s", wrong[i]);
+  }
 }
 
 static void random_weights_repeat(void **state) {
@@ -210,8 +288,12 @@ static void random_weights_repeat(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(published_counts_to_the_unit), cmocka_unit_test(any_width_and_size),
-      cmocka_unit_test(output_stride_keeps_the_map),  cmocka_unit_test(names_are_read_exactly),
+      cmocka_unit_test(published_counts_to_the_unit),
+      cmocka_unit_test(tensorflow_files_hold_the_same),
+      cmocka_unit_test(any_width_and_size),
+      cmocka_unit_test(heads_and_strides_are_read),
+      cmocka_unit_test(output_stride_keeps_the_map),
+      cmocka_unit_test(names_are_read_exactly),
       cmocka_unit_test(random_weights_repeat),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

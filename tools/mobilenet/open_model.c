@@ -187,7 +187,7 @@ static int open_architecture(opened_model *opened, const cli_options *options, c
   }
   mn_error err = {0};
   mn_zoo_options zoo = {.struct_size = sizeof zoo,
-                        .classes = (int32_t)options_number(options, OPTION_CLASSES, 1000)};
+                        .classes = (int32_t)options_number(options, OPTION_CLASSES, 0)};
   double start = now_ms();
   if (mn_model_from_zoo(&opened->model, name, &zoo, &err)) {
     say_error(&err);
