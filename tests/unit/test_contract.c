@@ -56,6 +56,29 @@ static void test_canonical(void **state) {
       "\"task\":\"classify\",\"version\":1}");
 }
 
+static void test_canonical_tasks(void **state) {
+  (void)state;
+  expect_same(
+      "{\"detect\":{\"anchors\":\"ssdlite-torch\",\"candidates\":300,\"coder\":\"torch\","
+      "\"detections\":200,\"iou_threshold\":0.55,\"max_scale\":0.95,\"min_scale\":0.2,"
+      "\"per_class\":300,\"scale\":[10,10,5,5],\"score_threshold\":0.001},"
+      "\"input\":{\"fit\":\"stretch\",\"map\":\"identity_u8\",\"order\":\"rgb\","
+      "\"resize\":\"pillow_bilinear\"},\"score\":\"softmax\",\"task\":\"detect\",\"version\":1}");
+  expect_same(
+      "{\"detect\":{\"anchors\":[[0.5,0.25,0.1,1]],\"candidates\":0,\"coder\":\"ssd\","
+      "\"detections\":100,\"iou_threshold\":0.6,\"max_scale\":0.95,\"min_scale\":0.2,"
+      "\"per_class\":100,\"scale\":[10,10,5,5],\"score_threshold\":0},"
+      "\"input\":{\"fit\":\"stretch\",\"map\":\"identity_u8\",\"order\":\"rgb\","
+      "\"resize\":\"pillow_bilinear\"},\"score\":\"sigmoid\",\"task\":\"detect\",\"version\":1}");
+  expect_same(
+      "{\"input\":{\"fit\":\"letterbox\",\"map\":\"identity_u8\",\"order\":\"rgb\","
+      "\"pad_value\":0,\"resize\":\"pillow_bilinear\"},\"score\":\"none\","
+      "\"segment\":{\"ignore\":255,\"sampling\":\"align_corners\"},\"task\":\"segment\","
+      "\"version\":1}");
+  assert_int_equal(parse("{\"input\":{\"map\":\"identity_u8\"},\"task\":\"segment\"}").input.fit,
+                   MN_FIT_STRETCH);
+}
+
 static void test_defaults_and_unknown_keys(void **state) {
   (void)state;
   mn_contract contract = parse(
@@ -77,6 +100,23 @@ static void test_json_refusals(void **state) {
       {"{\"input\":{\"map\":\"affine\"}}", "input.scale"},
       {"{\"input\":{\"map\":\"affine\",\"scale\":[1,2],\"offset\":[0]}}", "input.scale"},
       {"{\"input\":{\"map\":\"affine\",\"scale\":[1,2,3],\"offset\":[0,0,\"0\"]}}", "input.offset"},
+      {"{\"input\":{\"map\":\"identity_u8\"},\"detect\":[]}", "detect must be"},
+      {"{\"input\":{\"map\":\"identity_u8\"},\"detect\":{\"anchors\":\"yolo\"}}",
+       "detect.anchors must be one of"},
+      {"{\"input\":{\"map\":\"identity_u8\"},\"detect\":{\"anchors\":[]}}",
+       "detect.anchors must be"},
+      {"{\"input\":{\"map\":\"identity_u8\"},\"detect\":{\"scale\":[1,2,3]}}",
+       "detect.scale must be"},
+      {"{\"input\":{\"map\":\"identity_u8\"},\"detect\":{\"scale\":[1,2,3,0]}}",
+       "detect.scale must be"},
+      {"{\"input\":{\"map\":\"identity_u8\"},\"detect\":{\"detections\":0}}",
+       "detect.detections must be"},
+      {"{\"input\":{\"map\":\"identity_u8\"},\"detect\":{\"iou_threshold\":2}}",
+       "detect.iou_threshold must be"},
+      {"{\"input\":{\"map\":\"identity_u8\"},\"segment\":{\"sampling\":\"x\"}}",
+       "segment.sampling must be"},
+      {"{\"input\":{\"map\":\"identity_u8\"},\"segment\":{\"ignore\":256}}",
+       "segment.ignore must be"},
       {"{\"input\":{\"map\":\"byte\"}}", "input.map must be one of identity_u8, minus128, affine"},
       {"{\"input\":{\"map\":\"minus128\",\"order\":\"rgba\"}}", "input.order must be one of rgb"},
       {"{\"input\":{\"map\":\"minus128\",\"fit\":1}}", "input.fit"},
@@ -384,6 +424,7 @@ static void test_json_takes_bounded_memory(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_canonical),
+      cmocka_unit_test(test_canonical_tasks),
       cmocka_unit_test(test_defaults_and_unknown_keys),
       cmocka_unit_test(test_json_refusals),
       cmocka_unit_test_teardown(test_json_takes_bounded_memory, free_arena),
