@@ -29,6 +29,16 @@ has_library() { # has_library PKG_CONFIG_NAME HEADER
   if has pkg-config; then pkg-config --exists "$1"; else has_header "$2"; fi
 }
 
+has_font() { # any face at all: labels on pictures are written with it
+  for directory in /usr/share/fonts /usr/local/share/fonts "${HOME:-/root}/.fonts" \
+    "${XDG_DATA_HOME:-${HOME:-/root}/.local/share}/fonts"; do
+    [ -d "$directory" ] || continue
+    [ -z "$(find "$directory" \( -name '*.ttf' -o -name '*.otf' -o -name '*.ttc' \) -print |
+      head -n 1)" ] || return 0
+  done
+  return 1
+}
+
 cmake_is_old() {
   has cmake || return 0
   cmake --version | awk 'NR == 1 { split($3, v, "."); exit !(v[1] < 3 || v[1] == 3 && v[2] < 21) }'
@@ -43,6 +53,9 @@ check_build() {
   has_library libjpeg jpeglib.h || need libjpeg-dev "reads JPEG pictures"
   has_library libpng png.h || need libpng-dev "reads PNG pictures"
   has_library libwebpdemux webp/demux.h || need libwebp-dev "reads WebP pictures"
+  has_library pangocairo pango-1.0/pango/pangocairo.h ||
+    need libpango1.0-dev "writes labels on pictures (with cairo)"
+  has_font || need fonts-dejavu-core "the letters of these labels"
   has_header pthreadpool.h || need libpthreadpool-dev "runs a network on several threads"
 }
 

@@ -9,8 +9,10 @@ BEGIN {
   }
   # Third-party headers, each known to one place.
   third["pthreadpool.h"] = "^src/base/threads\\.c$"
-  third["jpeglib.h"] = third["png.h"] = third["webp/decode.h"] = third["webp/demux.h"] = "^src/io/"
+  third["jpeglib.h"] = third["webp/decode.h"] = third["webp/demux.h"] = "^src/io/"
+  third["png.h"] = "^(src/io/|tools/mobilenet/png_file)"
   third["immintrin.h"] = "^(src/kernels/x86|bench)/"
+  third["cairo.h"] = third["pango/pangocairo.h"] = "^tools/mobilenet/draw"
   third["cpuid.h"] = "^src/base/cpu\\.c$"
 }
 NR == FNR {
