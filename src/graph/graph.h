@@ -62,7 +62,7 @@ typedef union mn_attr {
     mn_window window;
     mn_act act;
     int32_t multiplier; /* depthwise: outputs per input channel; else 0 */
-  } conv;               /* CONV2D, DWCONV2D */
+  } conv;               /* CONV2D, DWCONV2D, TRANSPOSE_CONV (explicit pads, see ops.def) */
   struct {
     mn_act act;
     bool keep_dims; /* false: [n, in] -> [n, out] after flattening all but the last dim */
@@ -82,6 +82,10 @@ typedef union mn_attr {
   struct {
     int32_t before[MN_MAX_RANK], after[MN_MAX_RANK];
   } pad; /* PAD: constant, the type's zero point (0.0 for floats) */
+  struct {
+    int32_t block_h, block_w;
+    int32_t top, bottom, left, right; /* rows and columns padded before, or cropped after */
+  } space_batch;                      /* SPACE_TO_BATCH, BATCH_TO_SPACE, as TensorFlow's */
   struct {
     int32_t axis;
     mn_act act;

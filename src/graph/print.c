@@ -89,6 +89,11 @@ static void put_resize(text *t, const mn_attr *attr) {
   if (attr->resize.half_pixel) put(t, " half_pixel");
 }
 
+static void put_space_batch(text *t, const mn_attr *a) {
+  put(t, " block %dx%d pad %d,%d,%d,%d", a->space_batch.block_h, a->space_batch.block_w,
+      a->space_batch.top, a->space_batch.bottom, a->space_batch.left, a->space_batch.right);
+}
+
 static void put_ssd_detect(text *t, const mn_attr *attr) {
   put(t, " %d of %d classes %s score %.9g iou %.9g", attr->ssd_detect.detections,
       attr->ssd_detect.classes, attr->ssd_detect.regular ? "regular" : "fast",
@@ -107,6 +112,7 @@ static void put_attr(text *t, const mn_graph *graph, const mn_node *node) {
   switch (node->op) {
     case MN_OP_CONV2D:
     case MN_OP_DWCONV2D:
+    case MN_OP_TRANSPOSE_CONV:
       put_window(t, &attr->conv.window);
       if (node->op == MN_OP_DWCONV2D && attr->conv.multiplier != 1) {
         put(t, " multiplier %d", attr->conv.multiplier);
@@ -131,6 +137,8 @@ static void put_attr(text *t, const mn_graph *graph, const mn_node *node) {
       put(t, " axes %#x%s", attr->reduce.axes, attr->reduce.keep_dims ? " keep_dims" : "");
       break;
     case MN_OP_PAD: put_pads(t, node, graph); break;
+    case MN_OP_SPACE_TO_BATCH:
+    case MN_OP_BATCH_TO_SPACE: put_space_batch(t, attr); break;
     case MN_OP_CONCAT:
       put(t, " axis %d", attr->concat.axis);
       put_act(t, attr->concat.act);

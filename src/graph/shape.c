@@ -167,6 +167,74 @@ static mn_status shape_eltwise(const infer *at) {
   return MN_OK;
 }
 
+/* One axis of a transposed convolution; 0 when it has none. */
+static int32_t transposed_extent(int32_t size, int32_t kernel, int32_t stride, int64_t cut) {
+  int64_t out = (int64_t)(size - 1) * stride + kernel - cut;
+  return out < 1 || out + cut + kernel + stride > INT32_MAX ? 0 : (int32_t)out;
+}
+
+static mn_status shape_transpose_conv(const infer *at) {
+  const mn_shape *in = in_shape(at, 0), *weights = in_shape(at, 1);
+  const mn_window *w = &at->node->attr.conv.window;
+  if (weights->rank != 4) return refuse(at, "weights of rank 4");
+  if (in->rank != 4 || in->dim[3] != weights->dim[3]) {
+    return refuse(at, "NHWC with as many channels as its weights have");
+  }
+  if (weights->dim[1] != w->kernel_h || weights->dim[2] != w->kernel_w) {
+    return refuse(at, "weights of its window's size");
+  }
+  int64_t rows_cut = (int64_t)w->pad_top + w->pad_bottom;
+  int64_t columns_cut = (int64_t)w->pad_left + w->pad_right;
+  mn_shape out = {4, {in->dim[0], 0, 0, weights->dim[0]}};
+  out.dim[1] = transposed_extent(in->dim[1], w->kernel_h, w->stride_h, rows_cut);
+  out.dim[2] = transposed_extent(in->dim[2], w->kernel_w, w->stride_w, columns_cut);
+  if (!out.dim[1] || !out.dim[2]) return refuse(at, "a map that its pads leave something of");
+  *out_shape(at) = out;
+  return MN_OK;
+}
+
+static mn_status shape_space_to_batch(const infer *at) {
+  const mn_shape *in = in_shape(at, 0);
+  const mn_attr *a = &at->node->attr;
+  mn_shape out = *in;
+  if (in->rank != 4) return refuse(at, "rank 4 (NHWC)");
+  bool fits = mn_add_i32(out.dim[1], a->space_batch.top, &out.dim[1]) &&
+              mn_add_i32(out.dim[1], a->space_batch.bottom, &out.dim[1]) &&
+              mn_add_i32(out.dim[2], a->space_batch.left, &out.dim[2]) &&
+              mn_add_i32(out.dim[2], a->space_batch.right, &out.dim[2]) &&
+              mn_mul_i32(out.dim[0], a->space_batch.block_h, &out.dim[0]) &&
+              mn_mul_i32(out.dim[0], a->space_batch.block_w, &out.dim[0]);
+  if (!fits || a->space_batch.block_h < 1 || a->space_batch.block_w < 1 ||
+      out.dim[1] % a->space_batch.block_h || out.dim[2] % a->space_batch.block_w) {
+    return refuse(at, "a padded map of whole blocks");
+  }
+  out.dim[1] /= a->space_batch.block_h;
+  out.dim[2] /= a->space_batch.block_w;
+  *out_shape(at) = out;
+  return MN_OK;
+}
+
+static mn_status shape_batch_to_space(const infer *at) {
+  const mn_shape *in = in_shape(at, 0);
+  const mn_attr *a = &at->node->attr;
+  mn_shape out = *in;
+  int32_t block;
+  if (in->rank != 4) return refuse(at, "rank 4 (NHWC)");
+  if (!mn_mul_i32(a->space_batch.block_h, a->space_batch.block_w, &block) || block < 1 ||
+      out.dim[0] % block || !mn_mul_i32(out.dim[1], a->space_batch.block_h, &out.dim[1]) ||
+      !mn_mul_i32(out.dim[2], a->space_batch.block_w, &out.dim[2])) {
+    return refuse(at, "a batch of whole blocks");
+  }
+  out.dim[0] /= block;
+  int64_t height = (int64_t)out.dim[1] - a->space_batch.top - a->space_batch.bottom;
+  int64_t width = (int64_t)out.dim[2] - a->space_batch.left - a->space_batch.right;
+  if (height < 1 || width < 1) return refuse(at, "a map that its crops leave something of");
+  out.dim[1] = (int32_t)height;
+  out.dim[2] = (int32_t)width;
+  *out_shape(at) = out;
+  return MN_OK;
+}
+
 static mn_status shape_pool(const infer *at) {
   const mn_shape *in = in_shape(at, 0);
   if (in->rank != 4) return refuse(at, "rank 4 (NHWC)");

@@ -389,6 +389,7 @@ static mn_status verify_types(const mn_graph *graph, const mn_node *node, mn_err
   switch (node->op) {
     case MN_OP_CONV2D:
     case MN_OP_DWCONV2D:
+    case MN_OP_TRANSPOSE_CONV:
     case MN_OP_DENSE: return verify_layer(graph, node, err);
     case MN_OP_BATCH_NORM: return verify_batch_norm(graph, node, err);
     case MN_OP_SSD_DETECT: return verify_ssd_detect(graph, node, err);
@@ -423,6 +424,23 @@ static bool window_valid(const mn_window *w) {
          w->pad_left >= 0 && w->pad_left <= MOST && w->pad_right >= 0 && w->pad_right <= MOST;
 }
 
+/* Pads cut from the full map less than the kernel, so that every row has a tap; those behind may be
+ * negative: rows of bias only, fewer than a stride. */
+static bool transposed_valid(const mn_window *w) {
+  mn_window cut = *w;
+  if (cut.pad_bottom < 0 && cut.pad_bottom > -w->stride_h) cut.pad_bottom = 0;
+  if (cut.pad_right < 0 && cut.pad_right > -w->stride_w) cut.pad_right = 0;
+  return window_valid(&cut) && w->pad_rule == MN_PAD_EXPLICIT && w->dilation_h == 1 &&
+         w->dilation_w == 1;
+}
+
+static bool space_batch_valid(const mn_attr *a) {
+  enum { MOST = 1 << 15 };
+  return a->space_batch.block_h >= 1 && a->space_batch.block_h <= MOST &&
+         a->space_batch.block_w >= 1 && a->space_batch.block_w <= MOST && a->space_batch.top >= 0 &&
+         a->space_batch.bottom >= 0 && a->space_batch.left >= 0 && a->space_batch.right >= 0;
+}
+
 static bool ssd_detect_valid(const mn_attr *attr) {
   enum { MOST = 1 << 16 };
   bool scales = true;
@@ -445,6 +463,10 @@ static bool attr_valid(const mn_node *node) {
     case MN_OP_DWCONV2D:
       return window_valid(&attr->conv.window) && act_valid(attr->conv.act) &&
              (node->op == MN_OP_CONV2D || attr->conv.multiplier >= 1);
+    case MN_OP_TRANSPOSE_CONV:
+      return transposed_valid(&attr->conv.window) && act_valid(attr->conv.act);
+    case MN_OP_SPACE_TO_BATCH:
+    case MN_OP_BATCH_TO_SPACE: return space_batch_valid(attr);
     case MN_OP_DENSE: return act_valid(attr->dense.act);
     case MN_OP_AVG_POOL:
     case MN_OP_MAX_POOL:

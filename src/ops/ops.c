@@ -9,6 +9,7 @@ const mn_op_impl *mn_op_impl_of(mn_op op) {
   static const mn_op_impl *const impls[MN_OP_COUNT] = {
       [MN_OP_CONV2D] = &mn_conv2d_impl,
       [MN_OP_DWCONV2D] = &mn_dwconv2d_impl,
+      [MN_OP_TRANSPOSE_CONV] = &mn_transpose_conv_impl,
       [MN_OP_DENSE] = &mn_dense_impl,
       [MN_OP_ADD] = &mn_add_impl,
       [MN_OP_SUB] = &mn_sub_impl,
@@ -17,6 +18,8 @@ const mn_op_impl *mn_op_impl_of(mn_op op) {
       [MN_OP_MAX_POOL] = &mn_max_pool_impl,
       [MN_OP_MEAN] = &mn_mean_impl,
       [MN_OP_PAD] = &mn_pad_impl,
+      [MN_OP_SPACE_TO_BATCH] = &mn_space_to_batch_impl,
+      [MN_OP_BATCH_TO_SPACE] = &mn_batch_to_space_impl,
       [MN_OP_CONCAT] = &mn_concat_impl,
       [MN_OP_RESHAPE] = &mn_reshape_impl,
       [MN_OP_SOFTMAX] = &mn_softmax_impl,

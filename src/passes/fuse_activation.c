@@ -7,7 +7,8 @@
 static mn_act *act_of(mn_node *node) {
   switch (node->op) {
     case MN_OP_CONV2D:
-    case MN_OP_DWCONV2D: return &node->attr.conv.act;
+    case MN_OP_DWCONV2D:
+    case MN_OP_TRANSPOSE_CONV: return &node->attr.conv.act;
     case MN_OP_DENSE: return &node->attr.dense.act;
     case MN_OP_ADD:
     case MN_OP_SUB:

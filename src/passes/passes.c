@@ -6,8 +6,9 @@
 typedef mn_status pass(mn_graph *graph, mn_error *err);
 
 static pass *const passes[] = {
-    mn_pass_fold_constants,   mn_pass_fold_batchnorm, mn_pass_fuse_activation,
-    mn_pass_match_hard_swish, mn_pass_fold_pad,       mn_pass_remove_dead,
+    mn_pass_fold_constants,   mn_pass_fold_batchnorm,   mn_pass_fuse_activation,
+    mn_pass_match_hard_swish, mn_pass_fold_space_batch, mn_pass_fold_pad,
+    mn_pass_remove_dead,
 };
 
 mn_status mn_passes_run(mn_graph *graph, mn_error *err) {

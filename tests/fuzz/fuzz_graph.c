@@ -134,6 +134,13 @@ static int32_t layer(recipe *r, mn_op op, mn_attr *attr, mn_id *in) {
   return 3;
 }
 
+static void space_batch(recipe *r, mn_attr *attr) {
+  int32_t *field[] = {&attr->space_batch.block_h, &attr->space_batch.block_w,
+                      &attr->space_batch.top,     &attr->space_batch.bottom,
+                      &attr->space_batch.left,    &attr->space_batch.right};
+  for (int i = 0; i < 6; i++) *field[i] = take(r, 3) == 2 ? number(r) : i < 2;
+}
+
 /* Detections from constants of one size, most of the time. */
 static void detect(recipe *r, mn_attr *attr, mn_id *in) {
   int32_t anchors = number(r), columns = number(r);
@@ -159,6 +166,7 @@ static int32_t fill(recipe *r, mn_op op, mn_attr *attr, mn_id *in) {
   switch (op) {
     case MN_OP_CONV2D:
     case MN_OP_DWCONV2D:
+    case MN_OP_TRANSPOSE_CONV:
     case MN_OP_DENSE: return layer(r, op, attr, in);
     case MN_OP_ADD:
     case MN_OP_SUB:
@@ -180,6 +188,8 @@ static int32_t fill(recipe *r, mn_op op, mn_attr *attr, mn_id *in) {
         attr->pad.after[i] = take(r, 2) ? number(r) : 0;
       }
       return 1;
+    case MN_OP_SPACE_TO_BATCH:
+    case MN_OP_BATCH_TO_SPACE: space_batch(r, attr); return 1;
     case MN_OP_CONCAT: attr->concat.axis = seldom(r) ? number(r) : take(r, 4); return small(r);
     case MN_OP_RESHAPE:
       attr->reshape.shape = shape(r, small(r));
@@ -247,7 +257,8 @@ static bool add_node(recipe *r, const mn_id *inputs, int32_t count) {
   int32_t in_count = fill(r, op, &attr, in);
   bool inferable = in[0] != MN_NONE;
   for (int32_t i = 0; i < in_count; i++) {
-    bool bias = i == 2 && (op == MN_OP_CONV2D || op == MN_OP_DWCONV2D || op == MN_OP_DENSE);
+    bool bias = i == 2 && (op == MN_OP_CONV2D || op == MN_OP_DWCONV2D || op == MN_OP_DENSE ||
+                           op == MN_OP_TRANSPOSE_CONV);
     inferable = inferable && (in[i] != MN_NONE || bias);
   }
   if (!inferable && !seldom(r)) return true; /* mostly: no such node */

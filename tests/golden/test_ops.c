@@ -133,6 +133,7 @@ static void set_attr(mn_op op, mn_attr *attr, const golden *g) {
   switch ((int)op) {
     case MN_OP_CONV2D:
     case MN_OP_DWCONV2D:
+    case MN_OP_TRANSPOSE_CONV:
       attr->conv.window = window_of(a);
       attr->conv.act = (mn_act)a[11];
       attr->conv.multiplier = a[12];
@@ -156,6 +157,8 @@ static void set_attr(mn_op op, mn_attr *attr, const golden *g) {
       attr->arg_max.output_type = (mn_type)a[1];
       break;
     case MN_OP_PAD: set_pad(attr, a); break;
+    case MN_OP_SPACE_TO_BATCH:
+    case MN_OP_BATCH_TO_SPACE: memcpy(&attr->space_batch, a, sizeof attr->space_batch); break;
     case MN_OP_RESHAPE: set_reshape(attr, a); break;
     case MN_OP_RESIZE_BILINEAR:
     case MN_OP_RESIZE_NEAREST: set_resize(attr, a); break;
@@ -342,6 +345,9 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       OP(conv2d),
       OP(dwconv2d),
+      OP(transpose_conv),
+      OP(space_to_batch),
+      OP(batch_to_space),
       OP(dense),
       OP(add),
       OP(sub),

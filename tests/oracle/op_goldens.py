@@ -38,11 +38,12 @@ def pack_tensor(tensor, data):
     return out + np.ascontiguousarray(data, TYPES[tensor.type][1]).tobytes()
 
 
-def case(name, ours, operator, options_type, options, inputs, output, attr=(), real=0.0, extra=()):
+def case(name, ours, operator, options_type, options, inputs, output, attr=(), real=0.0, extra=(),
+         in_file=None):
     """Runs one case and keeps it. `extra`: inputs of LiteRT's operator that ours holds as
-    attributes."""
+    attributes; `in_file`: all of its inputs, where theirs is another order."""
     inputs = [t for t in inputs if t is not None]
-    result = run(operator, options_type, options, inputs + list(extra), output)
+    result = run(operator, options_type, options, in_file or inputs + list(extra), output)
     data = pack_tensor(output, result)
     body = text(name) + text(ours) + struct.pack("B", len(inputs))
     body += b"".join(pack_tensor(t, t.data) for t in inputs) + data
@@ -157,6 +158,63 @@ def depthwise(name, type, in_shape, m, k, s=(1, 1), d=(1, 1), same=True, act=0, 
     case(name, "dwconv2d", "DEPTHWISE_CONV_2D", "DepthwiseConv2DOptions", options,
          [x, weights, b], out, window(*k, *s, *d, same, act, m),
          extra=zero_bias(type, oc, x, weights, bias))
+
+
+def transpose_conv(name, type, in_shape, oc, k, s, extra=(0, 0), same=True, act=0,
+                   per_channel=False, bias=True, gain=1.0, kind="random"):
+    """`extra`: rows and columns beyond in * stride (SAME) or the whole map (VALID), as a file may
+    ask for; less than a stride, and negative with SAME."""
+    n, h, w, ic = in_shape
+    size = [i * t if same else (i - 1) * t + m for i, t, m in zip((h, w), s, k)]
+    size = [a + b for a, b in zip(size, extra)]
+    total = [max((-(-o // t) - 1) * t + m - o, 0) if same else 0 for o, t, m in zip(size, s, k)]
+    before = [t // 2 for t in total]
+    after = [(i - 1) * t + m - b - o for i, t, m, b, o in zip((h, w), s, k, before, size)]
+    s_in = rng.uniform(0.01, 0.05)
+    x = feed(type, in_shape, s_in, rng.integers(100, 156) - (128 if type == "i8" else 0), kind)
+    weights = weights_of(type, (oc, *k, ic), 0, oc, per_channel)
+    b = bias_of(type, oc, x.scale[0] if type != "f32" else 1, weights, 4000) if bias else None
+    out = layer_out(type, (n, *size, oc), gain)
+    options = schema.TransposeConvOptionsT()
+    options.padding = 0 if same else 1
+    options.strideH, options.strideW = s
+    options.fusedActivationFunction = ACT_IN_FILE[act]
+    attr = window(*k, *s, 1, 1, False, act)
+    attr[7:11] = before[0], after[0], before[1], after[1]
+    case(name, "transpose_conv", "TRANSPOSE_CONV", "TransposeConvOptions", options,
+         [x, weights, b], out, attr, in_file=[constant_i32(out.shape), weights, x] + [b] * bias)
+
+
+def space_batches():
+    for type in ("f32", "u8", "i8"):
+        quant = {} if type == "f32" else dict(scale=0.1, zero=100 if type == "u8" else -7)
+        for i, (shape, block, pads) in enumerate([
+                ((1, 5, 7, 3), (2, 3), (1, 2, 2, 3)), ((2, 4, 6, 2), (2, 2), (0, 0, 0, 0)),
+                ((1, 9, 5, 1), (4, 1), (3, 0, 0, 0))]):
+            n, h, w, c = shape
+            rows, columns = h + pads[0] + pads[1], w + pads[2] + pads[3]
+            split = (n * block[0] * block[1], rows // block[0], columns // block[1], c)
+            constants = [constant_i32(block), constant_i32(np.reshape(pads, (2, 2)))]
+            case(f"{type}_{i}", "space_to_batch", "SPACE_TO_BATCH_ND", "SpaceToBatchNDOptions",
+                 schema.SpaceToBatchNDOptionsT(), [feed(type, shape, **quant)],
+                 Tensor(type, split, **quant), [*block, *pads], extra=constants)
+            case(f"{type}_{i}", "batch_to_space", "BATCH_TO_SPACE_ND", "BatchToSpaceNDOptions",
+                 schema.BatchToSpaceNDOptionsT(), [feed(type, split, **quant)],
+                 Tensor(type, shape, **quant), [*block, *pads], extra=constants)
+
+
+def transposed():
+    for type, per_channel in (("f32", False), ("u8", False), ("i8", False), ("i8", True)):
+        tag = type + ("_per_channel" if per_channel else "")
+        p = dict(per_channel=per_channel)
+        transpose_conv(f"{tag}_2x2_s2", type, (1, 4, 5, 6), 3, (2, 2), (2, 2), **p)
+        transpose_conv(f"{tag}_3x3_s2_same", type, (2, 3, 4, 5), 4, (3, 3), (2, 2), **p)
+        transpose_conv(f"{tag}_4x4_s2_no_bias", type, (1, 4, 3, 3), 7, (4, 4), (2, 2), bias=False,
+                       **p)
+        transpose_conv(f"{tag}_3x2_s3x1_valid", type, (1, 4, 3, 4), 2, (3, 2), (3, 1), same=False,
+                       **p)
+        transpose_conv(f"{tag}_3x3_s2_odd", type, (1, 4, 5, 3), 2, (3, 3), (2, 2), (-1, -1), **p)
+        transpose_conv(f"{tag}_1x1_s3", type, (1, 3, 2, 4), 3, (1, 1), (3, 3), **p)
 
 
 def dense(name, type, in_shape, oc, act=0, per_channel=False, keep=False, bias=True, gain=1.0):
@@ -477,7 +535,7 @@ def write(folder):
 
 def main():
     for part in (layers, eltwise, unary, quantization, pools, means, softmaxes, arg_maxes, moves,
-                 resizes):
+                 resizes, transposed, space_batches):
         part()
     write(sys.argv[1])
 

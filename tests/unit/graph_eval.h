@@ -9,7 +9,8 @@
 typedef struct eval {
   const mn_graph *graph;
   const mn_node *node;
-  double **data; /* [value_count] */
+  double **data;   /* [value_count] */
+  int32_t picture; /* of a layer's input */
 } eval;
 
 static inline int32_t elements_of(const mn_graph *graph, mn_id id) {
@@ -48,6 +49,7 @@ static inline double window_sum(const eval *at, const mn_window *w, int32_t oy, 
     double weight = depthwise
                         ? in_data(at, 1)[tap * weights->dim[2] + oc]
                         : in_data(at, 1)[(oc * w->kernel_h * w->kernel_w + tap) * ic_count + ic];
+    y += at->picture * x->dim[1];
     sum += weight * in_data(at, 0)[(y * x->dim[2] + z) * x->dim[3] + channel];
   }
   return sum;
@@ -57,9 +59,11 @@ static inline void eval_conv(const eval *at, double *out, const mn_shape *shape)
   mn_window w = at->node->attr.conv.window;
   int32_t h, width;
   assert_true(mn_window_resolve(&w, in_shape(at, 0)->dim[1], in_shape(at, 0)->dim[2], &h, &width));
-  for (int32_t i = 0; i < h * width * shape->dim[3]; i++) {
+  eval one = *at;
+  for (int32_t i = 0; i < shape->dim[0] * h * width * shape->dim[3]; i++) {
     int32_t pixel = i / shape->dim[3];
-    double sum = window_sum(at, &w, pixel / width, pixel % width, i % shape->dim[3]);
+    one.picture = pixel / width / h;
+    double sum = window_sum(&one, &w, pixel / width % h, pixel % width, i % shape->dim[3]);
     out[i] = activate(sum, at->node->attr.conv.act);
   }
 }
@@ -114,6 +118,32 @@ static inline void eval_pointwise(const eval *at, double *out, int32_t count) {
   }
 }
 
+/* Space to batch by its definition; batch to space is its inverse: `back`. */
+static inline void eval_space_batch(const eval *at, double *out, bool back) {
+  const mn_attr *a = &at->node->attr;
+  const mn_shape *map = &at->graph->values[back ? at->node->out[0] : at->node->in[0]].shape;
+  const mn_shape *parts = &at->graph->values[back ? at->node->in[0] : at->node->out[0]].shape;
+  const double *in = in_data(at, 0);
+  int32_t i = 0, channels = map->dim[3];
+  for (int32_t n = 0; n < parts->dim[0]; n++) {
+    for (int32_t y = 0; y < parts->dim[1]; y++) {
+      for (int32_t x = 0; x < parts->dim[2]; x++) {
+        int32_t part = n / map->dim[0];
+        int32_t row = y * a->space_batch.block_h + part / a->space_batch.block_w;
+        int32_t column = x * a->space_batch.block_w + part % a->space_batch.block_w;
+        row -= a->space_batch.top;
+        column -= a->space_batch.left;
+        bool inside = row >= 0 && row < map->dim[1] && column >= 0 && column < map->dim[2];
+        int32_t from = ((n % map->dim[0] * map->dim[1] + row) * map->dim[2] + column) * channels;
+        for (int32_t c = 0; c < channels; c++, i++, from++) {
+          if (back && inside) out[from] = in[i];
+          if (!back) out[i] = inside ? in[from] : 0;
+        }
+      }
+    }
+  }
+}
+
 static inline void eval_node(const eval *at) {
   mn_id id = at->node->out[0];
   const mn_shape *shape = &at->graph->values[id].shape;
@@ -124,6 +154,8 @@ static inline void eval_node(const eval *at) {
     case MN_OP_DWCONV2D: eval_conv(at, out, shape); break;
     case MN_OP_DENSE: eval_dense(at, out); break;
     case MN_OP_BATCH_NORM: eval_batch_norm(at, out, count); break;
+    case MN_OP_SPACE_TO_BATCH: eval_space_batch(at, out, false); break;
+    case MN_OP_BATCH_TO_SPACE: eval_space_batch(at, out, true); break;
     case MN_OP_PAD: eval_pad(at, out, shape, count); break;
     default: eval_pointwise(at, out, count); break;
   }
@@ -131,7 +163,7 @@ static inline void eval_node(const eval *at) {
 
 /* Output 0 for an input of made numbers from -5 to 5; in `arena`. */
 static inline const double *evaluate(const mn_graph *graph, mn_arena *arena, int32_t *count) {
-  eval at = {graph, NULL, mn_arena_array(arena, (size_t)graph->value_count, sizeof(double *))};
+  eval at = {graph, NULL, mn_arena_array(arena, (size_t)graph->value_count, sizeof(double *)), 0};
   for (mn_id id = 0; id < graph->value_count; id++) {
     int32_t elements = elements_of(graph, id);
     const float *from = graph->values[id].data;

@@ -316,6 +316,65 @@ static void test_pad_into_conv(void **state) {
   mn_graph_free(&g);
 }
 
+/* ---- Space to batch -------------------------------------------------------------------------- */
+
+typedef struct atrous {
+  int32_t block_h, block_w, pads[4], crops[4];
+  mn_pad_rule rule; /* of the layer within */
+} atrous;
+
+static void make_atrous(mn_graph *g, const atrous *how, bool depthwise) {
+  const int32_t *p = how->pads, *c = how->crops;
+  mn_attr split = {.space_batch = {how->block_h, how->block_w, p[0], p[1], p[2], p[3]}};
+  mn_attr join = {.space_batch = {how->block_h, how->block_w, c[0], c[1], c[2], c[3]}};
+  mn_attr attr = {.conv = {make_window(3, 1, how->rule), MN_ACT_NONE, depthwise}};
+  mn_id parts = make_node(g, MN_OP_SPACE_TO_BATCH, "parts", MN_F32, split, IDS(start(g)));
+  mn_id w = depthwise ? make_const(g, "w", MN_F32, SHAPE(3, 3, 3))
+                      : make_const(g, "w", MN_F32, SHAPE(4, 3, 3, 3));
+  mn_op op = depthwise ? MN_OP_DWCONV2D : MN_OP_CONV2D;
+  mn_id y = make_node(g, op, "c", MN_F32, attr, IDS(parts, w));
+  finish(g, make_node(g, MN_OP_BATCH_TO_SPACE, "y", MN_F32, join, IDS(y)));
+}
+
+static void test_space_batch_is_a_dilation(void **state) {
+  (void)state;
+  static const atrous cases[] = {
+      {2, 2, {2, 3, 2, 3}, {0, 1, 0, 1}, MN_PAD_EXPLICIT},
+      {2, 3, {2, 3, 3, 4}, {0, 1, 0, 1}, MN_PAD_EXPLICIT}, /* unequal, padded to whole blocks */
+      {3, 2, {4, 6, 3, 4}, {1, 3, 1, 2}, MN_PAD_EXPLICIT}, /* cropped in front */
+      {2, 1, {0, 1, 0, 0}, {0, 1, 0, 0}, MN_PAD_EXPLICIT}, /* no pads of its own */
+  };
+  for (size_t i = 0; i < 2 * (sizeof cases / sizeof cases[0]); i++) {
+    const atrous *how = &cases[i / 2];
+    mn_graph g;
+    make_atrous(&g, how, i % 2);
+    expect_same(&g, mn_pass_fold_space_batch);
+    assert_int_equal(g.node_count, 1);
+    const mn_window *w = &g.nodes[0].attr.conv.window;
+    assert_int_equal(w->dilation_h, how->block_h);
+    assert_int_equal(w->dilation_w, how->block_w);
+    assert_int_equal(w->pad_top, how->pads[0] - how->crops[0]);
+    assert_int_equal(w->pad_right, how->pads[3] - how->crops[3]);
+    mn_graph_free(&g);
+  }
+}
+
+static void test_space_batch_stays(void **state) {
+  (void)state;
+  static const atrous cases[] = {
+      {2, 2, {0, 1, 0, 1}, {0, 1, 0, 1}, MN_PAD_SAME},     /* pads between the parts */
+      {2, 2, {2, 3, 2, 3}, {3, 0, 0, 1}, MN_PAD_EXPLICIT}, /* crops more than it pads */
+      {2, 2, {6, 1, 0, 1}, {0, 0, 0, 0}, MN_PAD_EXPLICIT}, /* a window of pads only */
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    mn_graph g;
+    make_atrous(&g, &cases[i], false);
+    expect_same(&g, mn_pass_fold_space_batch);
+    assert_int_equal(g.node_count, 3);
+    mn_graph_free(&g);
+  }
+}
+
 static void test_pad_stays(void **state) {
   (void)state;
   static const struct {
@@ -475,6 +534,8 @@ int main(void) {
       cmocka_unit_test(test_not_hard_swish),
       cmocka_unit_test(test_pad_into_conv),
       cmocka_unit_test(test_pad_stays),
+      cmocka_unit_test(test_space_batch_is_a_dilation),
+      cmocka_unit_test(test_space_batch_stays),
       cmocka_unit_test(test_constants),
       cmocka_unit_test(test_constants_expanded_again_and_again),
       cmocka_unit_test(test_remove_dead),

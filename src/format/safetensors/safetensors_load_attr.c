@@ -134,6 +134,16 @@ static void read_pad(attr_reader *in, mn_attr *attr) {
   get_pads(in, "after", attr->pad.after);
 }
 
+static void read_space_batch(attr_reader *in, mn_attr *attr) {
+  if (!mn_json_get(in->json, "block")) note(in, "block");
+  get_ints(in, in->json, "block",
+           (int32_t *const[]){&attr->space_batch.block_h, &attr->space_batch.block_w}, 2);
+  get_ints(in, in->json, "pad",
+           (int32_t *const[]){&attr->space_batch.top, &attr->space_batch.bottom,
+                              &attr->space_batch.left, &attr->space_batch.right},
+           4);
+}
+
 static void read_concat(attr_reader *in, mn_attr *attr) {
   attr->concat.axis = get_int(in, "axis", -1);
   attr->concat.act = get_act(in);

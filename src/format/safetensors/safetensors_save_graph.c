@@ -89,6 +89,15 @@ static void write_pad(mn_json_writer *out, const mn_node *node) {
   put_ints(out, "before", node->attr.pad.before, MN_MAX_RANK);
 }
 
+static void write_space_batch(mn_json_writer *out, const mn_node *node) {
+  const mn_attr *a = &node->attr;
+  put_ints(out, "block", (const int32_t[]){a->space_batch.block_h, a->space_batch.block_w}, 2);
+  put_ints(out, "pad",
+           (const int32_t[]){a->space_batch.top, a->space_batch.bottom, a->space_batch.left,
+                             a->space_batch.right},
+           4);
+}
+
 static void write_concat(mn_json_writer *out, const mn_node *node) {
   put_text(out, "act", mn_act_name(node->attr.concat.act));
   put_int(out, "axis", node->attr.concat.axis);

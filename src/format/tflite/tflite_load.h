@@ -109,13 +109,15 @@ mn_status mn_tflite_activation(const mn_tflite_op *op, uint32_t field, mn_act *a
 mn_status mn_tflite_emit(const mn_tflite_op *op, mn_op kind, const mn_id *in, int32_t in_count,
                          const mn_attr *attr);
 
-/* ---- tflite_load_ops.c, tflite_load_layers.c, tflite_load_shapes.c -------------------------- */
+/* ---- tflite_load_ops.c, tflite_load_layers.c, tflite_load_shapes.c, tflite_load_transpose.c  */
 
 typedef mn_status mn_tflite_op_loader(const mn_tflite_op *op);
 mn_tflite_op_loader mn_tflite_load_conv, mn_tflite_load_depthwise, mn_tflite_load_dense;
 mn_tflite_op_loader mn_tflite_load_pool;
 mn_tflite_op_loader mn_tflite_load_reshape, mn_tflite_load_pad, mn_tflite_load_concat;
 mn_tflite_op_loader mn_tflite_load_mean, mn_tflite_load_resize, mn_tflite_load_arg_max;
+mn_tflite_op_loader mn_tflite_load_transpose_conv, mn_tflite_load_transpose_bias;
+mn_tflite_op_loader mn_tflite_load_space_batch;
 mn_tflite_op_loader mn_tflite_load_detect;
 mn_tflite_op_loader mn_tflite_load_shape, mn_tflite_load_strided_slice, mn_tflite_load_pack;
 

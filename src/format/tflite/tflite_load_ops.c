@@ -92,8 +92,11 @@ static const op_entry entries[] = {
     {TFL_RESIZE_BILINEAR, 4, TFL_OPTIONS_RESIZE_BILINEAR, mn_tflite_load_resize},
     {TFL_SOFTMAX, 3, TFL_OPTIONS_SOFTMAX, load_softmax},
     {TFL_PAD, 4, TFL_OPTIONS_PAD, mn_tflite_load_pad},
+    {TFL_BATCH_TO_SPACE_ND, 3, TFL_OPTIONS_NONE, mn_tflite_load_space_batch},
+    {TFL_SPACE_TO_BATCH_ND, 3, TFL_OPTIONS_NONE, mn_tflite_load_space_batch},
     {TFL_MEAN, 3, TFL_OPTIONS_REDUCER, mn_tflite_load_mean},
     {TFL_SUB, 5, TFL_OPTIONS_SUB, load_binary},
+    {TFL_TRANSPOSE_CONV, 5, TFL_OPTIONS_TRANSPOSE_CONV, mn_tflite_load_transpose_conv},
     {TFL_SHAPE, 1, TFL_OPTIONS_NONE, mn_tflite_load_shape},
     {TFL_STRIDED_SLICE, 1, TFL_OPTIONS_STRIDED_SLICE, mn_tflite_load_strided_slice},
     {TFL_PACK, 1, TFL_OPTIONS_NONE, mn_tflite_load_pack},
@@ -113,6 +116,7 @@ typedef struct custom_entry {
 } custom_entry;
 
 static const custom_entry custom_entries[] = {
+    {"Convolution2DTransposeBias", 1, mn_tflite_load_transpose_bias},
     {"TFLite_Detection_PostProcess", 4, mn_tflite_load_detect},
 };
 

@@ -29,6 +29,24 @@ typedef struct mn_dense_q8_args {
 } mn_dense_q8_args;
 void mn_dense_q8_ref(const mn_dense_q8_args *args);
 
+/* ---- transpose_conv_ref.c: one output pixel ------------------------------------------------ */
+
+/* One tap: an input pixel and the weights that bring it to this output pixel. */
+typedef struct mn_transpose_tap_args {
+  const void *x; /* [in_channels] f32 or bytes */
+  const void
+      *weights; /* [in_channels][out_channels] f32, or int16 with the zero point subtracted */
+  size_t in_channels, out_channels;
+  uint8_t flip; /* 8 bit: see kernels.h */
+  int32_t zero; /* 8 bit: of x, an unsigned code */
+} mn_transpose_tap_args;
+/* sums [out_channels] begin as the bias. */
+void mn_transpose_tap_f32_ref(const mn_transpose_tap_args *args, float *sums);
+void mn_transpose_tap_q8_ref(const mn_transpose_tap_args *args, int32_t *sums);
+void mn_transpose_pixel_f32_ref(float *sums, size_t channels, float lo, float hi);
+void mn_transpose_pixel_q8_ref(const int32_t *sums, uint8_t *out, size_t channels,
+                               const mn_requant *requant);
+
 /* ---- pool_ref.c: one output pixel --------------------------------------------------------- */
 
 /* A window already clipped to the map: padding is never counted. */
