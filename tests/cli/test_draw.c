@@ -29,7 +29,8 @@ static double random_share(void) {
 /* ---- Colors --------------------------------------------------------------------------------- */
 
 /* What a person without red (protan) or green cones sees, as display values. Vienot, Brettel,
- * Mollon, "Digital video colourmaps for checking the legibility of displays by dichromats", 1999. */
+ * Mollon, "Digital video colourmaps for checking the legibility of displays by dichromats",
+ * 1999. */
 static void seen_by_dichromat(palette_color color, bool protan, double seen[2]) {
   const double r = pow(color.red / 255.0, 2.2), g = pow(color.green / 255.0, 2.2);
   const double b = pow(color.blue / 255.0, 2.2);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Boxes and labels. Each line lies on a wider one of black or white, whichever is far from its color,
- * so that it shows on bright, dark and busy photos; each label has a plate of its class's color. */
+ * Boxes and labels. Each line lies on a wider one of black or white, whichever is far from its
+ * color, so that it shows on bright, dark and busy photos; each label has a plate of its class's
+ * color. */
 #include <math.h>
 #include <stdlib.h>
 
