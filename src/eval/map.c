@@ -124,7 +124,7 @@ static mn_status gather(job *j, const mn_map_picture *pictures, int64_t count, m
 
 /* ---- One class in one picture --------------------------------------------------------------- */
 
-/* Entries of the array that begin at `at` and belong to this class and, unless it is -1, picture. */
+/* Entries from `at` on that belong to this class and, unless it is -1, picture. */
 static size_t count_hits(const job *j, size_t at, int32_t class, int64_t picture) {
   size_t end = at;
   while (end < j->hit_count && j->hits[end].detection->class_index == class &&
