@@ -42,9 +42,9 @@ static mn_status settle(mn_model *model, const mn_open_options *options, mn_cont
     status = mn_contract_set_anchors(contract, options->anchors, &graph->arena, err);
   }
   if (status) return status;
-  status = mn_contract_derive(contract, facts, &model->no_contract);
+  status = mn_contract_derive(contract, facts, &graph->arena, &model->no_contract);
   graph->has_contract = status == MN_OK;
-  if (status && (stated || options->labels || options->anchors)) {
+  if (status && (status == MN_ERR_MEMORY || stated || options->labels || options->anchors)) {
     if (err) *err = model->no_contract;
     return status;
   }

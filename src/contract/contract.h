@@ -132,10 +132,11 @@ typedef struct mn_contract_facts {
 } mn_contract_facts;
 
 /* Fills what is still open (bits of `assumed`) from `facts` by the table in docs/contract.md; after
- * a preset too, for its outputs. Checks the result. A contract that was read has nothing open and
+ * a preset too, for its outputs. Names go into `arena`. Checks the result. A contract that was read has nothing open and
  * is only checked. Error: CONTRACT, when the input map cannot be told without doubt; the sentence
  * names --contract. */
-mn_status mn_contract_derive(mn_contract *contract, const mn_contract_facts *facts, mn_error *err);
+mn_status mn_contract_derive(mn_contract *contract, const mn_contract_facts *facts, mn_arena *arena,
+                             mn_error *err);
 
 /* Whether the contract fits the model: pixel map and order against the input's type and channels,
  * labels and background against the outputs. For contracts that were read. Error: CONTRACT. */
@@ -155,8 +156,9 @@ mn_status mn_contract_set_labels(mn_contract *contract, const char *text, size_t
 mn_status mn_contract_set_anchors(mn_contract *contract, const char *text, mn_arena *arena,
                                   mn_error *err);
 
-/* ImageNet's 1000 English names in the usual order (sorted WordNet ids), and with a first
- * "background" line when `background`. Static strings. */
-const char *const *mn_imagenet_names(bool background);
+/* The labels become ImageNet's 1000 English names in the usual order (sorted WordNet ids), with a
+ * first "background" when asked for. Error: MEMORY. */
+mn_status mn_contract_set_imagenet_labels(mn_contract *contract, bool background, mn_arena *arena,
+                                          mn_error *err);
 
 #endif

@@ -81,7 +81,23 @@ static void fit_identity(mn_contract *contract, mn_type type) {
   if (type == MN_F32) contract->input.map = MN_MAP_AFFINE;
 }
 
-static void derive_outputs(mn_contract *contract, const mn_contract_facts *facts) {
+/* ImageNet's names stay marked as assumed. */
+static mn_status derive_labels(mn_contract *contract, const mn_contract_facts *facts,
+                               mn_arena *arena, mn_error *err) {
+  bool imagenet = facts->output_count == 1000 || facts->output_count == 1001;
+  contract->labels.count = 0;
+  if (!imagenet) {
+    contract->assumed &= ~(unsigned)MN_ASSUMED_LABELS;
+    return MN_OK;
+  }
+  bool background = facts->output_count == 1001;
+  mn_status status = mn_contract_set_imagenet_labels(contract, background, arena, err);
+  contract->assumed |= MN_ASSUMED_LABELS;
+  return status;
+}
+
+static mn_status derive_outputs(mn_contract *contract, const mn_contract_facts *facts,
+                                mn_arena *arena, mn_error *err) {
   if (contract->assumed & MN_ASSUMED_SCORE) {
     contract->score = facts->output_normalized ? MN_SCORE_NONE : MN_SCORE_SOFTMAX;
     if (facts->output_normalized) contract->assumed &= ~(unsigned)MN_ASSUMED_SCORE;
@@ -90,12 +106,8 @@ static void derive_outputs(mn_contract *contract, const mn_contract_facts *facts
     contract->labels.background = facts->output_count == 1001 ? 0 : -1;
     if (facts->output_count != 1001) contract->assumed &= ~(unsigned)MN_ASSUMED_BACKGROUND;
   }
-  if (contract->assumed & MN_ASSUMED_LABELS) {
-    bool imagenet = facts->output_count == 1000 || facts->output_count == 1001;
-    contract->labels.names = imagenet ? mn_imagenet_names(facts->output_count == 1001) : NULL;
-    contract->labels.count = imagenet ? facts->output_count : 0;
-    if (!imagenet) contract->assumed &= ~(unsigned)MN_ASSUMED_LABELS;
-  }
+  if (!(contract->assumed & MN_ASSUMED_LABELS)) return MN_OK;
+  return derive_labels(contract, facts, arena, err);
 }
 
 /* Detectors and segmenters answer for every part of a picture, so that they see all of it. */
@@ -104,18 +116,20 @@ static void derive_whole_picture(mn_contract *contract) {
   contract->input.fit = MN_FIT_STRETCH;
 }
 
-static void derive_task(mn_contract *contract, const mn_contract_facts *facts) {
+static mn_status derive_task(mn_contract *contract, const mn_contract_facts *facts, mn_arena *arena,
+                             mn_error *err) {
   if (contract->task != MN_TASK_DETECT) contract->task = facts->task;
   if (contract->task == MN_TASK_CLASSIFY) {
-    derive_outputs(contract, facts);
-    return;
+    return derive_outputs(contract, facts, arena, err);
   }
   if (contract->task != MN_TASK_NONE) derive_whole_picture(contract);
   if (contract->assumed & MN_ASSUMED_SCORE) contract->score = MN_SCORE_NONE;
   contract->assumed &= (unsigned)MN_ASSUMED_INPUT;
+  return MN_OK;
 }
 
-mn_status mn_contract_derive(mn_contract *contract, const mn_contract_facts *facts, mn_error *err) {
+mn_status mn_contract_derive(mn_contract *contract, const mn_contract_facts *facts, mn_arena *arena,
+                             mn_error *err) {
   if (contract->assumed == 0) return mn_contract_check(contract, facts, err);
   if (facts->input_channels != 1 && facts->input_channels != 3) {
     return mn_fail(err, MN_ERR_CONTRACT, NULL,
@@ -129,6 +143,6 @@ mn_status mn_contract_derive(mn_contract *contract, const mn_contract_facts *fac
   } else {
     fit_identity(contract, facts->input_type);
   }
-  derive_task(contract, facts);
-  return mn_contract_check(contract, facts, err);
+  mn_status status = derive_task(contract, facts, arena, err);
+  return status ? status : mn_contract_check(contract, facts, err);
 }

@@ -185,7 +185,7 @@ static mn_contract derived(const mn_contract_facts *facts) {
   mn_contract contract;
   mn_error err;
   mn_contract_default(&contract);
-  mn_status status = mn_contract_derive(&contract, facts, &err);
+  mn_status status = mn_contract_derive(&contract, facts, &arena, &err);
   if (status) print_error("%s\n", err.text);
   assert_int_equal(status, MN_OK);
   return contract;
@@ -220,7 +220,7 @@ static void expect_refused(const mn_contract_facts *facts) {
   mn_contract contract;
   mn_error err;
   mn_contract_default(&contract);
-  assert_int_equal(mn_contract_derive(&contract, facts, &err), MN_ERR_CONTRACT);
+  assert_int_equal(mn_contract_derive(&contract, facts, &arena, &err), MN_ERR_CONTRACT);
   assert_non_null(strstr(err.text, "--contract"));
   assert_non_null(strstr(err.text, "tf, torch, caffe, unit, raw"));
   assert_non_null(strstr(err.text, "convert"));
@@ -248,7 +248,7 @@ static void test_derive_refuses(void **state) {
   mn_error err;
   wide.input_channels = 4;
   mn_contract_default(&contract);
-  assert_int_equal(mn_contract_derive(&contract, &wide, &err), MN_ERR_CONTRACT);
+  assert_int_equal(mn_contract_derive(&contract, &wide, &arena, &err), MN_ERR_CONTRACT);
 }
 
 static void set_normalization(mn_contract_facts *facts, float mean, float deviation) {
@@ -320,13 +320,13 @@ static void test_derive_after_preset(void **state) {
   facts.output_count = 1001;
   mn_contract_default(&contract);
   assert_int_equal(mn_contract_preset(&contract, "raw", &err), MN_OK);
-  assert_int_equal(mn_contract_derive(&contract, &facts, &err), MN_OK);
+  assert_int_equal(mn_contract_derive(&contract, &facts, &arena, &err), MN_OK);
   assert_int_equal(contract.input.map, MN_MAP_AFFINE);
   assert_true(contract.input.scale[0] == 1 && contract.input.offset[0] == 0);
   assert_int_equal(contract.labels.background, 0);
   mn_contract_default(&contract);
   assert_int_equal(mn_contract_preset(&contract, "torch", &err), MN_OK);
-  assert_int_equal(mn_contract_derive(&contract, &facts, &err), MN_OK);
+  assert_int_equal(mn_contract_derive(&contract, &facts, &arena, &err), MN_OK);
   assert_int_equal(contract.input.fit, MN_FIT_RESIZE_THEN_CROP);
 }
 
@@ -337,14 +337,14 @@ static void test_derive_stated(void **state) {
   mn_error err;
   facts.output_count = 0;
   mn_contract contract = parse("{\"input\":{\"map\":\"identity_u8\"},\"task\":\"none\"}");
-  assert_int_equal(mn_contract_derive(&contract, &facts, &err), MN_OK);
+  assert_int_equal(mn_contract_derive(&contract, &facts, &arena, &err), MN_OK);
   assert_int_equal(contract.task, MN_TASK_NONE);
   facts.output_count = 1000;
   contract = parse("{\"input\":{\"map\":\"identity_u8\"}}");
-  assert_int_equal(mn_contract_derive(&contract, &facts, &err), MN_OK);
+  assert_int_equal(mn_contract_derive(&contract, &facts, &arena, &err), MN_OK);
   assert_int_equal(contract.labels.count, 0);
   contract = parse("{\"input\":{\"map\":\"minus128\"}}");
-  assert_int_equal(mn_contract_derive(&contract, &facts, &err), MN_ERR_CONTRACT);
+  assert_int_equal(mn_contract_derive(&contract, &facts, &arena, &err), MN_ERR_CONTRACT);
 }
 
 static void test_check(void **state) {
@@ -396,11 +396,20 @@ static void test_labels(void **state) {
 
 static void test_imagenet_names(void **state) {
   (void)state;
-  const char *const *names = mn_imagenet_names(false);
+  mn_contract contract, with_background;
+  mn_error err;
+  mn_contract_default(&contract);
+  mn_contract_default(&with_background);
+  assert_int_equal(mn_contract_set_imagenet_labels(&contract, false, &arena, &err), MN_OK);
+  assert_int_equal(mn_contract_set_imagenet_labels(&with_background, true, &arena, &err), MN_OK);
+  const char *const *names = contract.labels.names;
+  assert_int_equal(contract.labels.count, 1000);
   assert_string_equal(names[0], "tench");
   assert_string_equal(names[999], "toilet tissue");
   assert_string_equal(names[281], "tabby");
-  assert_string_equal(mn_imagenet_names(true)[0], "background");
+  assert_int_equal(with_background.labels.count, 1001);
+  assert_string_equal(with_background.labels.names[0], "background");
+  assert_string_equal(with_background.labels.names[1], "tench");
   for (int i = 0; i < 1000; i++) {
     assert_true(names[i] && names[i][0]);
     for (int j = 0; j < i; j++) assert_string_not_equal(names[i], names[j]);

@@ -32,7 +32,7 @@ MN_INLINE void add_pair(__m256i *sum, __m128i first, __m128i second, const __m25
 }
 
 MN_INLINE void tile(const block *x, size_t p, size_t count, const int pixels, const int vectors,
-                    const int flipped) {
+                    const int flipped, const int any_left) {
   const mn_dw_q8_args *args = x->args;
   const size_t taps_count = args->taps_count, c = x->channel;
   const uint8_t *const *taps = args->taps + p * taps_count; /* [pixels][taps_count] */
@@ -51,28 +51,32 @@ MN_INLINE void tile(const block *x, size_t p, size_t count, const int pixels, co
     }
   }
   uint8_t *out = args->out + p * args->out_stride + c;
-  if (x->requant.any_left) {
-    requant_store_avx2(out, args->out_stride, sum, (size_t)pixels, count, &x->requant, 1);
-  } else {
-    requant_store_avx2(out, args->out_stride, sum, (size_t)pixels, count, &x->requant, 0);
-  }
+  requant_store_avx2(out, args->out_stride, sum, (size_t)pixels, count, &x->requant, any_left);
 }
 
-MN_INLINE void run(const block *x, size_t p, size_t end, size_t count, const int vectors,
-                   const int flipped) {
-  for (; end - p >= PIXELS; p += PIXELS) tile(x, p, count, PIXELS, vectors, flipped);
-  for (; p < end; p++) tile(x, p, count, 1, vectors, flipped);
+/* Whole tiles of the usual kinds, each with code of its own; returns where they end. */
+MN_INLINE size_t run_tiles(const block *x, size_t p, size_t end, const size_t count,
+                           const int flipped) {
+  const int vectors = count > 8 ? 2 : 1;
+  for (; end - p >= PIXELS; p += PIXELS) tile(x, p, count, PIXELS, vectors, flipped, 0);
+  return p;
+}
+
+/* Whatever there is: odd channels, last pixels, shifts to the left. */
+static __attribute__((noinline)) void run_rest(const block *x, size_t p, size_t end, size_t count) {
+  const int flipped = x->args->flip != 0, any_left = x->requant.any_left;
+  for (; end - p >= PIXELS; p += PIXELS) tile(x, p, count, PIXELS, 2, flipped, any_left);
+  for (; p < end; p++) tile(x, p, count, 1, 2, flipped, any_left);
 }
 
 MN_INLINE void run_channels(const block *x, size_t p, size_t end, const int flipped) {
   const size_t left = x->args->channels - x->channel;
-  if (left >= COLS) {
-    run(x, p, end, COLS, 2, flipped);
-  } else if (left == 8) {
-    run(x, p, end, 8, 1, flipped);
-  } else {
-    run(x, p, end, left, 2, flipped);
+  if (left >= COLS && !x->requant.any_left) {
+    p = run_tiles(x, p, end, COLS, flipped);
+  } else if (left == 8 && !x->requant.any_left) {
+    p = run_tiles(x, p, end, 8, flipped);
   }
+  if (p < end) run_rest(x, p, end, left < COLS ? left : COLS);
 }
 
 static block block_make(const mn_dw_q8_args *args, size_t c) {
