@@ -131,10 +131,10 @@ typedef struct mn_contract_facts {
   float mean[3], std[3];
 } mn_contract_facts;
 
-/* Fills what is still open (bits of `assumed`) from `facts` by the table in docs/contract.md; after
- * a preset too, for its outputs. Names go into `arena`. Checks the result. A contract that was read has nothing open and
- * is only checked. Error: CONTRACT, when the input map cannot be told without doubt; the sentence
- * names --contract. */
+/* Fills what is still open (bits of `assumed`) from `facts` by the table in docs/contract.md;
+ * after a preset too, for its outputs. Names go into `arena`. Checks the result. A contract that
+ * was read has nothing open and is only checked. Error: CONTRACT, when the input map cannot be
+ * told without doubt; the sentence names --contract. */
 mn_status mn_contract_derive(mn_contract *contract, const mn_contract_facts *facts, mn_arena *arena,
                              mn_error *err);
 
