@@ -7,11 +7,14 @@ golden/onnx/NAME.onnx and NAME_HxWxB.f32: the input and the output of one run at
 and batch B, maps in the order n, h, w, c. fuzz/corpus/onnx/bad_*.onnx: files to be refused.
 """
 import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
+import onnx
 import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
+from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 
 rng = np.random.default_rng(20)
 
@@ -200,7 +203,8 @@ def detector_head():
         dim = lambda i: n.op("Unsqueeze", n.op("Gather", shape, n.const(np.int64(i))),
                              n.const(np.array([0], np.int64)))
         number = lambda i: n.const(np.array([i], np.int64))
-        y = n.op("Reshape", x, n.op("Concat", dim(0), number(-1), number(4), dim(2), dim(3), axis=0))
+        dims = n.op("Concat", dim(0), number(-1), number(4), dim(2), dim(3), axis=0)
+        y = n.op("Reshape", x, dims)
         y = n.op("Transpose", y, perm=[0, 3, 4, 1, 2])
         rows.append(n.op("Reshape", y, n.op("Concat", dim(0), number(-1), number(4), axis=0)))
     return n.model([n.op("Concat", *rows, axis=1, name="output")])
@@ -210,7 +214,10 @@ def halves(narrow):
     """Weights as float16 between casts; the golden is the same network in float."""
     n = Net(13, [1, 3, 9, 7])
     kind = np.float16 if narrow else np.float32
-    weights = lambda *shape: n.const((rng.standard_normal(shape) * 300).astype(np.float16).astype(kind))
+
+    def weights(*shape):
+        return n.const((rng.standard_normal(shape) * 300).astype(np.float16).astype(kind))
+
     x = n.op("Cast", "input", to=TensorProto.FLOAT16 if narrow else TensorProto.FLOAT)
     x = n.op("Conv", x, weights(8, 3, 3, 3), weights(8), kernel_shape=[3, 3])
     x = n.op("Clip", x, n.const(kind(0)))
@@ -218,6 +225,68 @@ def halves(narrow):
     x = n.op("Flatten", n.op("GlobalAveragePool", x))
     x = n.op("Gemm", x, weights(5, 8), weights(5), transB=1)
     return n.model([n.op("Cast", x, to=TensorProto.FLOAT, name="output")])
+
+
+def to_quantize():
+    """What quantized networks have: layers with and without relu, a gate, sums, concat, pools."""
+    n = Net(13, [1, 3, 15, 18])
+    x = n.op("Relu", n.conv("input", 8, 3, strides=[2, 2], pads=[1, 1, 1, 1]))
+    y = n.op("Clip", n.conv(x, 8, 8, groups=8, pads=[1, 1, 1, 1]), n.const(np.float32(0)),
+             n.const(np.float32(6)))
+    gate = n.op("Relu", n.conv(n.op("GlobalAveragePool", y), 4, 8, k=1))
+    gate = n.op("HardSigmoid", n.conv(gate, 8, 4, k=1), alpha=1 / 6)
+    y = n.op("Add", x, n.conv(n.op("Mul", gate, y), 8, 8, k=1))
+    y = n.op("Concat", y, n.conv(x, 4, 8, k=1), axis=1)
+    y = n.op("MaxPool", y, kernel_shape=[2, 2], strides=[2, 2])
+    y = n.op("Flatten", n.op("GlobalAveragePool", n.conv(y, 16, 12, k=1)))
+    return n.model([n.op("Gemm", y, n.rand(10, 16), n.rand(10), transB=1, name="output")])
+
+
+class Pictures(CalibrationDataReader):
+    def __init__(self):
+        numbers = np.random.default_rng(3)
+        self.left = [numbers.standard_normal((1, 3, 15, 18)).astype(np.float32) for _ in range(8)]
+
+    def get_next(self):
+        return {"input": self.left.pop()} if self.left else None
+
+
+def quantized(model, way, activations, weights, per_channel):
+    with tempfile.TemporaryDirectory() as folder:
+        plain, coded = f"{folder}/plain.onnx", f"{folder}/coded.onnx"
+        Path(plain).write_bytes(model.SerializeToString())
+        quantize_static(plain, coded, Pictures(), quant_format=way, per_channel=per_channel,
+                        activation_type=activations, weight_type=weights, reduce_range=per_channel,
+                        extra_options={"ActivationSymmetric": activations == QuantType.QInt8})
+        return onnx.load(coded)
+
+
+def output_step(model):
+    """The scale of the DequantizeLinear that writes the output."""
+    last = next(n for n in model.graph.node if model.graph.output[0].name in n.output)
+    scale = next(w for w in model.graph.initializer if w.name == last.input[1])
+    return numpy_helper.to_array(scale).astype("<f4").tobytes()
+
+
+def write_quantized(goldens, corpus):
+    """As the files' own arithmetic gives them: onnxruntime without optimization. The step of the
+    output's codes is the last number of a golden. Weights of 7 bits where activations are u8 and
+    weights i8: without VNNI onnxruntime's sums of such products saturate at 16 bits."""
+    i8, u8 = QuantType.QInt8, QuantType.QUInt8
+    model = to_quantize()
+    for name, way, activations, weights, per_channel in (
+            ("qdq_i8_channels", QuantFormat.QDQ, i8, i8, True),
+            ("qdq_u8", QuantFormat.QDQ, u8, u8, False),
+            ("qdq_u8_i8", QuantFormat.QDQ, u8, i8, False),
+            ("qop_i8", QuantFormat.QOperator, i8, i8, False),
+            ("qop_u8", QuantFormat.QOperator, u8, u8, False),
+            ("qop_u8_channels", QuantFormat.QOperator, u8, u8, True)):
+        coded = quantized(model, way, activations, weights, per_channel)
+        write(goldens, name, coded, [(15, 18, 1)], 3, optimized=False)
+        with open(goldens / f"{name}_15x18x1.f32", "ab") as file:
+            file.write(output_step(coded))
+        if name in ("qdq_u8_i8", "qop_u8_channels"):
+            (corpus / f"{name}.onnx").write_bytes((goldens / f"{name}.onnx").read_bytes())
 
 
 def bad_models():
@@ -261,9 +330,12 @@ def to_last(array):
     return array.transpose(0, 2, 3, 1) if array.ndim == 4 else array
 
 
-def write(folder, name, model, sizes, channels, channels_last=False):
+def write(folder, name, model, sizes, channels, channels_last=False, optimized=True):
     (folder / f"{name}.onnx").write_bytes(model.SerializeToString())
-    session = onnxruntime.InferenceSession(model.SerializeToString(),
+    options = onnxruntime.SessionOptions()
+    if not optimized:
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    session = onnxruntime.InferenceSession(model.SerializeToString(), options,
                                            providers=["CPUExecutionProvider"])
     for h, w, batch in sizes:
         # Another size than the file states: onnxruntime takes it from the shapes that it is given.
@@ -318,6 +390,7 @@ def main():
     write(goldens, "halves", halves(False), [(9, 7, 1)], 3)
     rng.bit_generator.state = state
     (goldens / "halves.onnx").write_bytes(halves(True).SerializeToString())
+    write_quantized(goldens, corpus)
     for name in ("resizes", "detector_head", "halves"):
         (corpus / f"{name}.onnx").write_bytes((goldens / f"{name}.onnx").read_bytes())
     (corpus / "odds_and_ends.onnx").write_bytes((goldens / "odds_and_ends.onnx").read_bytes())

@@ -82,7 +82,7 @@ static mn_status read_model(mn_onnx_loader *loader) {
 
 /* ---- Nodes ---------------------------------------------------------------------------------- */
 
-static mn_status read_node(mn_onnx_op *op) {
+mn_status mn_onnx_read_node(mn_onnx_op *op) {
   mn_pb_cursor cursor = mn_pb_open(op->bytes);
   mn_pb_field field;
   mn_pb_span text;
@@ -123,7 +123,7 @@ static mn_status read_nodes(mn_onnx_loader *loader) {
       return mn_fail(loader->err, MN_ERR_LIMIT, loader->request->name, "it has more than %d nodes",
                      (int)MOST_NODES);
     }
-    status = read_node(&op);
+    status = mn_onnx_read_node(&op);
     if (!status) status = mn_onnx_load_op(&op);
   }
   return status ? status : mn_onnx_check(loader, 0);
@@ -194,7 +194,7 @@ static bool is_transposed_first(mn_onnx_loader *loader, mn_pb_span name) {
     mn_onnx_op op = {.loader = loader};
     if (!mn_pb_is_bytes(&field, ONNX_GRAPH_NODE, &bytes)) continue;
     op.bytes = bytes;
-    if (read_node(&op)) return false;
+    if (mn_onnx_read_node(&op)) return false;
     if (op.in_count < 1 || mn_pb_compare(op.in[0], name) != 0) continue;
     return mn_pb_equal(op.type, "Transpose") &&
            mn_onnx_ints(&op, "perm", order, MN_MAX_RANK) == MN_MAX_RANK && order[1] == 3 &&
@@ -261,7 +261,7 @@ static mn_status read_output(mn_onnx_loader *loader, mn_pb_span bytes, mn_id *id
   value_info info = read_value_info(loader, bytes);
   const mn_onnx_tensor *tensor = mn_onnx_find(loader, info.name);
   if (tensor && tensor->kind == MN_ONNX_VALUE && tensor->flat.rank == 0 && !tensor->split) {
-    *id = tensor->id;
+    *id = tensor->id == MN_NONE ? tensor->codes : tensor->id;
     return MN_OK;
   }
   return mn_fail(loader->err, MN_ERR_UNSUPPORTED, loader->request->name, "its output '%s' %s",
@@ -300,6 +300,7 @@ static mn_status load(mn_onnx_loader *loader) {
   mn_status status = read_model(loader);
   if (!status) status = mn_onnx_collect(loader);
   if (!status) status = read_ends(loader, ONNX_GRAPH_INPUT, read_input);
+  if (!status) status = mn_onnx_count_reads(loader);
   if (!status) status = read_nodes(loader);
   if (!status) status = read_ends(loader, ONNX_GRAPH_OUTPUT, read_output);
   return status;

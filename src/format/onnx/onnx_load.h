@@ -24,16 +24,29 @@ typedef struct mn_onnx_origin {
   mn_id map; /* HEIGHT, WIDTH: the value whose extent it is */
 } mn_onnx_origin;
 
+/* Codes that stand for real numbers, as the graph has them. */
+typedef struct mn_onnx_codes {
+  mn_type type; /* MN_U8, MN_I8; MN_I32 for biases */
+  mn_quant quant;
+  mn_act act; /* of the layer that makes them */
+} mn_onnx_codes;
+
 /* A tensor of the file, by name. */
 typedef struct mn_onnx_tensor {
   mn_pb_span name;
   mn_onnx_kind kind;
   bool is_initializer, is_input;
-  bool named; /* a value of the graph has its name */
+  bool named;        /* a value of the graph has its name */
+  bool is_output;    /* of the model */
+  uint32_t reads;    /* by nodes */
+  mn_pb_span reader; /* the last node that reads it */
   mn_shape shape;
   int64_t data_type; /* ONNX's code */
   /* VALUE */
-  mn_id id;
+  mn_id id; /* MN_NONE: it is there as codes only */
+  bool coded;
+  bool clamped;       /* as a relu or clip that reads it would */
+  mn_id codes;        /* the value of codes that it is (data_type is an integer's) or stands for */
   bool channels_last; /* the value's axes are n, h, w, c; shape's are n, c, h, w */
   bool point;         /* a map of 1 x 1 at every input size */
   mn_shape flat;      /* rank 3: each row is a flattened map [c,h,w] whose elements are in the order
@@ -44,6 +57,8 @@ typedef struct mn_onnx_tensor {
   /* CONST: dense, little-endian, any alignment. INTEGERS: int64_t */
   const uint8_t *data;
   size_t bytes;
+  const mn_onnx_codes *meaning;  /* CONST: integers that stand for floats (data_type is FLOAT) */
+  int64_t stored_type;           /* the integers' */
   const mn_onnx_origin *origins; /* INTEGERS: one for each number, or NULL when all are ANY_SIZE */
 } mn_onnx_tensor;
 
@@ -60,6 +75,7 @@ typedef struct mn_onnx_loader {
   mn_shape *shapes; /* [shape_capacity] by value, for shape inference */
   int32_t shape_capacity;
   uint32_t made_names;
+  bool prefers_i8; /* u8 codes become i8 codes, 128 less: some weights are i8 or have many scales */
 } mn_onnx_loader;
 
 enum { MN_ONNX_MOST_INPUTS = 64, MN_ONNX_MOST_OUTPUTS = 8 };
@@ -71,6 +87,11 @@ typedef struct mn_onnx_op {
   mn_pb_span bytes, name, type, domain;
   mn_pb_span in[MN_ONNX_MOST_INPUTS], out[MN_ONNX_MOST_OUTPUTS];
   int32_t in_count, out_count;
+  /* Instead of those that the names stand for, where an operator is made of others. */
+  mn_onnx_tensor *given[MN_ONNX_MOST_INPUTS], *given_out;
+  /* Not NULL: it is computed in codes and these are its result's. */
+  const mn_onnx_codes *target;
+  bool makes_codes; /* the file's result is codes; else floats, which a QuantizeLinear reads */
 } mn_onnx_op;
 
 /* ---- onnx_load.c ---------------------------------------------------------------------------- */
@@ -79,6 +100,8 @@ typedef struct mn_onnx_op {
 mn_status mn_onnx_check(mn_onnx_loader *loader, size_t bytes);
 /* The next field of a message; a broken one is the loader's problem. */
 bool mn_onnx_next(mn_onnx_loader *loader, mn_pb_cursor *cursor, mn_pb_field *field);
+/* Splits a node's message into the parts that all nodes have. */
+mn_status mn_onnx_read_node(mn_onnx_op *op);
 /* An error of a node, naming it. */
 #if defined(__GNUC__)
 __attribute__((format(printf, 3, 4)))
@@ -90,6 +113,8 @@ mn_onnx_fail(const mn_onnx_op *op, mn_status status, const char *format, ...);
 
 /* Lists every tensor that the graph has: initializers, inputs, outputs of nodes. */
 mn_status mn_onnx_collect(mn_onnx_loader *loader);
+/* Counts who reads each. */
+mn_status mn_onnx_count_reads(mn_onnx_loader *loader);
 /* The tensor of that name, or NULL. */
 mn_onnx_tensor *mn_onnx_find(const mn_onnx_loader *loader, mn_pb_span name);
 /* A name for a value: the tensor's own the first time, else one that nothing else has. */
@@ -116,7 +141,10 @@ typedef struct mn_onnx_form {
 
 /* As it is in the file. */
 mn_onnx_form mn_onnx_as_is(const mn_shape *shape);
-/* Makes a constant of the graph from f32 data of the file: borrowed where it can be. */
+/* True for a constant whose data are floats. */
+bool mn_onnx_is_floats(const mn_onnx_tensor *tensor);
+/* Makes a constant of the graph from floats or codes of the file, f32 unless the operator is
+ * computed in codes: borrowed where it can be. */
 mn_status mn_onnx_constant(const mn_onnx_op *op, int32_t position, const mn_onnx_form *form,
                            mn_id *id);
 /* Makes a constant of one f32. */
@@ -137,8 +165,10 @@ bool mn_onnx_has_input(const mn_onnx_op *op, int32_t position);
 /* The tensor of an input or of the output; *tensor is not NULL when MN_OK. */
 mn_status mn_onnx_input(const mn_onnx_op *op, int32_t position, mn_onnx_tensor **tensor);
 mn_status mn_onnx_output(const mn_onnx_op *op, mn_onnx_tensor **tensor);
-/* Likewise, and it is f32 that the network computes. */
+/* Likewise, and the network computes it: as f32, or as codes where the operator is. */
 mn_status mn_onnx_operand(const mn_onnx_op *op, int32_t position, mn_onnx_tensor **tensor);
+/* Makes the tensor's id that value. */
+mn_status mn_onnx_settle(const mn_onnx_op *op, mn_onnx_tensor **tensor);
 /* Likewise, and a map of rank 4 with channels last, made so when that moves no element. */
 mn_status mn_onnx_map(const mn_onnx_op *op, int32_t position, mn_onnx_tensor *map);
 /* Reads integers, constant or computed. */
@@ -178,6 +208,26 @@ mn_status mn_onnx_add_value(mn_onnx_loader *loader, const char *name, const mn_s
 mn_shape mn_onnx_to_last(const mn_shape *shape);
 mn_shape mn_onnx_from_last(const mn_shape *shape);
 
+/* ---- onnx_load_codes.c ---------------------------------------------------------------------- */
+
+/* What inputs `scale` and `zero` say of codes; without a zero point their type is `type`. */
+mn_status mn_onnx_read_codes(const mn_onnx_op *op, int32_t scale, int64_t type,
+                             mn_onnx_codes *codes);
+/* How an operator may be computed in codes. */
+typedef enum mn_onnx_arithmetic {
+  MN_ONNX_IN_FLOAT, /* never */
+  MN_ONNX_LAYER,    /* codes, weights, bias */
+  MN_ONNX_SUM,      /* all inputs, of any scale */
+  MN_ONNX_ONE,      /* input 0, of any scale */
+  MN_ONNX_MOVE      /* one scale in and out */
+} mn_onnx_arithmetic;
+/* Sets op->target when the operator can be computed in codes and `wanted`, or NULL, is what the
+ * result becomes. The result lives in *room. */
+mn_status mn_onnx_choose(mn_onnx_op *op, mn_onnx_arithmetic arithmetic, const mn_onnx_codes *wanted,
+                         mn_onnx_codes *room);
+/* Follows the output to the QuantizeLinear that alone reads it; false when there is none. */
+bool mn_onnx_look_ahead(const mn_onnx_op *op, mn_onnx_codes *codes);
+
 /* ---- operators ------------------------------------------------------------------------------ */
 
 typedef mn_status mn_onnx_op_loader(const mn_onnx_op *op);
@@ -187,6 +237,7 @@ mn_onnx_op_loader mn_onnx_load_binary, mn_onnx_load_clip, mn_onnx_load_hard_sigm
 mn_onnx_op_loader mn_onnx_load_softmax, mn_onnx_load_unary;
 mn_onnx_op_loader mn_onnx_load_flatten, mn_onnx_load_reshape, mn_onnx_load_squeeze;
 mn_onnx_op_loader mn_onnx_load_transpose, mn_onnx_load_pad, mn_onnx_load_concat;
+mn_onnx_op_loader mn_onnx_load_quantize, mn_onnx_load_dequantize, mn_onnx_load_qlinear;
 mn_onnx_op_loader mn_onnx_load_reduce_mean, mn_onnx_load_resize;
 mn_onnx_op_loader mn_onnx_load_shape, mn_onnx_load_gather, mn_onnx_load_slice, mn_onnx_load_cast;
 /* Operators that take integers too. */
@@ -199,5 +250,7 @@ bool mn_onnx_splits(const mn_onnx_op *op, mn_status *status);
 
 /* Finds the operator's loader and runs it. */
 mn_status mn_onnx_load_op(const mn_onnx_op *op);
+/* The operator of that name, made of others: in codes where it can be. */
+mn_status mn_onnx_load_as(mn_onnx_op *op, const char *type, const mn_onnx_codes *wanted);
 
 #endif

@@ -47,6 +47,15 @@ mn_status mn_onnx_add_value(mn_onnx_loader *loader, const char *name, const mn_s
   return MN_OK;
 }
 
+/* The node's result is codes where the operator's are, and otherwise as its input. */
+static void set_type(mn_graph *graph, const mn_onnx_op *op, const mn_onnx_node *node, mn_id out) {
+  const mn_value *in = &graph->values[node->in[0]];
+  mn_value *value = &graph->values[out];
+  if (node->op == MN_OP_DEQUANTIZE) return;
+  value->type = op->target ? op->target->type : in->type;
+  value->quant = op->target ? op->target->quant : in->quant;
+}
+
 /* *id is written last: it may be one of the node's inputs. */
 static mn_status add_node(const mn_onnx_op *op, const char *name, const mn_onnx_node *node,
                           mn_id *id) {
@@ -60,6 +69,7 @@ static mn_status add_node(const mn_onnx_op *op, const char *name, const mn_onnx_
   mn_id added = mn_graph_add_node(graph, node->op, name, node->in, node->in_count, &out, 1);
   if (added == MN_NONE) return mn_fail_memory(loader->err, bytes);
   graph->nodes[added].attr = node->attr;
+  set_type(graph, op, node, out);
   status = mn_graph_infer_node(graph, added, loader->shapes, loader->err);
   if (!status) graph->values[out].shape = loader->shapes[out];
   *id = out;
@@ -72,8 +82,10 @@ mn_status mn_onnx_step(const mn_onnx_op *op, const mn_onnx_node *node, mn_id *id
   mn_status status = mn_onnx_output(op, &out);
   if (status) return status;
   mn_onnx_tensor inner = {.name = out->name, .named = true};
+  mn_onnx_op step = *op;
+  step.target = NULL;
   mn_onnx_make_name(op->loader, &inner, name);
-  return add_node(op, name, node, id);
+  return add_node(&step, name, node, id);
 }
 
 mn_status mn_onnx_emit(const mn_onnx_op *op, const mn_onnx_node *node, const mn_onnx_tensor *like) {
@@ -87,6 +99,13 @@ mn_status mn_onnx_emit(const mn_onnx_op *op, const mn_onnx_node *node, const mn_
   const mn_shape *shape = &op->loader->shapes[out->id];
   out->kind = MN_ONNX_VALUE;
   out->data_type = ONNX_FLOAT;
+  out->coded = op->target != NULL;
+  if (op->target) {
+    out->codes = out->id;
+    out->id = MN_NONE;
+    out->clamped = op->target->act != MN_ACT_NONE;
+    if (op->makes_codes) out->data_type = op->target->type == MN_U8 ? ONNX_UINT8 : ONNX_INT8;
+  }
   out->channels_last = like->channels_last && shape->rank == 4;
   out->shape = out->channels_last ? mn_onnx_from_last(shape) : *shape;
   bool one_pixel = shape->rank != 4 || (out->shape.dim[2] == 1 && out->shape.dim[3] == 1);
@@ -99,9 +118,12 @@ mn_status mn_onnx_alias(const mn_onnx_op *op, const mn_onnx_tensor *tensor) {
   mn_onnx_tensor *out;
   mn_status status = mn_onnx_output(op, &out);
   if (status) return status;
-  mn_pb_span name = out->name;
+  mn_onnx_tensor old = *out;
   *out = *tensor;
-  out->name = name;
+  out->name = old.name;
+  out->reads = old.reads;
+  out->reader = old.reader;
+  out->is_output = old.is_output;
   out->named = out->is_initializer = out->is_input = false;
   return MN_OK;
 }

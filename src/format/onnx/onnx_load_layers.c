@@ -84,7 +84,7 @@ static bool is_one_pixel(const mn_window *window) {
 }
 
 mn_status mn_onnx_load_conv(const mn_onnx_op *op) {
-  mn_attr attr = {.conv = {.multiplier = 0}};
+  mn_attr attr = {.conv = {.act = op->target ? op->target->act : MN_ACT_NONE}};
   mn_window *window = &attr.conv.window;
   mn_onnx_tensor *weights, x;
   mn_id in[3];
@@ -153,7 +153,7 @@ static mn_onnx_form dense_form(const mn_onnx_tensor *x, const mn_shape *weights,
 }
 
 static mn_status emit_dense(const mn_onnx_op *op, bool transposed, float alpha, float beta) {
-  mn_attr attr = {.dense = {.keep_dims = true}};
+  mn_attr attr = {.dense = {.keep_dims = true, .act = op->target ? op->target->act : MN_ACT_NONE}};
   mn_onnx_tensor *x, *weights;
   mn_id in[3];
   mn_status status = mn_onnx_operand(op, 0, &x);
@@ -192,11 +192,21 @@ mn_status mn_onnx_load_matmul(const mn_onnx_op *op) {
 
 /* ---- Pools ---------------------------------------------------------------------------------- */
 
+/* Of codes: a pool has one scale, a mean has two. */
+static mn_status emit_mean(const mn_onnx_op *op, mn_onnx_tensor *x) {
+  mn_onnx_node node = {.op = MN_OP_MEAN, .in = &x->id, .in_count = 1};
+  node.attr.reduce.axes = 6;
+  node.attr.reduce.keep_dims = true;
+  x->point = true;
+  return mn_onnx_emit(op, &node, x);
+}
+
 mn_status mn_onnx_load_global_pool(const mn_onnx_op *op) {
   mn_onnx_tensor x;
   mn_status status = mn_onnx_map(op, 0, &x);
   if (status) return status;
   bool largest = mn_pb_equal(op->type, "GlobalMaxPool");
+  if (op->target && !largest) return emit_mean(op, &x);
   mn_onnx_node node = {.op = largest ? MN_OP_MAX_POOL : MN_OP_AVG_POOL, .in = &x.id, .in_count = 1};
   node.attr.pool.global = true;
   x.point = true;

@@ -116,6 +116,14 @@ static mn_status walk(mn_onnx_loader *loader) {
   return status ? status : mn_onnx_check(loader, 0);
 }
 
+/* The graph has weights of many scales in i8 only, and both sides of a layer have one type. */
+static bool needs_i8(const mn_onnx_tensor *tensor) {
+  if (tensor->kind != MN_ONNX_CONST) return false;
+  bool weights = tensor->data_type == ONNX_INT8 && tensor->shape.rank > 1;
+  bool zeros = tensor->data_type == ONNX_UINT8 && tensor->shape.rank == 1 && tensor->bytes > 1;
+  return weights || zeros;
+}
+
 static mn_status refuse_twice(mn_onnx_loader *loader, mn_pb_span name) {
   char text[MN_ONNX_NAME_BYTES];
   return mn_fail(loader->err, MN_ERR_FORMAT, loader->request->name,
@@ -132,6 +140,9 @@ mn_status mn_onnx_collect(mn_onnx_loader *loader) {
   loader->tensors = tensors;
   status = walk(loader);
   if (status) return status;
+  for (size_t i = 0; i < count && !loader->prefers_i8; i++) {
+    loader->prefers_i8 = needs_i8(&tensors[i]);
+  }
   sort_tensors(tensors, count);
   for (size_t i = 0; i < count; i++) {
     bool again = kept > 0 && mn_pb_compare(tensors[kept - 1].name, tensors[i].name) == 0;
@@ -142,6 +153,41 @@ mn_status mn_onnx_collect(mn_onnx_loader *loader) {
   }
   loader->tensor_count = kept;
   return MN_OK;
+}
+
+static mn_status count_node(mn_onnx_loader *loader, mn_pb_span bytes) {
+  mn_onnx_op op = {.loader = loader, .bytes = bytes};
+  mn_status status = mn_onnx_read_node(&op);
+  for (int32_t i = 0; i < op.in_count && !status; i++) {
+    mn_onnx_tensor *tensor = mn_onnx_find(loader, op.in[i]);
+    if (!tensor) continue;
+    tensor->reads++;
+    tensor->reader = bytes;
+  }
+  return status;
+}
+
+static void note_output(mn_onnx_loader *loader, mn_pb_span bytes) {
+  mn_pb_cursor cursor = mn_pb_open(bytes);
+  mn_pb_field field;
+  mn_pb_span name;
+  while (mn_onnx_next(loader, &cursor, &field)) {
+    if (!mn_pb_is_bytes(&field, ONNX_VALUE_INFO_NAME, &name)) continue;
+    mn_onnx_tensor *tensor = mn_onnx_find(loader, name);
+    if (tensor) tensor->is_output = true;
+  }
+}
+
+mn_status mn_onnx_count_reads(mn_onnx_loader *loader) {
+  mn_pb_cursor cursor = mn_pb_open(loader->graph_bytes);
+  mn_pb_field field;
+  mn_pb_span bytes;
+  mn_status status = MN_OK;
+  while (!status && mn_onnx_next(loader, &cursor, &field)) {
+    if (mn_pb_is_bytes(&field, ONNX_GRAPH_OUTPUT, &bytes)) note_output(loader, bytes);
+    if (mn_pb_is_bytes(&field, ONNX_GRAPH_NODE, &bytes)) status = count_node(loader, bytes);
+  }
+  return status ? status : mn_onnx_check(loader, 0);
 }
 
 mn_onnx_tensor *mn_onnx_find(const mn_onnx_loader *loader, mn_pb_span name) {

@@ -104,7 +104,7 @@ int32_t mn_onnx_floats(const mn_onnx_op *op, const char *name, float *list, int3
 /* ---- Inputs --------------------------------------------------------------------------------- */
 
 bool mn_onnx_has_input(const mn_onnx_op *op, int32_t position) {
-  return position < op->in_count && op->in[position].size > 0;
+  return position < op->in_count && (op->in[position].size > 0 || op->given[position]);
 }
 
 mn_status mn_onnx_input(const mn_onnx_op *op, int32_t position, mn_onnx_tensor **tensor) {
@@ -113,14 +113,16 @@ mn_status mn_onnx_input(const mn_onnx_op *op, int32_t position, mn_onnx_tensor *
   if (!mn_onnx_has_input(op, position)) {
     return mn_onnx_fail(op, MN_ERR_FORMAT, "its input %d is missing", position);
   }
-  *tensor = mn_onnx_find(op->loader, op->in[position]);
+  *tensor = op->given[position];
+  if (!*tensor) *tensor = mn_onnx_find(op->loader, op->in[position]);
   if (*tensor && (*tensor)->kind != MN_ONNX_UNWRITTEN) return MN_OK;
   return mn_onnx_fail(op, MN_ERR_FORMAT, "it reads '%.100s', which nothing before it writes",
                       mn_onnx_text(op->in[position], text));
 }
 
 mn_status mn_onnx_output(const mn_onnx_op *op, mn_onnx_tensor **tensor) {
-  *tensor = op->out_count > 0 ? mn_onnx_find(op->loader, op->out[0]) : NULL;
+  *tensor = op->given_out;
+  if (!*tensor && op->out_count > 0) *tensor = mn_onnx_find(op->loader, op->out[0]);
   if (!*tensor) return mn_onnx_fail(op, MN_ERR_FORMAT, "it has no output");
   for (int32_t i = 1; i < op->out_count; i++) {
     bool ignored = op->out[i].size == 0 || mn_pb_equal(op->type, "Dropout");
@@ -132,6 +134,29 @@ mn_status mn_onnx_output(const mn_onnx_op *op, mn_onnx_tensor **tensor) {
   return mn_onnx_fail(op, MN_ERR_FORMAT, "its output is written already");
 }
 
+/* A copy, since another operator may read the same tensor as floats. */
+static mn_status as_codes(const mn_onnx_op *op, mn_onnx_tensor **tensor) {
+  mn_onnx_loader *loader = op->loader;
+  if (!(*tensor)->coded) return mn_onnx_fail(op, MN_ERR_UNSUPPORTED, "its input is not quantized");
+  mn_status status = mn_onnx_check(loader, sizeof **tensor);
+  if (status) return status;
+  mn_onnx_tensor *copy = mn_arena_copy(&loader->scratch, *tensor, sizeof **tensor);
+  if (!copy) return mn_fail_memory(loader->err, sizeof **tensor);
+  copy->id = copy->codes;
+  *tensor = copy;
+  return MN_OK;
+}
+
+mn_status mn_onnx_settle(const mn_onnx_op *op, mn_onnx_tensor **tensor) {
+  if (op->target) return as_codes(op, tensor);
+  if ((*tensor)->data_type != ONNX_FLOAT) {
+    return mn_onnx_fail(op, MN_ERR_UNSUPPORTED, "its input is integers, which it cannot take");
+  }
+  if ((*tensor)->id != MN_NONE) return MN_OK;
+  mn_onnx_node node = {.op = MN_OP_DEQUANTIZE, .in = &(*tensor)->codes, .in_count = 1};
+  return mn_onnx_step(op, &node, &(*tensor)->id);
+}
+
 mn_status mn_onnx_operand(const mn_onnx_op *op, int32_t position, mn_onnx_tensor **tensor) {
   mn_status status = mn_onnx_input(op, position, tensor);
   if (status) return status;
@@ -140,7 +165,7 @@ mn_status mn_onnx_operand(const mn_onnx_op *op, int32_t position, mn_onnx_tensor
                         "its input has 5 dims, which only a transpose and a "
                         "reshape of a detector's head may have");
   }
-  if ((*tensor)->kind == MN_ONNX_VALUE) return MN_OK;
+  if ((*tensor)->kind == MN_ONNX_VALUE) return mn_onnx_settle(op, tensor);
   return mn_onnx_fail(op, MN_ERR_UNSUPPORTED,
                       "its input %d is %s, expected one that the network computes from its input",
                       position,

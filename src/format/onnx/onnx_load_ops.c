@@ -14,6 +14,11 @@ static mn_op binary_kind(const mn_onnx_op *op) {
                                         : MN_OP_MUL;
 }
 
+static bool is_one(const mn_shape *shape) {
+  int32_t elements;
+  return mn_shape_elements(shape, &elements) && elements == 1;
+}
+
 /* A constant beside x: broadcast along the file's axes, laid out along the value's. */
 static mn_status read_beside(const mn_onnx_op *op, int32_t position, const mn_onnx_tensor *x,
                              mn_id *id) {
@@ -21,7 +26,7 @@ static mn_status read_beside(const mn_onnx_op *op, int32_t position, const mn_on
   mn_status status = mn_onnx_input(op, position, &tensor);
   if (status) return status;
   int32_t rank = x->shape.rank, missing = rank - tensor->shape.rank;
-  if (missing < 0 || (x->flat.rank && tensor->bytes != sizeof(float))) {
+  if (missing < 0 || (x->flat.rank && !is_one(&tensor->shape))) {
     return mn_onnx_fail(op, MN_ERR_UNSUPPORTED, "its constant does not fit its other input");
   }
   mn_shape shape = {rank, {0}};
@@ -84,11 +89,13 @@ mn_status mn_onnx_load_binary(const mn_onnx_op *op) {
     in[at] = x.id;
     status = read_beside(op, 1 - at, &x, &in[1 - at]);
     /* A constant that is larger makes more than a point of one. */
-    if (!status)
-      x.point = x.point && op->loader->graph->values[in[1 - at]].bytes <=
-                               (size_t)x.shape.dim[1] * sizeof(float);
+    if (!status) {
+      const mn_shape *beside = &op->loader->graph->values[in[1 - at]].shape;
+      x.point = x.point && (beside->rank < 4 || (beside->dim[1] == 1 && beside->dim[2] == 1));
+    }
   }
   mn_onnx_node node = {.op = binary_kind(op), .in = in, .in_count = 2};
+  if (op->target) node.attr.eltwise.act = op->target->act;
   return status ? status : mn_onnx_emit(op, &node, &x);
 }
 
@@ -108,8 +115,7 @@ static mn_status read_limit(const mn_onnx_op *op, const char *name, int32_t posi
   if (op->loader->opset < 11 || !mn_onnx_has_input(op, position)) return MN_OK;
   mn_status status = mn_onnx_input(op, position, &tensor);
   if (status) return status;
-  if (tensor->kind != MN_ONNX_CONST || tensor->data_type != ONNX_FLOAT ||
-      tensor->bytes != sizeof *limit) {
+  if (!mn_onnx_is_floats(tensor) || tensor->bytes != sizeof *limit) {
     return mn_onnx_fail(op, MN_ERR_UNSUPPORTED, "its %s is not one constant of type float", name);
   }
   memcpy(limit, tensor->data, sizeof *limit);
@@ -125,10 +131,21 @@ static mn_status emit_unit_clamp(const mn_onnx_op *op, const mn_onnx_tensor *x) 
   return status ? status : emit_relu(op, &positive, MN_ACT_RELU_N1_TO_1);
 }
 
+/* True when the layer before it clamps its codes already; then the output is that layer's. */
+static bool is_clamped(const mn_onnx_op *op, mn_status *status) {
+  mn_onnx_tensor *x;
+  *status = mn_onnx_input(op, 0, &x);
+  if (*status || x->kind != MN_ONNX_VALUE || !x->clamped) return *status != MN_OK;
+  *status = mn_onnx_alias(op, x);
+  return true;
+}
+
 mn_status mn_onnx_load_clip(const mn_onnx_op *op) {
   mn_onnx_tensor *x;
   float low = -FLT_MAX, high = FLT_MAX;
-  mn_status status = mn_onnx_operand(op, 0, &x);
+  mn_status status;
+  if (is_clamped(op, &status)) return status;
+  status = mn_onnx_operand(op, 0, &x);
   if (!status) status = read_limit(op, "min", 1, &low);
   if (!status) status = read_limit(op, "max", 2, &high);
   if (status) return status;
@@ -186,9 +203,12 @@ mn_status mn_onnx_load_softmax(const mn_onnx_op *op) {
 
 mn_status mn_onnx_load_unary(const mn_onnx_op *op) {
   mn_onnx_tensor *x;
-  mn_status status = mn_onnx_operand(op, 0, &x);
+  mn_status status;
+  bool relu = mn_pb_equal(op->type, "Relu");
+  if (relu && is_clamped(op, &status)) return status;
+  status = mn_onnx_operand(op, 0, &x);
   if (status) return status;
-  if (mn_pb_equal(op->type, "Relu")) return emit_relu(op, x, MN_ACT_RELU);
+  if (relu) return emit_relu(op, x, MN_ACT_RELU);
   bool swish = mn_pb_equal(op->type, "HardSwish");
   mn_onnx_node node = {
       .op = swish ? MN_OP_HARD_SWISH : MN_OP_LOGISTIC, .in = &x->id, .in_count = 1};
@@ -225,54 +245,82 @@ static mn_status load_constant(const mn_onnx_op *op) {
 typedef struct op_entry {
   const char *type;
   mn_onnx_op_loader *load;
+  mn_onnx_arithmetic arithmetic;
 } op_entry;
 
 static const op_entry entries[] = {
-    {"Add", mn_onnx_load_binary},
-    {"AveragePool", mn_onnx_load_pool},
-    {"BatchNormalization", mn_onnx_load_norm},
-    {"Cast", mn_onnx_load_cast},
-    {"Clip", mn_onnx_load_clip},
-    {"Concat", mn_onnx_load_concat},
-    {"Constant", load_constant},
-    {"Conv", mn_onnx_load_conv},
-    {"Div", mn_onnx_load_binary},
-    {"Dropout", load_dropout},
-    {"Flatten", mn_onnx_load_flatten},
-    {"Gather", mn_onnx_load_gather},
-    {"Gemm", mn_onnx_load_gemm},
-    {"GlobalAveragePool", mn_onnx_load_global_pool},
-    {"GlobalMaxPool", mn_onnx_load_global_pool},
-    {"HardSigmoid", mn_onnx_load_hard_sigmoid},
-    {"HardSwish", mn_onnx_load_unary},
-    {"Identity", load_identity},
-    {"MatMul", mn_onnx_load_matmul},
-    {"MaxPool", mn_onnx_load_pool},
-    {"Mul", mn_onnx_load_binary},
-    {"Pad", mn_onnx_load_pad},
-    {"ReduceMean", mn_onnx_load_reduce_mean},
-    {"Relu", mn_onnx_load_unary},
-    {"Reshape", mn_onnx_load_reshape},
-    {"Resize", mn_onnx_load_resize},
-    {"Shape", mn_onnx_load_shape},
-    {"Sigmoid", mn_onnx_load_unary},
-    {"Slice", mn_onnx_load_slice},
-    {"Softmax", mn_onnx_load_softmax},
-    {"Squeeze", mn_onnx_load_squeeze},
-    {"Sub", mn_onnx_load_binary},
-    {"Transpose", mn_onnx_load_transpose},
-    {"Unsqueeze", mn_onnx_load_squeeze},
-    {"Upsample", mn_onnx_load_resize},
+    {"Add", mn_onnx_load_binary, MN_ONNX_SUM},
+    {"AveragePool", mn_onnx_load_pool, MN_ONNX_MOVE},
+    {"BatchNormalization", mn_onnx_load_norm, MN_ONNX_IN_FLOAT},
+    {"Cast", mn_onnx_load_cast, MN_ONNX_IN_FLOAT},
+    {"Clip", mn_onnx_load_clip, MN_ONNX_ONE},
+    {"Concat", mn_onnx_load_concat, MN_ONNX_SUM},
+    {"Constant", load_constant, MN_ONNX_IN_FLOAT},
+    {"Conv", mn_onnx_load_conv, MN_ONNX_LAYER},
+    {"DequantizeLinear", mn_onnx_load_dequantize, MN_ONNX_IN_FLOAT},
+    {"Div", mn_onnx_load_binary, MN_ONNX_IN_FLOAT},
+    {"Dropout", load_dropout, MN_ONNX_IN_FLOAT},
+    {"Flatten", mn_onnx_load_flatten, MN_ONNX_MOVE},
+    {"Gather", mn_onnx_load_gather, MN_ONNX_IN_FLOAT},
+    {"Gemm", mn_onnx_load_gemm, MN_ONNX_LAYER},
+    {"GlobalAveragePool", mn_onnx_load_global_pool, MN_ONNX_ONE},
+    {"GlobalMaxPool", mn_onnx_load_global_pool, MN_ONNX_MOVE},
+    {"HardSigmoid", mn_onnx_load_hard_sigmoid, MN_ONNX_IN_FLOAT},
+    {"HardSwish", mn_onnx_load_unary, MN_ONNX_IN_FLOAT},
+    {"Identity", load_identity, MN_ONNX_IN_FLOAT},
+    {"MatMul", mn_onnx_load_matmul, MN_ONNX_LAYER},
+    {"MaxPool", mn_onnx_load_pool, MN_ONNX_MOVE},
+    {"Mul", mn_onnx_load_binary, MN_ONNX_SUM},
+    {"Pad", mn_onnx_load_pad, MN_ONNX_IN_FLOAT},
+    {"QuantizeLinear", mn_onnx_load_quantize, MN_ONNX_IN_FLOAT},
+    {"ReduceMean", mn_onnx_load_reduce_mean, MN_ONNX_ONE},
+    {"Relu", mn_onnx_load_unary, MN_ONNX_ONE},
+    {"Reshape", mn_onnx_load_reshape, MN_ONNX_MOVE},
+    {"Resize", mn_onnx_load_resize, MN_ONNX_MOVE},
+    {"Shape", mn_onnx_load_shape, MN_ONNX_IN_FLOAT},
+    {"Sigmoid", mn_onnx_load_unary, MN_ONNX_IN_FLOAT},
+    {"Slice", mn_onnx_load_slice, MN_ONNX_IN_FLOAT},
+    {"Softmax", mn_onnx_load_softmax, MN_ONNX_IN_FLOAT},
+    {"Squeeze", mn_onnx_load_squeeze, MN_ONNX_MOVE},
+    {"Sub", mn_onnx_load_binary, MN_ONNX_SUM},
+    {"Transpose", mn_onnx_load_transpose, MN_ONNX_IN_FLOAT},
+    {"Unsqueeze", mn_onnx_load_squeeze, MN_ONNX_MOVE},
+    {"Upsample", mn_onnx_load_resize, MN_ONNX_MOVE},
+    /* One operator for float, Quantize and Dequantize around it. */
+    {"QLinearConv", mn_onnx_load_qlinear, MN_ONNX_IN_FLOAT},
+    {"QLinearMatMul", mn_onnx_load_qlinear, MN_ONNX_IN_FLOAT},
 };
 
-mn_status mn_onnx_load_op(const mn_onnx_op *op) {
-  bool standard = op->domain.size == 0 || mn_pb_equal(op->domain, "ai.onnx");
-  for (size_t i = 0; standard && i < sizeof entries / sizeof entries[0]; i++) {
-    if (!mn_pb_equal(op->type, entries[i].type)) continue;
-    mn_status status = entries[i].load(op);
-    return status ? status : mn_onnx_check(op->loader, 0);
+static const op_entry *find_entry(const mn_onnx_op *op) {
+  for (size_t i = 0; i < sizeof entries / sizeof entries[0]; i++) {
+    if (mn_pb_equal(op->type, entries[i].type)) return &entries[i];
   }
+  return NULL;
+}
+
+static mn_status load_in_codes(mn_onnx_op *op, const op_entry *entry, const mn_onnx_codes *wanted) {
+  mn_onnx_codes room;
+  mn_status status = mn_onnx_choose(op, entry->arithmetic, wanted, &room);
+  if (!status) status = entry->load(op);
+  return status ? status : mn_onnx_check(op->loader, 0);
+}
+
+mn_status mn_onnx_load_as(mn_onnx_op *op, const char *type, const mn_onnx_codes *wanted) {
+  op->type = (mn_pb_span){(const uint8_t *)type, strlen(type)};
+  return load_in_codes(op, find_entry(op), wanted);
+}
+
+mn_status mn_onnx_load_op(const mn_onnx_op *op) {
   char domain[MN_ONNX_NAME_BYTES];
+  bool standard = op->domain.size == 0 || mn_pb_equal(op->domain, "ai.onnx");
+  const op_entry *entry = standard ? find_entry(op) : NULL;
+  if (entry) {
+    mn_onnx_op chosen = *op;
+    mn_onnx_codes wanted;
+    bool looks = entry->arithmetic != MN_ONNX_IN_FLOAT && mn_onnx_look_ahead(op, &wanted);
+    return load_in_codes(&chosen, entry, looks ? &wanted : NULL);
+  }
+  if (mn_pb_equal(op->domain, "com.microsoft")) return mn_onnx_load_qlinear(op);
   if (standard) return mn_onnx_fail(op, MN_ERR_UNSUPPORTED, "this operator is not supported");
   return mn_onnx_fail(op, MN_ERR_UNSUPPORTED, "operators of domain '%.60s' are not supported",
                       mn_onnx_text(op->domain, domain));

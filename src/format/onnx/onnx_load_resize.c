@@ -78,8 +78,7 @@ static mn_status find_factors(const mn_onnx_op *op, float factors[MN_MAX_RANK]) 
   }
   mn_status status = mn_onnx_input(op, position, &tensor);
   if (status) return status;
-  if (tensor->kind != MN_ONNX_CONST || tensor->data_type != ONNX_FLOAT ||
-      tensor->bytes != MN_MAX_RANK * sizeof *factors) {
+  if (!mn_onnx_is_floats(tensor) || tensor->bytes != MN_MAX_RANK * sizeof *factors) {
     return mn_onnx_fail(op, MN_ERR_UNSUPPORTED, "its scales are not 4 constants of type float");
   }
   memcpy(factors, tensor->data, tensor->bytes);

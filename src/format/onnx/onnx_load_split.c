@@ -49,10 +49,11 @@ static mn_status move_last(const mn_onnx_op *op, const mn_onnx_tensor *x) {
 }
 
 /* [n,h,w,a,k] to [n,h*w*a,k]. */
-static mn_status join(const mn_onnx_op *op, const mn_onnx_tensor *x) {
+static mn_status join(const mn_onnx_op *op, mn_onnx_tensor *x) {
   int64_t list[MN_MAX_RANK];
   int32_t count;
   mn_status status = mn_onnx_integers(op, 1, list, MN_MAX_RANK, &count);
+  if (!status) status = mn_onnx_settle(op, &x);
   if (status) return status;
   const int32_t *dim = x->shape.dim;
   int64_t rows = (int64_t)dim[2] * dim[3] * (dim[1] / x->split);

@@ -201,6 +201,10 @@ mn_status mn_onnx_read_tensor(mn_onnx_loader *loader, mn_pb_span bytes, mn_onnx_
   return refuse(loader, MN_ERR_FORMAT, tensor, "does not hold as much data as its shape needs");
 }
 
+bool mn_onnx_is_floats(const mn_onnx_tensor *tensor) {
+  return tensor->kind == MN_ONNX_CONST && tensor->data_type == ONNX_FLOAT && !tensor->meaning;
+}
+
 /* ---- Constants of the graph ----------------------------------------------------------------- */
 
 mn_onnx_form mn_onnx_as_is(const mn_shape *shape) {
@@ -215,15 +219,56 @@ static bool keeps_order(const mn_onnx_form *form) {
   return same;
 }
 
-static float element(const mn_onnx_form *form, const uint8_t *data, size_t index) {
+/* What element `index` of a constant is. */
+static double number_at(const mn_onnx_tensor *tensor, size_t index) {
+  const uint8_t *at = tensor->data + index * (tensor->meaning ? width_of(tensor->stored_type) : 4);
+  int32_t wide;
   float number;
-  memcpy(&number, data + index * sizeof number, sizeof number);
-  if (form->reciprocal) return (float)(1.0 / (double)number);
-  return form->factor == 0 ? number : number * form->factor;
+  if (tensor->meaning && tensor->stored_type != ONNX_INT32) {
+    int32_t code = tensor->stored_type == ONNX_INT8 ? *(const int8_t *)at : *at;
+    bool shifted = tensor->stored_type == ONNX_UINT8 && tensor->meaning->type == MN_I8;
+    return shifted ? code - 128 : code;
+  }
+  if (tensor->meaning) {
+    memcpy(&wide, at, sizeof wide);
+    return wide;
+  }
+  memcpy(&number, at, sizeof number);
+  return (double)number;
 }
 
-static void rearrange(const mn_onnx_form *form, const uint8_t *data, float *to) {
-  size_t stride[4], dim[4], step[4];
+/* The float that code `index` stands for. */
+static double real_of(const mn_onnx_tensor *tensor, size_t index, double code) {
+  const mn_quant *quant = &tensor->meaning->quant;
+  size_t inner = 1, at = 0;
+  for (int32_t i = quant->axis + 1; i < tensor->shape.rank; i++) {
+    inner *= (size_t)tensor->shape.dim[i];
+  }
+  if (quant->count > 1) at = index / inner % (size_t)quant->count;
+  return (double)(float)((code - quant->zero[at]) * (double)quant->scale[at]);
+}
+
+static double element(const mn_onnx_form *form, const mn_onnx_tensor *tensor, mn_type type,
+                      size_t index) {
+  double number = number_at(tensor, index);
+  if (type != MN_F32) return number;
+  if (tensor->meaning) number = real_of(tensor, index, number);
+  if (form->reciprocal) return 1.0 / number;
+  return form->factor == 0 ? number : number * (double)form->factor;
+}
+
+static void store(void *to, mn_type type, size_t index, double number) {
+  switch (type) {
+    case MN_I8: ((int8_t *)to)[index] = (int8_t)number; break;
+    case MN_U8: ((uint8_t *)to)[index] = (uint8_t)number; break;
+    case MN_I32: ((int32_t *)to)[index] = (int32_t)number; break;
+    default: ((float *)to)[index] = (float)number; break;
+  }
+}
+
+static void rearrange(const mn_onnx_form *form, const mn_onnx_tensor *tensor, mn_type type,
+                      void *to) {
+  size_t stride[4], dim[4], step[4], at = 0;
   stride[3] = 1;
   for (int i = 2; i >= 0; i--) stride[i] = stride[i + 1] * (size_t)form->view[i + 1];
   for (int i = 0; i < 4; i++) {
@@ -234,7 +279,9 @@ static void rearrange(const mn_onnx_form *form, const uint8_t *data, float *to) 
     for (size_t b = 0; b < dim[1]; b++) {
       for (size_t c = 0; c < dim[2]; c++) {
         size_t row = a * step[0] + b * step[1] + c * step[2];
-        for (size_t d = 0; d < dim[3]; d++) *to++ = element(form, data, row + d * step[3]);
+        for (size_t d = 0; d < dim[3]; d++) {
+          store(to, type, at++, element(form, tensor, type, row + d * step[3]));
+        }
       }
     }
   }
@@ -256,32 +303,54 @@ static mn_status add_constant(const mn_onnx_op *op, mn_onnx_tensor *tensor, cons
   return MN_OK;
 }
 
+/* Codes keep their scales, along the output channels: last of depthwise weights, else first. */
+static void set_codes(const mn_onnx_op *op, const mn_onnx_codes *meaning, mn_id id) {
+  mn_value *value = &op->loader->graph->values[id];
+  value->type = meaning->type;
+  value->bytes = value->bytes / sizeof(float) * mn_type_bytes(meaning->type);
+  if (meaning->type == MN_I32) return;
+  value->quant = meaning->quant;
+  value->quant.axis = value->shape.rank == 3 ? 2 : 0;
+}
+
+/* How many elements the form has; false when that is not how many the tensor has. */
+static bool count_elements(const mn_onnx_form *form, const mn_onnx_tensor *tensor, size_t *count) {
+  size_t width = tensor->meaning ? width_of(tensor->stored_type) : sizeof(float);
+  int32_t elements;
+  bool fits = mn_shape_elements(&form->shape, &elements);
+  *count = 1;
+  for (int i = 0; i < 4 && fits; i++) fits = mn_mul_size(*count, (size_t)form->view[i], count);
+  return fits && *count == (size_t)elements && *count == tensor->bytes / width;
+}
+
 mn_status mn_onnx_constant(const mn_onnx_op *op, int32_t position, const mn_onnx_form *form,
                            mn_id *id) {
   mn_onnx_tensor *tensor;
   mn_onnx_loader *loader = op->loader;
-  int32_t elements;
+  size_t count, size;
   mn_status status = mn_onnx_input(op, position, &tensor);
   if (status) return status;
   if (tensor->kind != MN_ONNX_CONST || tensor->data_type != ONNX_FLOAT) {
     return mn_onnx_fail(op, MN_ERR_UNSUPPORTED, "its input %d is not a constant of type float",
                         position);
   }
-  size_t size = sizeof(float);
-  bool fits = mn_shape_elements(&form->shape, &elements);
-  for (int i = 0; i < 4 && fits; i++) fits = mn_mul_size(size, (size_t)form->view[i], &size);
-  if (!fits || size != tensor->bytes || (size_t)elements * sizeof(float) != size) {
+  const mn_onnx_codes *meaning = op->target ? tensor->meaning : NULL;
+  mn_type type = meaning ? meaning->type : MN_F32;
+  if (!count_elements(form, tensor, &count) || !mn_mul_size(count, mn_type_bytes(type), &size)) {
     return mn_onnx_fail(op, MN_ERR_FORMAT, "its input %d has not the size that it needs", position);
   }
-  if (keeps_order(form) && (uintptr_t)tensor->data % sizeof(float) == 0) {
+  bool same_bytes = !tensor->meaning && keeps_order(form);
+  if (same_bytes && (uintptr_t)tensor->data % sizeof(float) == 0) {
     return add_constant(op, tensor, &form->shape, tensor->data, id);
   }
   status = mn_onnx_check(loader, size);
   if (status) return status;
-  float *data = mn_arena_take(&loader->graph->arena, size);
+  void *data = mn_arena_take(&loader->graph->arena, size);
   if (!data) return mn_fail_memory(loader->err, size);
-  rearrange(form, tensor->data, data);
-  return add_constant(op, tensor, &form->shape, data, id);
+  rearrange(form, tensor, type, data);
+  status = add_constant(op, tensor, &form->shape, data, id);
+  if (!status && meaning) set_codes(op, meaning, *id);
+  return status;
 }
 
 mn_status mn_onnx_number(const mn_onnx_op *op, float number, mn_id *id) {
