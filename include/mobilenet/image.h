@@ -73,6 +73,27 @@ MN_API mn_status mn_session_detections(const mn_session *session, int index,
 /* The most detections that a picture can have; 0 when the model is no detector. */
 MN_API int mn_plan_detections(const mn_plan *plan);
 
+/* One byte for each pixel of a picture; the caller's memory. */
+typedef struct mn_mask {
+  uint8_t *classes;      /* [height][stride] */
+  int32_t width, height; /* the picture's */
+  size_t stride;         /* at least width */
+} mn_mask;
+
+/* Writes the class of every pixel of picture `index` after a run, at the size that the picture has:
+ * logits are interpolated and the largest wins, equal ones by lowest class. Values are outputs of
+ * the model, the background included; of a model that gives one number a pixel, 1 from a half.
+ * Pixels that the contract's fit cut away are the class to ignore, or 0 when there is none.
+ * Allocates two rows of work memory. Errors: CONTRACT (the model makes no masks), ARGUMENT (no
+ * picture was set there, another size than the picture's), MEMORY. */
+MN_API mn_status mn_session_mask(const mn_session *session, int index, const mn_mask *mask,
+                                 mn_error *err);
+
+/* The soft mask of a model that tells one class from the background: 0 for not at all to 255, with
+ * interpolated edges. Likewise; CONTRACT too when the model has more classes. */
+MN_API mn_status mn_session_alpha(const mn_session *session, int index, const mn_mask *mask,
+                                  mn_error *err);
+
 /* How many real classes a model of any task knows, the background excluded; 0 when it has no
  * contract or no task. */
 MN_API int mn_model_class_count(const mn_model *model);

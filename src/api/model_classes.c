@@ -15,6 +15,7 @@ static int32_t output_of_class(const mn_contract *contract, int32_t class_index)
 /* Outputs that stand for a class or the background: scores of a picture or pixel, or what a
  * detector tells apart. */
 static int32_t class_outputs(const mn_graph *graph) {
+  if (graph->contract.task == MN_TASK_SEGMENT) return mn_graph_mask_classes(graph);
   const mn_id first = graph->outputs[0];
   for (int32_t i = graph->node_count - 1; i >= 0; i--) {
     const mn_node *node = &graph->nodes[i];

@@ -210,6 +210,9 @@ char *mn_contract_assumptions(const mn_contract *contract, mn_arena *arena) {
     say(&out, contract->score == MN_SCORE_SOFTMAX ? "scores by softmax" : "outputs are scores");
   }
   if (assumed & MN_ASSUMED_BACKGROUND) say(&out, "output 0 is background");
-  if (assumed & MN_ASSUMED_LABELS) say(&out, "ImageNet's class names");
+  if (assumed & MN_ASSUMED_LABELS) {
+    bool masks = contract->task == MN_TASK_SEGMENT;
+    say(&out, masks ? "Pascal VOC's class names" : "ImageNet's class names");
+  }
   return out.used ? mn_arena_string(arena, out.text, out.used) : NULL;
 }

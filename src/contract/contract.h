@@ -125,6 +125,7 @@ typedef struct mn_contract_facts {
   int32_t input_zero;
   mn_task task;           /* what the outputs look like; NONE when nothing known */
   int32_t output_count;   /* columns of scores of a picture, an anchor or a pixel; 0: unknown */
+  bool align_corners;     /* SEGMENT: how the network itself enlarges its maps */
   int32_t raw_anchors;    /* DETECT: rows of an SSD head without decoding; 0: the graph decodes */
   bool output_normalized; /* the last op is softmax or sigmoid */
   bool has_normalization; /* the file states mean and std (TFLite metadata) */
@@ -160,5 +161,8 @@ mn_status mn_contract_set_anchors(mn_contract *contract, const char *text, mn_ar
  * first "background" when asked for. Error: MEMORY. */
 mn_status mn_contract_set_imagenet_labels(mn_contract *contract, bool background, mn_arena *arena,
                                           mn_error *err);
+
+/* Names of a map of 21 classes, Pascal VOC's, and of a binary one; else NULL. Static strings. */
+const char *const *mn_mask_names(int32_t classes);
 
 #endif

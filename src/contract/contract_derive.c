@@ -116,6 +116,19 @@ static void derive_whole_picture(mn_contract *contract) {
   contract->input.fit = MN_FIT_STRETCH;
 }
 
+/* A sigmoid in the graph has made scores of the one channel that has a score at all. */
+static void derive_segment(mn_contract *contract, const mn_contract_facts *facts) {
+  if (contract->assumed & MN_ASSUMED_SCORE) contract->score = MN_SCORE_NONE;
+  if (contract->assumed & MN_ASSUMED_LABELS) {
+    contract->labels.names = mn_mask_names(facts->output_count);
+    contract->labels.count = contract->labels.names ? facts->output_count : 0;
+  }
+  if (facts->align_corners) contract->segment.sampling = MN_SAMPLING_ALIGN_CORNERS;
+  bool guessed = contract->assumed & MN_ASSUMED_LABELS && facts->output_count == 21;
+  contract->assumed &= MN_ASSUMED_INPUT;
+  if (guessed) contract->assumed |= MN_ASSUMED_LABELS;
+}
+
 static mn_status derive_task(mn_contract *contract, const mn_contract_facts *facts, mn_arena *arena,
                              mn_error *err) {
   if (contract->task != MN_TASK_DETECT) contract->task = facts->task;
@@ -123,6 +136,10 @@ static mn_status derive_task(mn_contract *contract, const mn_contract_facts *fac
     return derive_outputs(contract, facts, arena, err);
   }
   if (contract->task != MN_TASK_NONE) derive_whole_picture(contract);
+  if (contract->task == MN_TASK_SEGMENT) {
+    derive_segment(contract, facts);
+    return MN_OK;
+  }
   if (contract->assumed & MN_ASSUMED_SCORE) contract->score = MN_SCORE_NONE;
   contract->assumed &= (unsigned)MN_ASSUMED_INPUT;
   return MN_OK;

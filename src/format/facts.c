@@ -46,6 +46,15 @@ static int32_t raw_anchors(const mn_graph *graph, int32_t *columns) {
   return shape->dim[shape->rank - 2];
 }
 
+/* By the last resize, which enlarges what the masks are made of. */
+static bool aligns_corners(const mn_graph *graph) {
+  for (int32_t i = graph->node_count - 1; i >= 0; i--) {
+    const mn_node *node = &graph->nodes[i];
+    if (node->op == MN_OP_RESIZE_BILINEAR) return node->attr.resize.align_corners;
+  }
+  return false;
+}
+
 static void see_outputs(const mn_graph *graph, mn_contract_facts *facts) {
   const mn_node *last = writer_of(graph, graph->outputs[0]);
   if (last && last->op == MN_OP_SSD_DETECT) {
@@ -56,6 +65,12 @@ static void see_outputs(const mn_graph *graph, mn_contract_facts *facts) {
   facts->raw_anchors = raw_anchors(graph, &facts->output_count);
   if (facts->raw_anchors) {
     facts->task = MN_TASK_DETECT;
+    return;
+  }
+  facts->output_count = mn_graph_mask_classes(graph);
+  if (facts->output_count > 0) {
+    facts->task = MN_TASK_SEGMENT;
+    facts->align_corners = aligns_corners(graph);
     return;
   }
   facts->output_count = scores_count(&graph->values[graph->outputs[0]]);

@@ -220,6 +220,12 @@ bool mn_window_extent(int32_t size, int32_t kernel, int32_t stride, int32_t dila
 bool mn_window_resolve(mn_window *window, int32_t height, int32_t width, int32_t *out_height,
                        int32_t *out_width);
 
+/* ---- class_map.c ---------------------------------------------------------------------------- */
+
+/* How many values a mask made from output 0 can have, 2..256: channels of [n,h,w,c] logits, what an
+ * arg_max that gives [n,h,w] chose among, 2 for one channel of probabilities. 0: no such map. */
+int32_t mn_graph_mask_classes(const mn_graph *graph);
+
 /* ---- verify.c ------------------------------------------------------------------------------- */
 
 /* Everything later code relies on: ids in range and in topological order, each value written once,

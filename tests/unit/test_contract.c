@@ -216,6 +216,32 @@ static void test_derive_integer_inputs(void **state) {
   }
 }
 
+static void test_derive_segmenters(void **state) {
+  (void)state;
+  mn_contract_facts facts = facts_of(MN_U8, 0, 0);
+  facts.task = MN_TASK_SEGMENT;
+  facts.output_normalized = false;
+  facts.output_count = 21;
+  mn_contract contract = derived(&facts);
+  assert_int_equal(contract.task, MN_TASK_SEGMENT);
+  assert_int_equal(contract.input.fit, MN_FIT_STRETCH);
+  assert_int_equal(contract.score, MN_SCORE_NONE);
+  assert_int_equal(contract.segment.sampling, MN_SAMPLING_HALF_PIXEL);
+  assert_int_equal(contract.labels.count, 21);
+  assert_int_equal(contract.labels.background, -1);
+  assert_string_equal(contract.labels.names[15], "person");
+  assert_true(contract.assumed & MN_ASSUMED_LABELS);
+  facts.output_count = 2;
+  facts.align_corners = true;
+  contract = derived(&facts);
+  assert_int_equal(contract.segment.sampling, MN_SAMPLING_ALIGN_CORNERS);
+  assert_string_equal(contract.labels.names[1], "foreground");
+  facts.output_count = 19;
+  contract = derived(&facts);
+  assert_int_equal(contract.labels.count, 0);
+  assert_false(contract.assumed & MN_ASSUMED_LABELS);
+}
+
 static void expect_refused(const mn_contract_facts *facts) {
   mn_contract contract;
   mn_error err;
@@ -439,6 +465,7 @@ int main(void) {
       cmocka_unit_test_teardown(test_json_takes_bounded_memory, free_arena),
       cmocka_unit_test(test_presets),
       cmocka_unit_test(test_derive_integer_inputs),
+      cmocka_unit_test(test_derive_segmenters),
       cmocka_unit_test(test_derive_refuses),
       cmocka_unit_test(test_derive_metadata),
       cmocka_unit_test(test_derive_outputs),
