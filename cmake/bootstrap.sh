@@ -52,6 +52,7 @@ check_build() {
   has pkg-config || need pkg-config "finds libraries"
   has_library libjpeg jpeglib.h || need libjpeg-dev "reads JPEG pictures"
   has_library libpng png.h || need libpng-dev "reads PNG pictures"
+  has_library expat expat.h || need libexpat1-dev "reads the XML of Pascal VOC data sets"
   has_library libwebpdemux webp/demux.h || need libwebp-dev "reads WebP pictures"
   has_library pangocairo pango-1.0/pango/pangocairo.h ||
     need libpango1.0-dev "writes labels on pictures (with cairo)"

@@ -7,22 +7,13 @@
 #ifndef MOBILENET_EVAL_H
 #define MOBILENET_EVAL_H
 
-#include "image.h"
+#include "io.h"
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 
 /* ---- Boxes ---------------------------------------------------------------------------------- */
-
-/* A labelled box. */
-typedef struct mn_box {
-  int32_t class_index; /* real classes from 0 */
-  uint8_t crowd;       /* covers many: detections inside neither count nor cost, however many */
-  uint8_t difficult;   /* found or not, it neither counts nor costs */
-  double box[4];       /* x0 y0 x1 y1, in pixels of the picture */
-  double area;         /* of the object, as COCO states it; of the box where nothing is stated */
-} mn_box;
 
 /* What is true and what was found in one picture. Borrowed. */
 typedef struct mn_map_picture {

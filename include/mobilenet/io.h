@@ -34,8 +34,18 @@ MN_API void mn_picture_free(mn_picture *picture);
 /* The decoded pixels; they live as long as the picture. */
 MN_API const mn_image *mn_picture_image(const mn_picture *picture);
 
-/* A labelled set of pictures for classification: a folder per class (names sorted bytewise), or a
- * CSV or TSV file of path and class (docs/data.md). */
+/* A mask as a PNG file keeps it: palette or gray, the class of every pixel as its index or level,
+ * 255 where it says nothing. */
+typedef struct mn_mask_picture mn_mask_picture;
+MN_API mn_status mn_mask_read(mn_mask_picture **out, const char *path, mn_error *err);
+MN_API void mn_mask_free(mn_mask_picture *mask);
+/* Its classes, [height][width] without gaps; they live as long as the mask. */
+MN_API const uint8_t *mn_mask_classes(const mn_mask_picture *mask, int32_t *width, int32_t *height);
+
+/* A labelled set of pictures (docs/data.md). For classification a folder per class (names sorted
+ * bytewise), or a CSV or TSV file of path and class; with boxes a folder with instances.json
+ * (COCO), Annotations/ (Pascal VOC) or labels/ (YOLO) beside images/; with masks a folder with
+ * masks/ beside images/. */
 typedef struct mn_dataset mn_dataset;
 
 typedef struct mn_dataset_options {
@@ -43,7 +53,17 @@ typedef struct mn_dataset_options {
   const char *split;     /* "train", "val", "test"; NULL = val, else test, else everything */
   int64_t limit;         /* at most this many pictures, taken evenly over the set; 0 = all */
   const mn_model *model; /* resolves class names to output indices by the model's labels; or NULL */
+  mn_task task;          /* NONE: the model's; without one, CLASSIFY */
 } mn_dataset_options;
+
+/* A labelled box. */
+typedef struct mn_box {
+  int32_t class_index; /* real classes from 0 */
+  uint8_t crowd;       /* covers many: detections inside neither count nor cost, however many */
+  uint8_t difficult;   /* found or not, it neither counts nor costs */
+  double box[4];       /* x0 y0 x1 y1, in pixels of the picture */
+  double area;         /* of the object, as COCO states it; of the box where nothing is stated */
+} mn_box;
 
 /* Errors: IO, FORMAT (naming file and line), ARGUMENT (no such split, naming those there are). */
 MN_API mn_status mn_dataset_open(mn_dataset **out, const char *path,
@@ -54,6 +74,20 @@ MN_API int mn_dataset_class_count(const mn_dataset *dataset);
 /* Path and class of one picture, class as an index of real classes. Live as long as the dataset. */
 MN_API const char *mn_dataset_path(const mn_dataset *dataset, int64_t index);
 MN_API int mn_dataset_class(const mn_dataset *dataset, int64_t index);
+
+/* What the set was opened for. */
+MN_API mn_task mn_dataset_task(const mn_dataset *dataset);
+/* Of a set with boxes: how many picture `index` has, and all of them. The picture's size turns
+ * fractions, as YOLO states them, into pixels. */
+MN_API int mn_dataset_box_count(const mn_dataset *dataset, int64_t index);
+MN_API void mn_dataset_boxes(const mn_dataset *dataset, int64_t index, int32_t width,
+                             int32_t height, mn_box *boxes /* [mn_dataset_box_count] */);
+/* Of a set with masks: the mask's file. Lives as long as the dataset. */
+MN_API const char *mn_dataset_mask_path(const mn_dataset *dataset, int64_t index);
+/* What was left out and why, a sentence each: boxes without area, classes that the model does not
+ * know, pictures without a mask. */
+MN_API int mn_dataset_note_count(const mn_dataset *dataset);
+MN_API const char *mn_dataset_note(const mn_dataset *dataset, int note);
 
 #ifdef __cplusplus
 }

@@ -14,25 +14,8 @@
 
 struct mn_dataset {
   mn_listing listing;
+  mn_task task;
 };
-
-mn_status mn_listing_add(mn_listing *listing, mn_listed item, mn_error *err) {
-  if (listing->count == listing->capacity) {
-    size_t capacity = listing->capacity ? listing->capacity * 2 : 256;
-    mn_listed *grown = mn_realloc(listing->items, capacity * sizeof *grown);
-    if (!grown) return mn_fail_memory(err, capacity * sizeof *grown);
-    listing->items = grown;
-    listing->capacity = capacity;
-  }
-  listing->items[listing->count++] = item;
-  return MN_OK;
-}
-
-void mn_listing_free(mn_listing *listing) {
-  mn_free(listing->items);
-  mn_arena_free(&listing->arena);
-  memset(listing, 0, sizeof *listing);
-}
 
 static mn_status list_table(mn_listing *listing, const char *path, const char *split,
                             mn_error *err) {
@@ -82,12 +65,34 @@ static void thin(mn_listing *listing, int64_t limit) {
   listing->count = kept;
 }
 
+static mn_status list_task(mn_listing *listing, const char *path, const mn_dataset_options *options,
+                           mn_error *err) {
+  switch (options->task) {
+    case MN_TASK_DETECT: return mn_boxes_list(listing, path, options->split, err);
+    case MN_TASK_SEGMENT: return mn_masks_list(listing, path, options->split, err);
+    default: return list_path(listing, path, options->split, err);
+  }
+}
+
+/* Masks hold indices: there is nothing to resolve. */
+static mn_status resolve_task(mn_listing *listing, const char *path, mn_task task,
+                              const mn_class_names *known, mn_error *err) {
+  switch (task) {
+    case MN_TASK_DETECT: return mn_boxes_resolve(listing, path, known, err);
+    case MN_TASK_SEGMENT: listing->class_count = (size_t)known->count; return MN_OK;
+    default: return mn_classes_resolve(listing, path, known, err);
+  }
+}
+
 static mn_status fill(mn_listing *listing, const char *path, const mn_dataset_options *options,
                       const mn_class_names *known, mn_error *err) {
-  mn_status status = list_path(listing, path, options->split, err);
+  mn_status status = list_task(listing, path, options, err);
   if (status) return status;
-  if (listing->count == 0) return mn_fail(err, MN_ERR_FORMAT, path, "there are no pictures in it");
-  status = mn_classes_resolve(listing, path, known, err);
+  if (listing->count == 0) {
+    return mn_fail(err, MN_ERR_FORMAT, path, "there are no pictures%s in it",
+                   options->task == MN_TASK_SEGMENT ? " with masks" : "");
+  }
+  status = resolve_task(listing, path, options->task, known, err);
   if (!status) thin(listing, options->limit);
   return status;
 }
@@ -102,6 +107,7 @@ mn_status mn_dataset_open_named(mn_dataset **out, const char *path,
   }
   mn_dataset *dataset = mn_alloc_zero(sizeof *dataset);
   if (!dataset) return mn_fail_memory(err, sizeof *dataset);
+  dataset->task = options->task == MN_TASK_NONE ? MN_TASK_CLASSIFY : options->task;
   mn_status status = fill(&dataset->listing, path, options, known, err);
   if (status) {
     mn_dataset_free(dataset);
@@ -143,6 +149,7 @@ mn_status mn_dataset_open(mn_dataset **out, const char *path, const mn_dataset_o
   mn_dataset_options chosen = read_options(options);
   mn_arena arena = {0};
   mn_class_names known = {.background = -1};
+  if (chosen.task == MN_TASK_NONE && chosen.model) chosen.task = mn_model_task(chosen.model);
   mn_status status = chosen.model ? read_labels(chosen.model, &arena, &known, err) : MN_OK;
   if (!status) status = mn_dataset_open_named(out, path, &chosen, &known, err);
   mn_arena_free(&arena);
@@ -172,4 +179,36 @@ const char *mn_dataset_path(const mn_dataset *dataset, int64_t index) {
 int mn_dataset_class(const mn_dataset *dataset, int64_t index) {
   const mn_listed *item = item_at(dataset, index);
   return item ? item->index : -1;
+}
+
+mn_task mn_dataset_task(const mn_dataset *dataset) { return dataset->task; }
+
+int mn_dataset_box_count(const mn_dataset *dataset, int64_t index) {
+  const mn_listed *item = item_at(dataset, index);
+  return item ? item->box_count : 0;
+}
+
+void mn_dataset_boxes(const mn_dataset *dataset, int64_t index, int32_t width, int32_t height,
+                      mn_box *boxes) {
+  const mn_listed *item = item_at(dataset, index);
+  const double scale[2] = {dataset->listing.fractions ? width : 1,
+                           dataset->listing.fractions ? height : 1};
+  for (int32_t i = 0; item && i < item->box_count; ++i) {
+    mn_box box = dataset->listing.boxes[item->box_begin + (size_t)i];
+    for (int c = 0; c < 4; ++c) box.box[c] *= scale[c % 2];
+    if (box.area < 0) box.area = (box.box[2] - box.box[0]) * (box.box[3] - box.box[1]);
+    boxes[i] = box;
+  }
+}
+
+const char *mn_dataset_mask_path(const mn_dataset *dataset, int64_t index) {
+  const mn_listed *item = item_at(dataset, index);
+  return item ? item->mask : NULL;
+}
+
+int mn_dataset_note_count(const mn_dataset *dataset) { return (int)dataset->listing.note_count; }
+
+const char *mn_dataset_note(const mn_dataset *dataset, int note) {
+  bool valid = note >= 0 && (size_t)note < dataset->listing.note_count;
+  return valid ? dataset->listing.notes[note] : NULL;
 }

@@ -34,6 +34,8 @@ int mn_exif_orientation(const uint8_t *bytes, size_t size);
 
 mn_status mn_jpeg_decode(mn_decoded *out, const mn_encoded *in, mn_error *err);
 mn_status mn_png_decode(mn_decoded *out, const mn_encoded *in, mn_error *err);
+/* Samples of a palette or gray PNG as stored: pixels is [height][width]. */
+mn_status mn_png_decode_indices(mn_decoded *out, const mn_encoded *in, mn_error *err);
 mn_status mn_webp_decode(mn_decoded *out, const mn_encoded *in, mn_error *err);
 mn_status mn_bmp_decode(mn_decoded *out, const mn_encoded *in, mn_error *err);
 mn_status mn_pnm_decode(mn_decoded *out, const mn_encoded *in, mn_error *err);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * PNG by libpng: every colour type and depth, interlaced or not. 16-bit samples keep their high
- * byte; transparency is composited over white; gamma and colour profiles are not applied. */
+ * byte; transparency is composited over white; gamma and colour profiles are not applied. Masks
+ * keep the stored samples instead. */
 #include <setjmp.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -19,6 +20,7 @@ typedef struct png_job {
   mn_decoded *out;
   mn_error *err;
   size_t at; /* bytes read */
+  bool as_indices;
   mn_status status;
 } png_job;
 
@@ -76,12 +78,26 @@ static bool ask_for_rgb(png_job *job) {
   return keyed || (type & PNG_COLOR_MASK_ALPHA);
 }
 
+/* Asks libpng for the samples as they are, a byte each. */
+static void ask_for_indices(png_job *job) {
+  const png_byte type = png_get_color_type(job->png, job->info);
+  const int depth = png_get_bit_depth(job->png, job->info);
+  if ((type != PNG_COLOR_TYPE_PALETTE && type != PNG_COLOR_TYPE_GRAY) || depth > 8) {
+    give_up(job, mn_fail(job->err, MN_ERR_UNSUPPORTED, job->in->name,
+                         "the mask has %d channel%s of %d bits; expected a palette or gray PNG of "
+                         "class indices, up to 8 bits",
+                         png_get_channels(job->png, job->info),
+                         png_get_channels(job->png, job->info) == 1 ? "" : "s", depth));
+  }
+  png_set_packing(job->png);
+}
+
 static void read_pixels(png_job *job) {
   png_read_info(job->png, job->info);
   const uint64_t size[2] = {png_get_image_width(job->png, job->info),
                             png_get_image_height(job->png, job->info)};
-  bool alpha = ask_for_rgb(job);
-  unsigned pixel_bytes = alpha ? 4 : 3;
+  if (job->as_indices) ask_for_indices(job);
+  const unsigned pixel_bytes = job->as_indices ? 1 : (ask_for_rgb(job) ? 4 : 3);
   mn_status status = mn_decoded_reserve(job->out, job->in, size, pixel_bytes, job->err);
   if (status) give_up(job, status);
   int passes = png_set_interlace_handling(job->png);
@@ -97,7 +113,7 @@ static void read_pixels(png_job *job) {
   }
   png_read_end(job->png, job->info);
   size_t count = (size_t)job->out->width * (size_t)job->out->height;
-  if (alpha) mn_decoded_over_white(job->out->pixels, count);
+  if (pixel_bytes == 4) mn_decoded_over_white(job->out->pixels, count);
 }
 
 static void read_orientation(png_job *job) {
@@ -121,11 +137,19 @@ static void run(png_job *job) {
   read_orientation(job);
 }
 
-mn_status mn_png_decode(mn_decoded *out, const mn_encoded *in, mn_error *err) {
-  png_job job = {.in = in, .out = out, .err = err};
+static mn_status decode(mn_decoded *out, const mn_encoded *in, bool as_indices, mn_error *err) {
+  png_job job = {.in = in, .out = out, .err = err, .as_indices = as_indices};
   job.status = check_lengths(&job);
   if (job.status) return job.status;
   run(&job);
   if (job.png) png_destroy_read_struct(&job.png, &job.info, NULL);
   return job.status;
+}
+
+mn_status mn_png_decode(mn_decoded *out, const mn_encoded *in, mn_error *err) {
+  return decode(out, in, false, err);
+}
+
+mn_status mn_png_decode_indices(mn_decoded *out, const mn_encoded *in, mn_error *err) {
+  return decode(out, in, true, err);
 }

@@ -69,7 +69,7 @@ check_dependencies() {
   # libraries it may depend on.
   threads=""
   case $mapped in *pthreadpool*) threads="-lpthreadpool -lpthread" ;; esac
-  codecs=$(pkg-config --libs libjpeg libpng libwebp libwebpdemux)
+  codecs=$(pkg-config --libs libjpeg libpng libwebp libwebpdemux expat)
   printf 'int main(void) { return 0; }\n' >"$work/main.c"
   whole() { # whole NAME LIBRARIES
     name=$1

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Mask files: PNG whose samples are class indices, read without a colour being looked up. */
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/file.h"
+#include "io/decoders.h"
+#include "mobilenet/io.h"
+
+struct mn_mask_picture {
+  mn_decoded decoded; /* pixels: [height][width] */
+};
+
+enum { MAX_PIXELS = 100000000 };
+
+static mn_status decode_file(mn_mask_picture *mask, const mn_file *file, const char *path,
+                             mn_error *err) {
+  static const char magic[] = "\x89PNG\r\n\x1a\n";
+  const mn_encoded in = {file->bytes, file->size, path, MAX_PIXELS};
+  if (file->size < 8 || memcmp(file->bytes, magic, 8) != 0) {
+    return mn_fail(err, MN_ERR_FORMAT, path, "is not a PNG file, as masks are");
+  }
+  return mn_png_decode_indices(&mask->decoded, &in, err);
+}
+
+mn_status mn_mask_read(mn_mask_picture **out, const char *path, mn_error *err) {
+  mn_error_clear(err);
+  *out = NULL;
+  mn_file file;
+  mn_status status = mn_file_map(&file, path, err);
+  if (status) return status;
+  mn_mask_picture *mask = mn_alloc_zero(sizeof *mask);
+  status = mask ? decode_file(mask, &file, path, err) : mn_fail_memory(err, sizeof *mask);
+  mn_file_close(&file);
+  if (status) {
+    mn_mask_free(mask);
+    return status;
+  }
+  *out = mask;
+  return MN_OK;
+}
+
+void mn_mask_free(mn_mask_picture *mask) {
+  if (!mask) return;
+  mn_free(mask->decoded.pixels);
+  mn_free(mask);
+}
+
+const uint8_t *mn_mask_classes(const mn_mask_picture *mask, int32_t *width, int32_t *height) {
+  *width = mask->decoded.width;
+  *height = mask->decoded.height;
+  return mask->decoded.pixels;
+}
