@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Folders as dataset readers see them: what is in one, sorted bytewise, hidden files left out; which
- * names are pictures; which folders are splits. Strings live in the caller's arena. */
+ * Folders as dataset readers see them: what is in one, sorted bytewise, hidden files left out;
+ * which names are pictures; which folders are splits. Strings live in the caller's arena. */
 #ifndef MN_DATA_NAMES_H
 #define MN_DATA_NAMES_H
 

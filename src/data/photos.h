@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The pictures of a set that keeps labels in other files: everything below images/ (or JPEGImages/),
- * whose sub-folders, when it has some, are the splits. */
+ * The pictures of a set that keeps labels in other files: everything below images/ (or
+ * JPEGImages/), whose sub-folders, when it has some, are the splits. */
 #ifndef MN_DATA_PHOTOS_H
 #define MN_DATA_PHOTOS_H
 
