@@ -5,6 +5,7 @@
  *   # a comment
  *   model NAME f32|i8         writes the tests' small model (16x16 RGB, five trees) as NAME;
  *                             nameless: f32 without labels
+ *   network NAME ARCH N       writes an untrained network of the zoo with N outputs
  *   picture NAME W H          writes a PPM picture
  *   text NAME WORDS           writes a text file of one line; \n and \xHH are understood
  *   npy NAME TYPE D0,D1,...   writes zeros as .npy (f4, u1 or i1)
@@ -20,7 +21,7 @@
  *   lines N                   of standard output
  *   json KEYS                 every line of it is strict JSON, an object with these keys in order
  *   at PATH REGEX             the value at this path of its first line
- *   exists FILE, same A B     files that the commands wrote
+ *   exists FILE, missing FILE, same A B     files that the commands wrote, or did not
  *
  * Everything happens in a folder of its own. usage: cli_runner COMMAND CASE FOLDER */
 #include <errno.h>
@@ -36,6 +37,8 @@
 
 #include "base/alloc.h"
 #include "json_strict.h"
+#include "mobilenet/convert.h"
+#include "mobilenet/zoo.h"
 #include "tiny_model.h"
 
 enum { LINE = 2048, MOST_ARGUMENTS = 32, SKIPPED = 77 };
@@ -92,6 +95,15 @@ static void write_model(const char *name, const char *type) {
   write_all(name, bytes, size);
   mn_graph_free(&graph);
   mn_free(bytes);
+}
+
+static void write_network(const char *name, const char *arch, int classes) {
+  mn_model *model = NULL;
+  mn_error err = {MN_OK, "", ""};
+  const mn_zoo_options zoo = {.struct_size = sizeof zoo, .classes = classes, .seed = 1};
+  must(mn_model_from_zoo(&model, arch, &zoo, &err) == MN_OK, err.text);
+  must(mn_model_save(model, name, MN_FORMAT_BY_NAME, &err) == MN_OK, err.text);
+  mn_model_free(model);
 }
 
 static void write_picture(const char *name, int width, int height) {
@@ -291,6 +303,8 @@ static bool set_up(test_case *test, const char *verb, char *rest) {
   const int count = split(text, words);
   if (strcmp(verb, "model") == 0 && count == 2) {
     write_model(words[0], words[1]);
+  } else if (strcmp(verb, "network") == 0 && count == 3) {
+    write_network(words[0], words[1], atoi(words[2]));
   } else if (strcmp(verb, "picture") == 0 && count == 3) {
     write_picture(words[0], atoi(words[1]), atoi(words[2]));
   } else if (strcmp(verb, "text") == 0 && count >= 1) {
@@ -338,6 +352,8 @@ static bool check(test_case *test, const char *verb, char *rest) {
     check_at(test, rest);
   } else if (strcmp(verb, "exists") == 0) {
     if (access(rest, R_OK) != 0) fail(test, "is not there", rest);
+  } else if (strcmp(verb, "missing") == 0) {
+    if (access(rest, F_OK) == 0) fail(test, "is there", rest);
   } else if (strcmp(verb, "same") == 0) {
     char *words[MOST_ARGUMENTS] = {NULL};
     must(split(rest, words) == 2, "same A B");

@@ -159,7 +159,7 @@ int cmd_eval(const cli_options *options) {
                      .workers = options_threads(options)};
   if (eval.workers == 0) return EXIT_USAGE;
   int code = evaluation_prepare(&eval, options);
-  if (code == EXIT_DONE) code = model_check_classifier(&eval.runner.opened);
+  if (code == EXIT_DONE) code = model_check_task(&eval.runner.opened, MN_TASK_CLASSIFY);
   if (code == EXIT_DONE) code = open_data(&eval, options);
   if (code == EXIT_DONE) {
     model_say_assumptions(&eval.runner.opened);

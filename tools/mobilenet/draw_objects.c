@@ -19,6 +19,7 @@ typedef struct scene_labels {
 static const palette_color black = {0, 0, 0}, white = {255, 255, 255};
 
 static double line_width(const draw_canvas *canvas) { return fmax(2, canvas->em * 0.17); }
+static double line_edge(const draw_canvas *canvas) { return fmax(1, line_width(canvas) * 0.4); }
 static double margin_x(const draw_canvas *canvas) { return canvas->em * 0.35; }
 static double margin_y(const draw_canvas *canvas) { return canvas->em * 0.12; }
 
@@ -62,19 +63,24 @@ static void lay_out(const draw_canvas *canvas, cairo_t *cairo, const draw_object
       &(place_scene){canvas->width, canvas->height, labels->boxes, labels->plates, labels->count});
 }
 
+/* The path's line, on a wider one. */
+static void stroke_twice(const draw_canvas *canvas, cairo_t *cairo, palette_color color) {
+  cairo_set_line_width(cairo, line_width(canvas) + 2 * line_edge(canvas));
+  draw_set_color(cairo, palette_text_color(color), 0.75);
+  cairo_stroke_preserve(cairo);
+  cairo_set_line_width(cairo, line_width(canvas));
+  draw_set_color(cairo, color, 1);
+  cairo_stroke(cairo);
+}
+
 /* The line lies within the box, so that it shows at the picture's edges too. */
 static void stroke_box(const draw_canvas *canvas, cairo_t *cairo, place_rect box,
                        palette_color color) {
-  const double line = line_width(canvas), edge = fmax(1, line * 0.4);
-  const double inset = fmin(line / 2 + edge, fmin(box.width, box.height) / 2);
+  const double reach = line_width(canvas) / 2 + line_edge(canvas);
+  const double inset = fmin(reach, fmin(box.width, box.height) / 2);
   cairo_rectangle(cairo, box.x + inset, box.y + inset, box.width - 2 * inset,
                   box.height - 2 * inset);
-  cairo_set_line_width(cairo, line + 2 * edge);
-  draw_set_color(cairo, palette_text_color(color), 0.75);
-  cairo_stroke_preserve(cairo);
-  cairo_set_line_width(cairo, line);
-  draw_set_color(cairo, color, 1);
-  cairo_stroke(cairo);
+  stroke_twice(canvas, cairo, color);
 }
 
 static void draw_plate(const draw_canvas *canvas, cairo_t *cairo, place_rect plate,
@@ -88,6 +94,18 @@ static void draw_plate(const draw_canvas *canvas, cairo_t *cairo, place_rect pla
   cairo_set_line_width(cairo, edge);
   draw_set_color(cairo, palette_text_color(color).red ? white : black, 0.75);
   cairo_stroke(cairo);
+}
+
+/* From a label that found no room at its box to the nearest point of it. */
+static void draw_leader(const draw_canvas *canvas, cairo_t *cairo, const scene_labels *labels,
+                        int index, palette_color color) {
+  const place_rect plate = labels->plates[index], box = labels->boxes[index];
+  if (place_gap(plate, box) < 1) return;
+  const double x = plate.x + plate.width / 2, y = plate.y + plate.height / 2;
+  cairo_move_to(cairo, x, y);
+  cairo_line_to(cairo, fmax(box.x, fmin(x, box.x + box.width)),
+                fmax(box.y, fmin(y, box.y + box.height)));
+  stroke_twice(canvas, cairo, color);
 }
 
 static void draw_label(const draw_canvas *canvas, cairo_t *cairo, const scene_labels *labels,
@@ -111,6 +129,9 @@ bool draw_objects(draw_canvas *canvas, const draw_object *objects, int count) {
     lay_out(canvas, cairo, objects, &labels);
     for (int i = count - 1; i >= 0; i--) {
       stroke_box(canvas, cairo, labels.boxes[i], objects[i].color);
+    }
+    for (int i = count - 1; i >= 0; i--) {
+      draw_leader(canvas, cairo, &labels, i, objects[i].color);
     }
     for (int i = count - 1; i >= 0; i--) {
       draw_label(canvas, cairo, &labels, i, objects[i].color);

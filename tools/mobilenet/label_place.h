@@ -17,6 +17,8 @@ typedef struct place_scene {
 
 void place_labels(const place_scene *scene);
 
+/* How far apart two rectangles are; 0 when they touch. */
+double place_gap(place_rect a, place_rect b);
 /* The area that two rectangles share. */
 double place_shared_area(place_rect a, place_rect b);
 

@@ -50,7 +50,13 @@ static char *find_shipped(const char *name) {
   return NULL;
 }
 
-static char *find_default(void) {
+/* The model that is used without -m, or NULL after saying why there is none. */
+static char *find_default(const cli_verb *verb) {
+  if (strcmp(verb->name, "detect") == 0 || strcmp(verb->name, "segment") == 0) {
+    say("no model for '%s' ships with mobilenet; name one with -m: mobilenet %s -m MODEL %s",
+        verb->name, verb->name, verb->arguments);
+    return NULL;
+  }
   char *path = find_shipped(default_name);
   if (!path) {
     say("the model that ships with mobilenet (%s) is not where it was built or installed; "
@@ -206,8 +212,8 @@ int model_open(opened_model *opened, const cli_options *options, const char *spe
   const char *architecture = architecture_of(spec);
   if (architecture) return open_architecture(opened, options, architecture);
   opened->is_default = spec == NULL;
-  opened->path =
-      spec ? find_model(spec, verb_takes(options->verb, OPTION_CLASSES)) : find_default();
+  opened->path = spec ? find_model(spec, verb_takes(options->verb, OPTION_CLASSES))
+                      : find_default(options->verb);
   if (!opened->path) return EXIT_UNUSABLE;
   set_name(opened);
   return open_found(opened, options);
@@ -221,9 +227,17 @@ int model_argument(const cli_options *options, const char **spec) {
   return EXIT_USAGE;
 }
 
-int model_check_classifier(const opened_model *opened) {
-  if (mn_model_class_count(opened->model) > 0) return EXIT_DONE;
-  say("%s: is not a classifier; 'mobilenet run' gives its outputs", opened->path);
+int model_check_task(const opened_model *opened, mn_task task) {
+  static const struct {
+    const char *noun, *verb;
+  } tasks[] = {[MN_TASK_NONE] = {"model without a task", "'mobilenet run' gives its outputs"},
+               [MN_TASK_CLASSIFY] = {"classifier", "'mobilenet classify' names what it sees"},
+               [MN_TASK_DETECT] = {"detector", "'mobilenet detect' shows what it finds"},
+               [MN_TASK_SEGMENT] = {"segmentation network", "'mobilenet run' gives its outputs"}};
+  const mn_task own = mn_model_task(opened->model);
+  if (own == task) return EXIT_DONE;
+  say("%s: is a %s, not a %s; %s", opened->path, tasks[own].noun, tasks[task].noun,
+      tasks[own].verb);
   return EXIT_UNUSABLE;
 }
 

@@ -3,7 +3,7 @@
 #ifndef MOBILENET_TOOL_OPEN_MODEL_H
 #define MOBILENET_TOOL_OPEN_MODEL_H
 
-#include "mobilenet/mobilenet.h"
+#include "mobilenet/image.h"
 #include "options.h"
 
 typedef struct opened_model {
@@ -22,8 +22,8 @@ int model_open(opened_model *opened, const cli_options *options, const char *spe
 /* The model that a verb's only argument or -m names; NULL in *spec for neither. EXIT_USAGE, after
  * saying so, for both. */
 int model_argument(const cli_options *options, const char **spec);
-/* Says so when the model, whose contract is known to be whole, has no classes. */
-int model_check_classifier(const opened_model *opened);
+/* Says so, and which verb is the model's, when its task is another. EXIT_DONE or another code. */
+int model_check_task(const opened_model *opened, mn_task task);
 void model_close(opened_model *opened);
 
 /* Says on standard error, in one line, what of the contract was assumed rather than read. */

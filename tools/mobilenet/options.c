@@ -61,12 +61,22 @@ static bool parse_number(const char *text, int64_t least, int64_t most, int64_t 
   return end != text && *end == '\0' && errno == 0 && value >= least && value <= most;
 }
 
+static bool parse_fraction(const char *text, double *number) {
+  char *end;
+  *number = strtod(text, &end);
+  return end != text && *end == '\0' && *number >= 0 && *number <= 1;
+}
+
 static int keep_value(cli_options *options, option_id id, const char *text) {
   const option_spec *spec = &option_specs[id];
   if (spec->kind == OPTION_NUMBER &&
       !parse_number(text, spec->least, spec->most, &options->number[id])) {
     say("--%s takes a whole number from %" PRId64 " to %" PRId64 ", not '%s'", spec->name,
         spec->least, spec->most, text);
+    return EXIT_USAGE;
+  }
+  if (spec->kind == OPTION_FRACTION && !parse_fraction(text, &options->fraction[id])) {
+    say("--%s takes a number from 0 to 1, not '%s'", spec->name, text);
     return EXIT_USAGE;
   }
   if (text[0] == '\0') {
@@ -159,6 +169,10 @@ void options_free(cli_options *options) {
 
 int64_t options_number(const cli_options *options, option_id id, int64_t fallback) {
   return options->given[id] ? options->number[id] : fallback;
+}
+
+double options_fraction(const cli_options *options, option_id id, double fallback) {
+  return options->given[id] ? options->fraction[id] : fallback;
 }
 
 const char *options_next(const cli_options *options, option_id id, int *position) {

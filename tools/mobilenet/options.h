@@ -15,6 +15,7 @@ typedef struct cli_options {
   bool given[OPTION_COUNT];
   const char *text[OPTION_COUNT]; /* the last value given, or NULL */
   int64_t number[OPTION_COUNT];   /* OPTION_NUMBER, when given */
+  double fraction[OPTION_COUNT];  /* OPTION_FRACTION, when given */
   option_value *values;           /* every value in order, for repeated options */
   int value_count;
   const char **args;
@@ -29,6 +30,7 @@ void options_free(cli_options *options);
 
 /* The number given, or `fallback`. */
 int64_t options_number(const cli_options *options, option_id id, int64_t fallback);
+double options_fraction(const cli_options *options, option_id id, double fallback);
 
 /* The next value of a repeated option from *position on, or NULL; start with *position = 0. */
 const char *options_next(const cli_options *options, option_id id, int *position);

@@ -16,7 +16,8 @@ typedef enum option_id {
 
 typedef enum option_kind {
   OPTION_FLAG,
-  OPTION_NUMBER, /* a whole number within least..most */
+  OPTION_NUMBER,   /* a whole number within least..most */
+  OPTION_FRACTION, /* a number from 0 to 1 */
   OPTION_TEXT,
   OPTION_TEXTS /* may be repeated */
 } option_kind;

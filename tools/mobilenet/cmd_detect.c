@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * `mobilenet detect`: pictures in, the objects of each out, for people, as JSON lines, or drawn. */
+#include <stdlib.h>
+
+#include "draw.h"
+#include "message.h"
+#include "new_file.h"
+#include "output_names.h"
+#include "picture_job.h"
+#include "terminal.h"
+
+verb_fn cmd_detect;
+
+static const double default_score = 0.4;
+
+typedef struct detections {
+  mn_detection *found; /* [capacity], of which `count` are the answer, best first */
+  int capacity, count, label_columns;
+  double min_score;
+  output_names names; /* of the drawn files, when there are any */
+  char *drawn;        /* the file just drawn, or NULL */
+} detections;
+
+static int begin(picture_job *job) {
+  detections *all = job->own;
+  const char *folder = job->options->text[OPTION_OUT];
+  all->capacity = mn_plan_detections(job->runner.plan);
+  all->found = calloc((size_t)all->capacity + 1, sizeof *all->found);
+  all->label_columns = class_columns(job->runner.opened.model);
+  if (!all->found) return say_out_of_memory();
+  if (!folder) return EXIT_DONE;
+  if (!output_names_make(&all->names, &job->pictures)) return say_out_of_memory();
+  return folder_make(folder, "-o") ? EXIT_DONE : EXIT_UNUSABLE;
+}
+
+/* Those of at least --min-score; they come best first. */
+static mn_status answer(picture_job *job, mn_error *err) {
+  detections *all = job->own;
+  int count = all->capacity;
+  all->count = 0;
+  const mn_status status = mn_session_detections(job->runner.session, 0, all->found, &count, err);
+  if (status != MN_OK) return status;
+  while (all->count < count && (double)all->found[all->count].score >= all->min_score) all->count++;
+  return MN_OK;
+}
+
+static bool draw_found(draw_canvas *canvas, const detections *all) {
+  enum { TEXT = 160 };
+  const size_t count = (size_t)all->count + 1;
+  draw_object *objects = calloc(count, sizeof *objects);
+  char(*texts)[TEXT] = calloc(count, sizeof *texts), buffer[32];
+  const bool ready = objects && texts;
+  for (int i = 0; ready && i < all->count; i++) {
+    const mn_detection *one = &all->found[i];
+    const char *name = class_name(one->label, one->class_index, buffer, sizeof buffer);
+    snprintf(texts[i], TEXT, "%.120s %.0f%%", name, (double)one->score * 100);
+    objects[i] = (draw_object){{one->box[0], one->box[1], one->box[2], one->box[3]},
+                               palette_class_color(one->class_index),
+                               texts[i]};
+  }
+  if (!ready) say_out_of_memory();
+  const bool done = ready && draw_objects(canvas, objects, all->count);
+  free(objects);
+  free(texts);
+  return done;
+}
+
+static int draw(picture_job *job) {
+  detections *all = job->own;
+  free(all->drawn);
+  all->drawn = output_path(&all->names, job->index, job->options->text[OPTION_OUT]);
+  if (!all->drawn) return say_out_of_memory();
+  draw_canvas *canvas = draw_canvas_new(job->image, job->path);
+  const bool done = canvas && draw_found(canvas, all) && draw_canvas_write(canvas, all->drawn);
+  draw_canvas_free(canvas);
+  if (done) return EXIT_DONE;
+  free(all->drawn);
+  all->drawn = NULL;
+  return EXIT_SOME_FAILED;
+}
+
+static void print_json(const picture_job *job) {
+  const detections *all = job->own;
+  json_writer line = {stdout, false};
+  json_open_object(&line, NULL);
+  json_text(&line, "image", job->path);
+  json_integer(&line, "width", job->image->width);
+  json_integer(&line, "height", job->image->height);
+  json_open_array(&line, "detections");
+  for (int i = 0; i < all->count; i++) {
+    json_open_object(&line, NULL);
+    json_integer(&line, "class", all->found[i].class_index);
+    json_text(&line, "label", all->found[i].label);
+    json_float(&line, "score", (double)all->found[i].score);
+    json_open_array(&line, "box");
+    for (int k = 0; k < 4; k++) json_float(&line, NULL, (double)all->found[i].box[k]);
+    json_close_array(&line);
+    json_close_object(&line);
+  }
+  json_close_array(&line);
+  json_picture_times(&line, job);
+  json_close_object(&line);
+  json_end_line(&line);
+}
+
+static void print_text(const picture_job *job) {
+  const detections *all = job->own;
+  char buffer[32];
+  for (int i = 0; i < all->count; i++) {
+    const mn_detection *one = &all->found[i];
+    fputs("  ", stdout);
+    print_column(stdout, class_name(one->label, one->class_index, buffer, sizeof buffer),
+                 all->label_columns);
+    printf("  %5.1f %%  x %.0f..%.0f, y %.0f..%.0f\n", (double)one->score * 100,
+           (double)one->box[0], (double)one->box[2], (double)one->box[1], (double)one->box[3]);
+  }
+  if (all->count == 0) printf("  nothing with a score of %g or more\n", all->min_score);
+  if (all->drawn) {
+    fputs("  drawn: ", stdout);
+    print_safe(stdout, all->drawn);
+    putchar('\n');
+  }
+}
+
+int cmd_detect(const cli_options *options) {
+  const picture_verb verb = {.task = MN_TASK_DETECT,
+                             .begin = begin,
+                             .answer = answer,
+                             .draw = options->text[OPTION_OUT] ? draw : NULL,
+                             .print_json = print_json,
+                             .print_text = print_text};
+  detections all = {.min_score = options_fraction(options, OPTION_MIN_SCORE, default_score)};
+  int code = picture_job_run(&verb, options, &all);
+  free(all.found);
+  free(all.drawn);
+  output_names_free(&all.names);
+  return code;
+}
