@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * convert.h - write a model to a file (libmobilenet_train). Writing is atomic: a new file appears
- * whole under its name, or the old one stays.
+ * convert.h - write a model to a file, and make models of other libraries' weights
+ * (libmobilenet_train). Writing is atomic: a new file appears whole under its name, or the old one
+ * stays.
  */
 #ifndef MOBILENET_CONVERT_H
 #define MOBILENET_CONVERT_H
@@ -22,6 +23,27 @@ typedef enum mn_format {
  * Errors: UNSUPPORTED (the format cannot hold something, naming it), IO, MEMORY. */
 MN_API mn_status mn_model_save(const mn_model *model, const char *path, mn_format format,
                                mn_error *err);
+
+/* How a state dictionary is opened. */
+typedef struct mn_weights_options {
+  size_t struct_size;
+  const mn_open_options *open; /* contract, labels, memory cap; NULL = defaults */
+  /* The network, as zoo.h names it, for what names and shapes cannot tell: v3-large-1.0-224@tf,
+   * or another input size. NULL: told from names and shapes, with the
+   * input size of that library's network (224 x 224 mostly; any other can be bound in a plan). */
+  const char *architecture;
+} mn_weights_options;
+
+/* Opens a state dictionary of PyTorch: tensors of torchvision's or timm's MobileNets by their
+ * names, in a safetensors file. Weights of f32, f16 or bf16 become f32. Every tensor must have its
+ * place, num_batches_tracked aside. What was assumed is in mn_model_assumptions: the network, the
+ * input's size, how that library prepares pictures. Errors: FORMAT, UNSUPPORTED (naming a tensor
+ * that has no place), ARGUMENT (the architecture), LIMIT, IO, MEMORY. */
+MN_API mn_status mn_model_open_weights(mn_model **out, const char *path,
+                                       const mn_weights_options *options, mn_error *err);
+
+/* 1 when the file is such a state dictionary, whether or not its network is known. */
+MN_API int mn_weights_has(const char *path);
 
 #ifdef __cplusplus
 }

@@ -9,7 +9,7 @@
 
 static const uint64_t default_memory_cap = (uint64_t)1 << 31;
 
-static mn_open_options read_options(const mn_open_options *options) {
+mn_open_options mn_model_read_options(const mn_open_options *options) {
   mn_open_options used = {0};
   if (options) {
     size_t size = options->struct_size < sizeof used ? options->struct_size : sizeof used;
@@ -38,7 +38,7 @@ mn_status mn_model_open(mn_model **out, const char *path, const mn_open_options 
                         mn_error *err) {
   *out = NULL;
   mn_error_clear(err);
-  mn_open_options used = read_options(options);
+  mn_open_options used = mn_model_read_options(options);
   mn_model *model = mn_alloc_zero(sizeof *model);
   if (!model) return mn_fail_memory(err, sizeof *model);
   mn_status status = mn_file_map(&model->file, path, err);
@@ -58,7 +58,7 @@ mn_status mn_model_open_memory(mn_model **out, const void *bytes, size_t size,
                                const mn_open_options *options, mn_error *err) {
   *out = NULL;
   mn_error_clear(err);
-  mn_open_options used = read_options(options);
+  mn_open_options used = mn_model_read_options(options);
   mn_model *model = mn_alloc_zero(sizeof *model);
   if (!model) return mn_fail_memory(err, sizeof *model);
   mn_load_request request = {bytes, size, "model in memory", used.memory_cap};

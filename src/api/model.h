@@ -15,6 +15,9 @@ struct mn_model {
   char *assumptions;    /* likewise */
 };
 
+/* The caller's options, or defaults where it left them out. */
+mn_open_options mn_model_read_options(const mn_open_options *options);
+
 /* Settles a freshly loaded model's contract: the options', the file's own, or what `facts` show.
  * A model without one still opens; what needs the contract then says no_contract. */
 mn_status mn_model_settle_contract(mn_model *model, const mn_open_options *options,

@@ -1,17 +1,31 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Half precision as storage: IEEE 754 binary16 to float, exactly. */
+ * The 16-bit floats that files store, widened exactly. */
 #ifndef MN_BASE_HALF_H
 #define MN_BASE_HALF_H
 
-#include <math.h>
 #include <stdint.h>
+#include <string.h>
 
-static inline float mn_half_to_float(uint16_t bits) {
-  int exponent = bits >> 10 & 31, fraction = bits & 1023;
-  float magnitude = exponent == 31  ? (fraction ? NAN : INFINITY)
-                    : exponent == 0 ? ldexpf((float)fraction, -24)
-                                    : ldexpf((float)(fraction + 1024), exponent - 25);
-  return bits >> 15 ? -magnitude : magnitude;
+/* The upper half of a binary32. */
+static inline float mn_bfloat_to_float(uint16_t half) {
+  uint32_t bits = (uint32_t)half << 16;
+  float value;
+  memcpy(&value, &bits, sizeof value);
+  return value;
+}
+
+/* IEEE 754 binary16. */
+static inline float mn_half_to_float(uint16_t half) {
+  uint32_t sign = (uint32_t)(half & 0x8000u) << 16, exponent = half >> 10 & 31u;
+  uint32_t mantissa = half & 0x3ffu;
+  if (exponent == 0) {
+    float magnitude = (float)mantissa * 0x1p-24f;
+    return sign ? -magnitude : magnitude;
+  }
+  uint32_t bits = sign | (exponent == 31 ? 255u : exponent + 112u) << 23 | mantissa << 13;
+  float value;
+  memcpy(&value, &bits, sizeof value);
+  return value;
 }
 
 #endif

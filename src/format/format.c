@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "format/safetensors/safetensors.h"
 #include "format/tflite/tflite_schema.h"
 #include "wire/flatbuffer.h"
 
@@ -59,21 +60,13 @@ static const char *describe(const uint8_t *bytes, size_t size) {
   return NULL;
 }
 
-/* A little-endian length of the header that fits into the file, then the header, which is JSON. */
-static bool is_safetensors(const uint8_t *bytes, size_t size) {
-  uint64_t header;
-  if (size < 10) return false;
-  memcpy(&header, bytes, sizeof header);
-  return header >= 2 && header <= size - 8 && bytes[8] == '{';
-}
-
 mn_status mn_format_load(mn_graph *graph, const mn_load_request *request, mn_contract_facts *facts,
                          mn_error *err) {
   const uint8_t *bytes = request->bytes;
   if (mn_fb_has_identifier(bytes, request->size, MN_TFLITE_IDENTIFIER)) {
     return mn_tflite_load(graph, request, facts, err);
   }
-  if (is_safetensors(bytes, request->size)) {
+  if (mn_safetensors_is(bytes, request->size)) {
     mn_status status = mn_safetensors_load(graph, request, err);
     if (!status) mn_format_facts(graph, facts);
     return status;

@@ -49,10 +49,10 @@ static bool is_v3(mn_family family) {
 bool mn_flavour_find(mn_flavour *flavour, const char *name, mn_family family) {
   /* torchvision's V3 keeps TensorFlow's epsilon; everything else of PyTorch takes its default. */
   static const mn_flavour flavours[] = {
-      {"tf", false, 1e-3f, MN_EXPANSION_OF_INPUT, false},
-      {"torchvision", true, 1e-5f, MN_EXPANSION_OF_TABLE, true},
-      {"timm", true, 1e-5f, MN_EXPANSION_OF_INPUT, false},
-      {"mcunet", true, 1e-5f, MN_EXPANSION_OF_INPUT, true},
+      {"tf", false, 1e-3f, MN_EXPANSION_OF_INPUT, false, 0},
+      {"torchvision", true, 1e-5f, MN_EXPANSION_OF_TABLE, true, 0},
+      {"timm", true, 1e-5f, MN_EXPANSION_OF_INPUT, false, 0},
+      {"mcunet", true, 1e-5f, MN_EXPANSION_OF_INPUT, true, 0},
   };
   for (size_t i = 0; i < sizeof flavours / sizeof flavours[0]; i++) {
     if (strcmp(flavours[i].name, name) != 0) continue;
@@ -60,6 +60,7 @@ bool mn_flavour_find(mn_flavour *flavour, const char *name, mn_family family) {
     bool torchvision = strcmp(name, "torchvision") == 0;
     if (torchvision && is_v3(family)) flavour->epsilon = 1e-3f;
     if (torchvision && family == MN_FAMILY_V2) flavour->last_scaled = false;
+    if (strcmp(name, "timm") == 0) flavour->whole_stem_below = 0.75;
     return true;
   }
   return false;

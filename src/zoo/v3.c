@@ -64,7 +64,8 @@ void mn_build_v3(mn_net *net) {
   bool is_large = family == MN_FAMILY_V3_LARGE || family == MN_FAMILY_V3_LARGE_MIN;
   bool minimal = family == MN_FAMILY_V3_LARGE_MIN || family == MN_FAMILY_V3_SMALL_MIN;
   mn_nonlinearity act = minimal ? MN_RELU : MN_HARD_SWISH;
-  mn_net_conv(net, "stem", 3, 2, mn_net_depth(net, 16), act);
+  bool whole = net->arch->width < net->arch->flavour.whole_stem_below;
+  mn_net_conv(net, "stem", 3, 2, whole ? 16 : mn_net_depth(net, 16), act);
   if (is_large) {
     add_rows(net, large, sizeof large / sizeof large[0], minimal);
   } else {

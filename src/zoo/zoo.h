@@ -39,7 +39,8 @@ typedef struct mn_flavour {
   bool symmetric_pad; /* k / 2 on every side; else TensorFlow's SAME */
   float epsilon;      /* of batch norm */
   mn_expansion_rule expansion;
-  bool last_scaled; /* the layer before the classifier follows widths below 1 too */
+  bool last_scaled;        /* the layer before the classifier follows widths below 1 too */
+  double whole_stem_below; /* V3: thinner networks keep the stem of width 1 */
 } mn_flavour;
 
 typedef struct mn_arch {

@@ -6,6 +6,7 @@
  *   model NAME f32|i8         writes the tests' small model (16x16 RGB, five trees) as NAME;
  *                             nameless: f32 without labels
  *   network NAME ARCH N       writes an untrained network of the zoo with N outputs
+ *   golden FILE NAME          copies a file of tests/golden
  *   picture NAME W H          writes a PPM picture
  *   text NAME WORDS           writes a text file of one line; \n and \xHH are understood
  *   npy NAME TYPE D0,D1,...   writes zeros as .npy (f4, u1 or i1)
@@ -297,6 +298,16 @@ static bool default_model_is_there(void) {
   return folder && access(path, R_OK) == 0;
 }
 
+static void copy_golden(const char *file, const char *name) {
+  char path[LINE];
+  size_t length = 0;
+  snprintf(path, sizeof path, "%s/golden/%s", MN_TEST_DIR, file);
+  char *bytes = read_all(path, &length);
+  must(bytes != NULL, path);
+  write_all(name, bytes, length);
+  free(bytes);
+}
+
 static bool set_up(test_case *test, const char *verb, char *rest) {
   char text[LINE], *words[MOST_ARGUMENTS] = {NULL};
   snprintf(text, sizeof text, "%s", rest);
@@ -305,6 +316,8 @@ static bool set_up(test_case *test, const char *verb, char *rest) {
     write_model(words[0], words[1]);
   } else if (strcmp(verb, "network") == 0 && count == 3) {
     write_network(words[0], words[1], atoi(words[2]));
+  } else if (strcmp(verb, "golden") == 0 && count == 2) {
+    copy_golden(words[0], words[1]);
   } else if (strcmp(verb, "picture") == 0 && count == 3) {
     write_picture(words[0], atoi(words[1]), atoi(words[2]));
   } else if (strcmp(verb, "text") == 0 && count >= 1) {

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 
 #include "message.h"
+#include "mobilenet/convert.h"
 #include "mobilenet/image.h"
 #include "mobilenet/zoo.h"
 #include "stopwatch.h"
@@ -154,6 +155,15 @@ static void set_name(opened_model *opened) {
   if (dot && dot != opened->name) *dot = '\0';
 }
 
+/* A model file, or a state dictionary, whose network is told first. */
+static mn_status open_file(opened_model *opened, const cli_options *options,
+                           const mn_open_options *open, mn_error *err) {
+  if (!mn_weights_has(opened->path)) return mn_model_open(&opened->model, opened->path, open, err);
+  mn_weights_options weights = {
+      .struct_size = sizeof weights, .open = open, .architecture = options->text[OPTION_ARCH]};
+  return mn_model_open_weights(&opened->model, opened->path, &weights, err);
+}
+
 static int open_found(opened_model *opened, const cli_options *options) {
   side_texts texts = {0};
   int code = read_side_texts(options, &texts);
@@ -164,7 +174,7 @@ static int open_found(opened_model *opened, const cli_options *options) {
                             .labels = texts.labels,
                             .anchors = texts.anchors};
     double start = now_ms();
-    if (mn_model_open(&opened->model, opened->path, &open, &err)) {
+    if (open_file(opened, options, &open, &err)) {
       say_error(&err);
       code = EXIT_UNUSABLE;
     }

@@ -34,6 +34,12 @@ typedef struct mn_safetensors_reader {
   mn_error *err;
 } mn_safetensors_reader;
 
+/* Whether the bytes look like a safetensors file. */
+bool mn_safetensors_is(const uint8_t *bytes, size_t size);
+/* Reads and checks the header and every tensor's place; then the look-ups below are sound. */
+mn_status mn_safetensors_begin(mn_safetensors_reader *reader);
+/* Whether the metadata holds a network. */
+bool mn_safetensors_has_graph(const mn_safetensors_reader *reader);
 /* Fails when what both arenas hold, and `more`, is beyond the request's memory cap. */
 mn_status mn_safetensors_spend(const mn_safetensors_reader *reader, size_t more);
 /* The tensor that the header describes in `entry` (checked when the file was opened). */

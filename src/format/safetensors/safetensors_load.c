@@ -217,16 +217,33 @@ static mn_status load_contract(mn_safetensors_reader *reader) {
   return status;
 }
 
+/* A little-endian length of the header that fits into the file, then the header, which is JSON. */
+bool mn_safetensors_is(const uint8_t *bytes, size_t size) {
+  uint64_t header;
+  if (size < LENGTH_BYTES + 2) return false;
+  memcpy(&header, bytes, sizeof header);
+  return header >= 2 && header <= size - LENGTH_BYTES && bytes[LENGTH_BYTES] == '{';
+}
+
+mn_status mn_safetensors_begin(mn_safetensors_reader *reader) {
+  mn_status status = read_header(reader);
+  return status ? status : check_tensors(reader);
+}
+
+bool mn_safetensors_has_graph(const mn_safetensors_reader *reader) {
+  const mn_json *metadata = mn_json_get(reader->header, MN_SAFETENSORS_METADATA);
+  return mn_json_get(metadata, MN_SAFETENSORS_GRAPH_KEY) != NULL;
+}
+
 static mn_status load(mn_safetensors_reader *reader) {
   const mn_json *graph;
-  mn_status status = read_header(reader);
-  if (!status) status = check_tensors(reader);
+  mn_status status = mn_safetensors_begin(reader);
   if (!status) status = metadata_text(reader, MN_SAFETENSORS_GRAPH_KEY, &graph);
   if (status) return status;
   if (!graph) {
     return mn_fail(reader->err, MN_ERR_UNSUPPORTED, reader->request->name,
-                   "it holds tensors but no network: its metadata has no %s, which a model written "
-                   "by convert has",
+                   "it holds tensors but no network: its metadata has no %s; a state dictionary of "
+                   "torchvision or timm becomes a model by convert (mn_model_open_weights)",
                    MN_SAFETENSORS_GRAPH_KEY);
   }
   status = check_version(reader);

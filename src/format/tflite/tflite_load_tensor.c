@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/checked.h"
+#include "base/half.h"
 #include "format/tflite/tflite_load.h"
 
 static bool map_type(int32_t code, mn_type *type) {
@@ -225,29 +226,11 @@ mn_status mn_tflite_make_value(mn_tflite_loader *loader, const mn_tflite_tensor 
 
 /* ---- Constants that DEQUANTIZE would compute ------------------------------------------------ */
 
-static float from_bits(uint32_t bits) {
-  float value;
-  memcpy(&value, &bits, sizeof value);
-  return value;
-}
-
-/* IEEE 754 binary16. */
-static float from_f16(uint16_t half) {
-  uint32_t sign = (uint32_t)(half & 0x8000u) << 16, exponent = half >> 10 & 31u;
-  uint32_t mantissa = half & 0x3ffu;
-  if (exponent == 0) {
-    float magnitude = (float)mantissa * 0x1p-24f;
-    return sign ? -magnitude : magnitude;
-  }
-  uint32_t raised = exponent == 31 ? 255u : exponent + 112u;
-  return from_bits(sign | raised << 23 | mantissa << 13);
-}
-
 static void expand_halves(const mn_value *from, float *out) {
   for (size_t i = 0; i < from->bytes / 2; i++) {
     uint16_t half;
     memcpy(&half, (const uint8_t *)from->data + 2 * i, sizeof half);
-    out[i] = from->type == MN_F16 ? from_f16(half) : from_bits((uint32_t)half << 16);
+    out[i] = from->type == MN_F16 ? mn_half_to_float(half) : mn_bfloat_to_float(half);
   }
 }
 

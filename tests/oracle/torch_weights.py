@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: Apache-2.0
+"""State dictionaries of torchvision and timm with random weights, and what those libraries make of
+them. Needs torch, torchvision, timm and safetensors.
+
+  torch_weights.py golden           remakes tests/golden/weights (thin networks, few classes)
+  torch_weights.py check MOBILENET  every network at its published width: saves it, converts and
+                                    runs it with the command MOBILENET, and prints the error of
+                                    each input size relative to the largest output; exits 1 when
+                                    one is above 1e-5
+"""
+import os
+import subprocess
+import sys
+import tempfile
+
+import numpy as np
+import timm
+import torch
+import torchvision
+from safetensors.torch import save_file
+from timm.models import efficientnet, mobilenetv3
+
+SIZES = [(33, 47), (97, 161), (224, 225)]
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+
+def picture(height, width):
+    """Numbers in [-1, 1) that C makes bit for bit: test_weights.c has the same rule."""
+    index = np.arange(height * width * 3, dtype=np.uint64)
+    bits = (index * np.uint64(2654435761) + np.uint64(12345)) % np.uint64(1 << 32)
+    values = (bits >> np.uint64(16)).astype(np.float32) / np.float32(32768) - np.float32(1)
+    return values.reshape(1, height, width, 3)
+
+
+def randomize(model, seed):
+    """Random weights, biases and scales; statistics near those of the data, but not equal."""
+    torch.manual_seed(seed)
+    norms = [m for m in model.modules() if isinstance(m, torch.nn.BatchNorm2d)]
+    with torch.no_grad():
+        for m in model.modules():
+            if isinstance(m, (torch.nn.Conv2d, torch.nn.Linear)):
+                fan_in = m.weight[0].numel()
+                m.weight.normal_(0, (2 / fan_in) ** 0.5)
+                if m.bias is not None:
+                    m.bias.normal_(0, 0.3)
+        for m in norms:
+            m.weight.uniform_(0.6, 1.4)
+            m.bias.normal_(0, 0.3)
+            m.momentum = 1.0
+        model.train()
+        model(torch.randn(4, 3, 96, 96))
+        for m in norms:
+            m.running_mean += 0.2 * m.running_var.sqrt() * torch.randn_like(m.running_mean)
+            m.running_var *= torch.empty_like(m.running_var).uniform_(0.7, 1.4)
+    return model.eval()
+
+
+def run(model, height, width):
+    """In double: what is left is the error of ours, not of two roundings."""
+    with torch.no_grad():
+        x = torch.from_numpy(picture(height, width)).double().permute(0, 3, 1, 2).contiguous()
+        return model.double()(x).numpy()
+
+
+def vision(name, width, classes):
+    kind = getattr(torchvision.models, name)
+    return kind(width_mult=width, num_classes=classes)
+
+
+NETWORKS = {
+    **{f"torchvision {n} {w}": (lambda n=n, w=w: vision(n, w, 10))
+       for n in ("mobilenet_v2", "mobilenet_v3_large", "mobilenet_v3_small")
+       for w in (1.0, 0.75, 0.35, 1.4)},
+    **{f"timm {n}": (lambda n=n: timm.create_model(n, num_classes=10))
+       for n in ("mobilenetv1_100", "mobilenetv1_125",
+                 "mobilenetv2_035", "mobilenetv2_050", "mobilenetv2_075", "mobilenetv2_100",
+                 "mobilenetv2_140",
+                 "mobilenetv3_large_075", "mobilenetv3_large_100", "mobilenetv3_small_050",
+                 "mobilenetv3_small_075", "mobilenetv3_small_100",
+                 "tf_mobilenetv3_large_075", "tf_mobilenetv3_large_100",
+                 "tf_mobilenetv3_large_minimal_100", "tf_mobilenetv3_small_075",
+                 "tf_mobilenetv3_small_100", "tf_mobilenetv3_small_minimal_100",
+                 "mobilenetv4_conv_small_035", "mobilenetv4_conv_small_050",
+                 "mobilenetv4_conv_small", "mobilenetv4_conv_medium", "mobilenetv4_conv_large")},
+}
+
+
+def timm_v1(width, classes):
+    return efficientnet._gen_mobilenet_v1("mobilenetv1_100", width, num_classes=classes)
+
+
+def timm_v3(name, width, classes, **more):
+    return mobilenetv3._gen_mobilenet_v3(name, width, num_classes=classes, **more)
+
+
+def timm_v4(width, classes):
+    return mobilenetv3._gen_mobilenet_v4("mobilenetv4_conv_small", width, num_classes=classes)
+
+
+TENSORFLOW = {"pad_type": "same", "bn_eps": 1e-3}
+# file: how it is made, and the type of its weights
+GOLDEN = {
+    "tv_v2.safetensors": (lambda: vision("mobilenet_v2", 0.05, 5), torch.bfloat16),
+    "tv_v3_large.safetensors": (lambda: vision("mobilenet_v3_large", 0.1, 5), torch.float16),
+    "tv_v3_small.safetensors": (lambda: vision("mobilenet_v3_small", 0.05, 3), torch.float32),
+    "timm_v1.safetensors": (lambda: timm_v1(0.125, 4), torch.float16),
+    "timm_v3_small.safetensors": (
+        lambda: timm_v3("mobilenetv3_small_100", 0.05, 4), torch.bfloat16),
+    "tf_mobilenetv3_small.safetensors": (
+        lambda: timm_v3("tf_mobilenetv3_small_100", 0.05, 4, **TENSORFLOW), torch.float16),
+    "timm_v4_small.safetensors": (lambda: timm_v4(0.05, 3), torch.float16),
+}
+
+
+def golden():
+    folder = os.path.join(HERE, "..", "golden", "weights")
+    with open(os.path.join(folder, "expected.txt"), "w") as out:
+        for seed, (name, (make, kind)) in enumerate(GOLDEN.items()):
+            model = randomize(make(), 100 + seed)
+            state = {k: v.to(kind) if v.is_floating_point() else v
+                     for k, v in model.state_dict().items()}
+            model.load_state_dict(state)
+            if "v4" in name:  # counters may be there or not; this one stays below 200 KB
+                state = {k: v for k, v in state.items() if "num_batches" not in k}
+            save_file(state, os.path.join(folder, name))
+            os.chmod(os.path.join(folder, name), 0o644)
+            for height, width in SIZES:
+                values = run(model, height, width)[0]
+                print(name, height, width, len(values), *(f"{v:.9g}" for v in values), file=out)
+
+
+def check(command):
+    worst = 0
+    for seed, (name, make) in enumerate(NETWORKS.items()):
+        model = randomize(make(), seed)
+        with tempfile.TemporaryDirectory() as folder:
+            # The folder's name tells timm's tf_ networks, whose names and shapes do not.
+            place = os.path.join(folder, name.replace(" ", "_"))
+            os.mkdir(place)
+            source, native = os.path.join(place, "model"), os.path.join(folder, "out.safetensors")
+            if seed % 2:
+                torch.save(model.state_dict(), source)
+            else:
+                save_file(model.state_dict(), source)
+            subprocess.run([command, "convert", source, native], check=True,
+                           stdout=subprocess.DEVNULL)
+            errors = []
+            for height, width in SIZES:
+                np.save(os.path.join(folder, "in.npy"), picture(height, width))
+                subprocess.run([command, "run", "-m", native, "-i", os.path.join(folder, "in.npy"),
+                                "-o", folder], check=True, stdout=subprocess.DEVNULL)
+                ours = np.load(os.path.join(folder, "logits.npy"))
+                theirs = run(model, height, width)
+                errors.append(np.abs(ours - theirs).max() / np.abs(theirs).max())
+        worst = max(worst, *errors)
+        print(f"{name:45}", *(f"{e:.1e}" for e in errors), flush=True)
+    print(f"{len(NETWORKS)} networks, worst {worst:.1e}")
+    return worst > 1e-5
+
+
+if __name__ == "__main__":
+    if sys.argv[1:] == ["golden"]:
+        sys.exit(golden())
+    if sys.argv[1:2] == ["check"]:
+        sys.exit(check(sys.argv[2]))
+    sys.exit(__doc__)
