@@ -31,6 +31,22 @@ awk_over() { # awk_over PROGRAM FILES: no files, no violations
   [ $# = 0 ] || awk "$(cat "$here/strip.awk") $program" "$@"
 }
 
+# What a README and its translation share: levels of headings, blocks of code, rows of tables with
+# what they name in `code`, list items, and the targets of links in order.
+skeleton() {
+  awk '/^```/ { code = !code; print; next } code { print; next }
+    /^#/ { print $1; next }
+    /^\|/ { print "row " gsub(/\|/, "|"); next }
+    /^\* / { print "item" }
+    { rest = $0
+      while (match(rest, /\]\([^)]*\)/)) {
+        print substr(rest, RSTART, RLENGTH)
+        rest = substr(rest, RSTART + RLENGTH)
+      } }' "$1"
+}
+# The commands, options and files that a text shows in `code`, each once.
+shown() { awk '/^```/ { code = !code } !code' "$1" | grep -o '`[^`]*`' | sort -u; }
+
 # shellcheck disable=SC2046,SC2086 # file lists are split on purpose; no name here has spaces
 violations() {
   case $rule in
@@ -95,6 +111,19 @@ violations() {
         { seen[$NF] = $0 }
         $0 ~ /(^|\/)(util|utils|common|core|misc|helper|helpers)(\/|\.[ch]$)/ {
           print $0 ":1: a name that does not say what belongs here" }'
+      ;;
+    translation)
+      work=$(mktemp -d)
+      for file in README.*.md; do
+        [ -f "$file" ] || continue
+        for part in skeleton shown; do
+          "$part" README.md >"$work/one"
+          "$part" "$file" >"$work/other"
+          diff "$work/one" "$work/other" >"$work/differences" ||
+            sed -n "s/^[<>]/$file:1: its $part is not README.md's: &/p" "$work/differences"
+        done
+      done
+      rm -r "$work"
       ;;
     headers)
       for header in $(sources '*.h' src); do

@@ -23,6 +23,8 @@ good_tree() {
     '  return text ? mn_a() : 0;' '}' >src/graph/b.c
   printf '%s\n' "$spdx" '#ifndef M_H' '#define M_H' 'int mn_m(void);' '#endif' \
     >include/mobilenet/m.h
+  printf '%s\n' '# A' 'Say `a -b`, see [it](it.md).' '| x | y |' >README.md
+  printf '%s\n' '# B' '[C](it.md): `a -b`' '| z | w |' >README.ko.md
   printf '%s\n' "$spdx" '#include "mobilenet/m.h"' '' 'int main(void) { return 0; }' \
     >tools/mobilenet/main.c
 }
@@ -61,7 +63,8 @@ bad() { # bad RULE CASE FILE LINE...: the good tree with lines added at the end 
 
 good_tree
 build_libraries
-for rule in layers calls length functions spdx text names headers symbols state format; do
+for rule in layers calls length functions spdx text names translation headers symbols state \
+  format; do
   expect 0 "$rule" "a good tree"
 done
 
@@ -87,6 +90,9 @@ bad text "disabled code" src/graph/b.c '#if ''0' '#endif'
 bad text "unfinished business" src/graph/b.c "/* TO""DO */"
 bad names "one name twice" src/graph/a.c 'int mn_x;'
 bad names "a name that says nothing" src/base/util.c 'int mn_x;'
+bad translation "a heading that only one has" README.md '## D'
+bad translation "a command that only one shows" README.ko.md '`a -c`'
+bad translation "a link that only one has" README.ko.md '[E](e.md)'
 bad headers "an incomplete header" src/base/c.h 'mn_unknown mn_x(void);'
 bad headers "a header that C++ refuses" include/mobilenet/m.h 'int mn_x(int class);'
 bad headers "a header that C99 refuses" include/mobilenet/m.h '_Static_assert(1, "x");'
