@@ -22,7 +22,10 @@ static mn_status apply_json(mn_contract *contract, const char *text, mn_arena *a
 
 static mn_status apply_stated(mn_contract *contract, const char *stated, mn_arena *arena,
                               mn_error *err) {
-  const char *text = stated + strspn(stated, " \t\r\n");
+  static const char byte_order_mark[] = "\xEF\xBB\xBF";
+  bool marked = strncmp(stated, byte_order_mark, 3) == 0;
+  const char *text = stated + (marked ? 3 : 0);
+  text += strspn(text, " \t\r\n");
   if (text[0] == '{') return apply_json(contract, text, arena, err);
   return mn_contract_preset(contract, stated, err);
 }

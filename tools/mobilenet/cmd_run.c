@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "json_writer.h"
 #include "message.h"
@@ -39,11 +40,23 @@ static int first_free_input(const tensor_run *run) {
   return index;
 }
 
+/* What looks like NAME=FILE with a name that no input has, and is no file itself. */
+static int refuse_input_name(const tensor_run *run, const char *value, size_t length) {
+  mn_tensor_info first;
+  if (mn_model_input_info(run->runner.opened.model, 0, &first)) return EXIT_UNUSABLE;
+  say("-i %s: no input is named '%.*s' and no file so; the model's %s '%s'", value, (int)length,
+      value, run->input_count > 1 ? "first is" : "is", first.name);
+  return EXIT_USAGE;
+}
+
 /* Reads one -i value: NAME=FILE when NAME is an input, else a file for the next input. */
 static int read_input(tensor_run *run, const char *value) {
   const char *equals = strchr(value, '=');
   int index = equals ? input_by_name(run, value, (size_t)(equals - value)) : -1;
   const char *path = index >= 0 ? equals + 1 : value;
+  if (equals && index < 0 && access(value, F_OK) != 0) {
+    return refuse_input_name(run, value, (size_t)(equals - value));
+  }
   if (index < 0) index = first_free_input(run);
   if (index >= run->input_count || run->arrays[index].data) {
     say("-i %s is one input too many; the model has %d", value, run->input_count);

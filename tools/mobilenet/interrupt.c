@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The signal handlers. A closed pipe is seen as a failed write instead of a signal. */
+ * The signal handlers. A closed pipe and a file beyond the size limit are seen as failed writes
+ * instead of signals. */
 #include "interrupt.h"
 
 #include <signal.h>
@@ -23,6 +24,7 @@ void interrupt_watch(void) {
   action.sa_handler = SIG_IGN;
   action.sa_flags = 0;
   sigaction(SIGPIPE, &action, NULL);
+  sigaction(SIGXFSZ, &action, NULL);
 }
 
 bool interrupted(void) { return interrupt_seen != 0; }
