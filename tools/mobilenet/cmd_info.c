@@ -3,6 +3,7 @@
 #include <inttypes.h>
 
 #include "contract_text.h"
+#include "info_views.h"
 #include "json_writer.h"
 #include "layer_name.h"
 #include "message.h"
@@ -157,12 +158,26 @@ static int show(const cli_options *options, const cli_runner *runner) {
   return EXIT_DONE;
 }
 
+static int show_standard(const cli_options *options, const char *spec) {
+  opened_model opened;
+  int code = model_open(&opened, options, spec);
+  if (code == EXIT_DONE) code = info_standard(options, &opened);
+  model_close(&opened);
+  return code;
+}
+
 int cmd_info(const cli_options *options) {
+  if (options->given[OPTION_GRID]) return info_grid(options);
+  if (options->given[OPTION_OUT]) {
+    say("info -o draws what --grid shows; expected --grid FAMILY");
+    return EXIT_USAGE;
+  }
   cli_runner runner;
   runner_sizes sizes = {.batch = (int32_t)options_number(options, OPTION_BATCH, 1)};
   const char *spec;
   int code = model_argument(options, &spec);
   if (code != EXIT_DONE) return code;
+  if (options->given[OPTION_STANDARD_CONV]) return show_standard(options, spec);
   code = runner_open(&runner, options, spec, &sizes);
   if (code == EXIT_DONE) {
     model_say_assumptions(&runner.opened);
