@@ -24,6 +24,19 @@ static mn_status read_window(const mn_tflite_op *op, mn_window *window) {
   return read_pad_rule(op, &window->pad_rule);
 }
 
+/* Dynamic-range quantization: float layers with 8-bit weights. They are computed in float, weights
+ * widened once; LiteRT rounds the activations of every run to 8 bits as well. */
+static mn_status widen_weights(const mn_tflite_op *op, mn_id in[3]) {
+  mn_tflite_tensor codes;
+  mn_status status = mn_tflite_input_tensor(op, 1, &codes);
+  if (status) return status;
+  mn_tflite_tensor wide = codes;
+  wide.type = MN_F32;
+  status = mn_tflite_make_dequantized(op->loader, &codes, &wide);
+  in[1] = op->loader->values[codes.index]; /* from here on the tensor is its floats */
+  return status;
+}
+
 /* Input, weights and the optional bias. */
 static mn_status read_layer_inputs(const mn_tflite_op *op, mn_id in[3], int32_t *count) {
   mn_status status = mn_tflite_operand(op, 0, &in[0]);
@@ -32,12 +45,9 @@ static mn_status read_layer_inputs(const mn_tflite_op *op, mn_id in[3], int32_t 
   *count = !status && in[2] != MN_NONE ? 3 : 2;
   if (status) return status;
   const mn_value *values = op->loader->graph->values;
-  if (values[in[0]].type == MN_F32 && values[in[1]].type != MN_F32) {
-    return mn_tflite_fail(op, MN_ERR_UNSUPPORTED,
-                          "it has f32 inputs and %s weights (dynamic-range quantization), which is "
-                          "not supported",
-                          mn_type_name(values[in[1]].type));
-  }
+  mn_type type = values[in[1]].type;
+  if (values[in[0]].type == MN_F32 && (type == MN_I8 || type == MN_U8))
+    return widen_weights(op, in);
   return MN_OK;
 }
 
