@@ -36,11 +36,12 @@ MN_API const mn_image *mn_picture_image(const mn_picture *picture);
 
 /* A mask as a PNG file keeps it: palette or gray, the class of every pixel as its index or level,
  * 255 where it says nothing. */
-typedef struct mn_mask_picture mn_mask_picture;
-MN_API mn_status mn_mask_read(mn_mask_picture **out, const char *path, mn_error *err);
-MN_API void mn_mask_free(mn_mask_picture *mask);
+typedef struct mn_mask_file mn_mask_file;
+MN_API mn_status mn_mask_file_read(mn_mask_file **out, const char *path, mn_error *err);
+MN_API void mn_mask_file_free(mn_mask_file *mask);
 /* Its classes, [height][width] without gaps; they live as long as the mask. */
-MN_API const uint8_t *mn_mask_classes(const mn_mask_picture *mask, int32_t *width, int32_t *height);
+MN_API const uint8_t *mn_mask_file_classes(const mn_mask_file *mask, int32_t *width,
+                                           int32_t *height);
 
 /* A labelled set of pictures (docs/data.md). For classification a folder per class (names sorted
  * bytewise), or a CSV or TSV file of path and class; with boxes a folder with instances.json

@@ -7,13 +7,13 @@
 #include "io/decoders.h"
 #include "mobilenet/io.h"
 
-struct mn_mask_picture {
+struct mn_mask_file {
   mn_decoded decoded; /* pixels: [height][width] */
 };
 
 enum { MAX_PIXELS = 100000000 };
 
-static mn_status decode_file(mn_mask_picture *mask, const mn_file *file, const char *path,
+static mn_status decode_file(mn_mask_file *mask, const mn_file *file, const char *path,
                              mn_error *err) {
   static const char magic[] = "\x89PNG\r\n\x1a\n";
   const mn_encoded in = {file->bytes, file->size, path, MAX_PIXELS};
@@ -23,30 +23,30 @@ static mn_status decode_file(mn_mask_picture *mask, const mn_file *file, const c
   return mn_png_decode_indices(&mask->decoded, &in, err);
 }
 
-mn_status mn_mask_read(mn_mask_picture **out, const char *path, mn_error *err) {
+mn_status mn_mask_file_read(mn_mask_file **out, const char *path, mn_error *err) {
   mn_error_clear(err);
   *out = NULL;
   mn_file file;
   mn_status status = mn_file_map(&file, path, err);
   if (status) return status;
-  mn_mask_picture *mask = mn_alloc_zero(sizeof *mask);
+  mn_mask_file *mask = mn_alloc_zero(sizeof *mask);
   status = mask ? decode_file(mask, &file, path, err) : mn_fail_memory(err, sizeof *mask);
   mn_file_close(&file);
   if (status) {
-    mn_mask_free(mask);
+    mn_mask_file_free(mask);
     return status;
   }
   *out = mask;
   return MN_OK;
 }
 
-void mn_mask_free(mn_mask_picture *mask) {
+void mn_mask_file_free(mn_mask_file *mask) {
   if (!mask) return;
   mn_free(mask->decoded.pixels);
   mn_free(mask);
 }
 
-const uint8_t *mn_mask_classes(const mn_mask_picture *mask, int32_t *width, int32_t *height) {
+const uint8_t *mn_mask_file_classes(const mn_mask_file *mask, int32_t *width, int32_t *height) {
   *width = mask->decoded.width;
   *height = mask->decoded.height;
   return mask->decoded.pixels;
