@@ -59,7 +59,8 @@ typedef struct mn_confusion mn_confusion;
 MN_API mn_status mn_confusion_new(mn_confusion **out, int class_count, mn_error *err);
 MN_API void mn_confusion_free(mn_confusion *confusion);
 
-/* Counts `count` pixels; those whose truth is MN_MASK_IGNORED are left out.
+/* Counts `count` pixels; those whose truth is MN_MASK_IGNORED are left out, those whose prediction
+ * is have no class, and so are wrong.
  * Errors: ARGUMENT (a class beyond class_count, stated; then nothing was counted). */
 MN_API mn_status mn_confusion_add(mn_confusion *confusion, const uint8_t *truth,
                                   const uint8_t *prediction, size_t count, mn_error *err);

@@ -140,6 +140,27 @@ static mn_status read_labels(const mn_model *model, mn_arena *arena, mn_class_na
   return status;
 }
 
+/* A detector's classes, which its scores may count from the background on. */
+static mn_status read_classes(const mn_model *model, mn_arena *arena, mn_class_names *known,
+                              mn_error *err) {
+  const int count = mn_model_class_count(model);
+  const char **names = mn_arena_array(arena, (size_t)count + 1, sizeof *names);
+  if (!names) return mn_fail_memory(err, (size_t)count * sizeof *names);
+  for (int i = 0; i < count; ++i) {
+    names[i] = mn_model_class_label(model, i);
+    if (!names[i]) return MN_OK; /* without labels, a class is its position */
+  }
+  *known = (mn_class_names){names, count, -1};
+  return MN_OK;
+}
+
+static mn_status read_known(const mn_dataset_options *options, mn_arena *arena,
+                            mn_class_names *known, mn_error *err) {
+  if (!options->model) return MN_OK;
+  if (options->task == MN_TASK_DETECT) return read_classes(options->model, arena, known, err);
+  return read_labels(options->model, arena, known, err);
+}
+
 mn_status mn_dataset_open(mn_dataset **out, const char *path, const mn_dataset_options *options,
                           mn_error *err) {
   mn_error_clear(err);
@@ -150,7 +171,7 @@ mn_status mn_dataset_open(mn_dataset **out, const char *path, const mn_dataset_o
   mn_arena arena = {0};
   mn_class_names known = {.background = -1};
   if (chosen.task == MN_TASK_NONE && chosen.model) chosen.task = mn_model_task(chosen.model);
-  mn_status status = chosen.model ? read_labels(chosen.model, &arena, &known, err) : MN_OK;
+  mn_status status = read_known(&chosen, &arena, &known, err);
   if (!status) status = mn_dataset_open_named(out, path, &chosen, &known, err);
   mn_arena_free(&arena);
   return status;

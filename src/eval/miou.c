@@ -10,8 +10,14 @@
 
 struct mn_confusion {
   int32_t classes;
-  uint64_t counts[]; /* [classes of the truth][classes of the prediction] */
+  uint64_t counts[]; /* [classes of the truth][classes of the prediction, and none] */
 };
+
+static size_t row_of(const mn_confusion *confusion) { return (size_t)confusion->classes + 1; }
+
+static size_t cells_of(const mn_confusion *confusion) {
+  return (size_t)confusion->classes * row_of(confusion);
+}
 
 mn_status mn_confusion_new(mn_confusion **out, int class_count, mn_error *err) {
   *out = NULL;
@@ -19,7 +25,7 @@ mn_status mn_confusion_new(mn_confusion **out, int class_count, mn_error *err) {
     return mn_fail(err, MN_ERR_ARGUMENT, "class_count", "is %d, expected 1 to %d", class_count,
                    MN_MASK_IGNORED);
   }
-  const size_t cells = (size_t)class_count * (size_t)class_count;
+  const size_t cells = (size_t)class_count * ((size_t)class_count + 1);
   const size_t bytes = sizeof(mn_confusion) + cells * sizeof(uint64_t);
   mn_confusion *confusion = mn_alloc_zero(bytes);
   if (!confusion) return mn_fail_memory(err, bytes);
@@ -34,7 +40,8 @@ static mn_status check_pixels(const uint8_t *truth, const uint8_t *prediction, s
                               int32_t classes, mn_error *err) {
   for (size_t i = 0; i < count; ++i) {
     if (truth[i] == MN_MASK_IGNORED) continue;
-    if (truth[i] >= classes || prediction[i] >= classes) {
+    const bool none = prediction[i] == MN_MASK_IGNORED;
+    if (truth[i] >= classes || (prediction[i] >= classes && !none)) {
       return mn_fail(err, MN_ERR_ARGUMENT, NULL,
                      "a pixel of class %d, but the classes are 0 to %d (%d is ignored)",
                      truth[i] >= classes ? truth[i] : prediction[i], (int)classes - 1,
@@ -46,11 +53,13 @@ static mn_status check_pixels(const uint8_t *truth, const uint8_t *prediction, s
 
 mn_status mn_confusion_add(mn_confusion *confusion, const uint8_t *truth, const uint8_t *prediction,
                            size_t count, mn_error *err) {
-  const size_t classes = (size_t)confusion->classes;
+  const size_t row = row_of(confusion);
   mn_status status = check_pixels(truth, prediction, count, confusion->classes, err);
   if (status) return status;
   for (size_t i = 0; i < count; ++i) {
-    if (truth[i] != MN_MASK_IGNORED) confusion->counts[truth[i] * classes + prediction[i]]++;
+    if (truth[i] == MN_MASK_IGNORED) continue;
+    const size_t found = prediction[i] == MN_MASK_IGNORED ? row - 1 : prediction[i];
+    confusion->counts[truth[i] * row + found]++;
   }
   return MN_OK;
 }
@@ -60,19 +69,16 @@ mn_status mn_confusion_merge(mn_confusion *confusion, const mn_confusion *other,
     return mn_fail(err, MN_ERR_ARGUMENT, "other", "has %d classes, expected %d",
                    (int)other->classes, (int)confusion->classes);
   }
-  const size_t cells = (size_t)other->classes * (size_t)other->classes;
-  for (size_t i = 0; i < cells; ++i) confusion->counts[i] += other->counts[i];
+  for (size_t i = 0; i < cells_of(other); ++i) confusion->counts[i] += other->counts[i];
   return MN_OK;
 }
 
 static mn_miou_class score_class(const mn_confusion *confusion, size_t class) {
-  const size_t classes = (size_t)confusion->classes;
+  const size_t row = row_of(confusion);
   mn_miou_class score = {0};
-  for (size_t i = 0; i < classes; ++i) {
-    score.truth += confusion->counts[class * classes + i];
-    score.prediction += confusion->counts[i * classes + class];
-  }
-  const uint64_t both = confusion->counts[class * classes + class];
+  for (size_t i = 0; i < row; ++i) score.truth += confusion->counts[class * row + i];
+  for (size_t i = 0; i + 1 < row; ++i) score.prediction += confusion->counts[i * row + class];
+  const uint64_t both = confusion->counts[class * row + class];
   const uint64_t either = score.truth + score.prediction - both;
   if (either) score.iou = (double)both / (double)either;
   return score;
@@ -93,7 +99,7 @@ void mn_confusion_score(const mn_confusion *confusion, mn_miou_scores *out,
     occur += in_truth || score.prediction > 0;
     occur_truth += in_truth;
     out->pixels += score.truth;
-    right += confusion->counts[c * confusion->classes + c];
+    right += confusion->counts[(size_t)c * row_of(confusion) + (size_t)c];
   }
   if (!out->pixels) return;
   out->miou = sum / occur;

@@ -219,6 +219,22 @@ static void classes_beyond_the_count_are_refused(void **state) {
   mn_confusion_free(confusion);
 }
 
+static void pixels_without_a_prediction_are_wrong(void **state) {
+  (void)state;
+  const uint8_t truth[] = {0, 0, 1, 1}, prediction[] = {0, 255, 1, 1};
+  mn_confusion *confusion;
+  mn_miou_scores scores;
+  mn_miou_class classes[2];
+  assert_int_equal(mn_confusion_new(&confusion, 2, NULL), MN_OK);
+  assert_int_equal(mn_confusion_add(confusion, truth, prediction, 4, NULL), MN_OK);
+  mn_confusion_score(confusion, &scores, classes);
+  expect_score(scores.pixel_accuracy, 0.75);
+  expect_score(classes[0].iou, 0.5);
+  expect_score(classes[1].iou, 1);
+  assert_int_equal(classes[0].truth, 2);
+  mn_confusion_free(confusion);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(map_equals_pycocotools),
@@ -226,6 +242,7 @@ int main(void) {
       cmocka_unit_test(scores_that_are_no_numbers_are_refused),
       cmocka_unit_test(miou_equals_numpy),
       cmocka_unit_test(classes_beyond_the_count_are_refused),
+      cmocka_unit_test(pixels_without_a_prediction_are_wrong),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

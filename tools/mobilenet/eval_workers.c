@@ -2,6 +2,7 @@
  * Workers take the next `batch` pictures under a lock; complaints are kept and said in order. */
 #include "eval_workers.h"
 
+#include <inttypes.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,8 +11,9 @@
 #include "interrupt.h"
 #include "message.h"
 #include "progress.h"
+#include "terminal.h"
 
-enum { TOP = 5, POLL_NS = 50 * 1000 * 1000 };
+enum { POLL_NS = 50 * 1000 * 1000 };
 
 typedef struct worker_team {
   evaluation *eval;
@@ -43,17 +45,9 @@ int evaluation_prepare(evaluation *eval, const cli_options *options) {
   return code;
 }
 
-/* Where the true class stands among the best five of picture `slot`. */
-static mn_status rank_picture(const mn_session *session, int slot, int truth, int8_t *rank,
-                              mn_error *err) {
-  mn_class best[TOP];
-  int count;
-  if (mn_session_top(session, slot, TOP, best, &count, err)) return err->status;
-  *rank = RANK_BELOW;
-  for (int i = count - 1; i >= 0; i--) {
-    if (best[i].index == truth) *rank = (int8_t)i;
-  }
-  return MN_OK;
+void evaluation_complain(evaluation *eval, int64_t index, const char *text) {
+  eval->pictures[index].state = PICTURE_FAILED;
+  eval->pictures[index].complaint = strdup(text);
 }
 
 /* Puts one picture into the batch; a picture that cannot be used is noted and left out. */
@@ -63,12 +57,16 @@ static mn_status load_picture(evaluation *eval, mn_session *session, int64_t ind
   const char *path = mn_dataset_path(eval->dataset, index);
   mn_status status = mn_picture_read(&picture, path, NULL, err);
   bool usable = status == MN_OK;
-  if (usable) status = mn_session_set_image(session, slot, mn_picture_image(picture), err);
+  if (usable) {
+    const mn_image *image = mn_picture_image(picture);
+    eval->pictures[index].width = image->width;
+    eval->pictures[index].height = image->height;
+    status = mn_session_set_image(session, slot, image, err);
+  }
   mn_picture_free(picture);
   if (status == MN_OK) return MN_OK;
   if (usable && status != MN_ERR_LIMIT) return status;
-  eval->ranks[index] = RANK_FAILED;
-  eval->complaints[index] = strdup(err->text);
+  evaluation_complain(eval, index, err->text);
   return MN_OK;
 }
 
@@ -80,9 +78,9 @@ static mn_status score_batch(evaluation *eval, mn_session *session, int64_t begi
   }
   if (status == MN_OK) status = mn_session_run(session, err);
   for (int64_t i = begin; i < end && status == MN_OK; i++) {
-    if (eval->ranks[i] == RANK_FAILED) continue;
-    status = rank_picture(session, (int)(i - begin), mn_dataset_class(eval->dataset, i),
-                          &eval->ranks[i], err);
+    if (eval->pictures[i].state == PICTURE_FAILED) continue;
+    status = eval->task->score(eval, session, (int)(i - begin), i, err);
+    if (eval->pictures[i].state == PICTURE_OPEN) eval->pictures[i].state = PICTURE_SCORED;
   }
   return status;
 }
@@ -167,34 +165,45 @@ static int run_team(worker_team *team, pthread_t *threads) {
 
 static void say_complaints(evaluation *eval) {
   for (int64_t i = 0; i < eval->count; i++) {
-    if (eval->ranks[i] != RANK_FAILED) continue;
-    say("%s", eval->complaints[i] ? eval->complaints[i] : mn_dataset_path(eval->dataset, i));
+    const eval_picture *picture = &eval->pictures[i];
+    if (picture->state != PICTURE_FAILED) continue;
+    say("%s", picture->complaint ? picture->complaint : mn_dataset_path(eval->dataset, i));
     eval->failed++;
   }
 }
 
+int64_t evaluation_scored(const evaluation *eval) {
+  int64_t scored = 0;
+  for (int64_t i = 0; i < eval->count; i++) scored += eval->pictures[i].state == PICTURE_SCORED;
+  return scored;
+}
+
+void evaluation_print_head(const evaluation *eval, double ms) {
+  const int64_t scored = evaluation_scored(eval);
+  print_safe(stdout, eval->runner.opened.name);
+  printf("%s\n", eval->runner.opened.is_default ? " (ships with mobilenet)" : "");
+  printf("  images  %" PRId64 "  in %.1f s, %.1f images/s\n", scored, ms / 1e3,
+         (double)scored / ms * 1e3);
+}
+
 int evaluation_run(evaluation *eval) {
-  int code;
   if (eval->workers > eval->count) eval->workers = (int)eval->count;
-  eval->ranks = malloc((size_t)eval->count);
-  eval->complaints = calloc((size_t)eval->count, sizeof *eval->complaints);
+  eval->pictures = calloc((size_t)eval->count, sizeof *eval->pictures);
   pthread_t *threads = calloc((size_t)eval->workers, sizeof *threads);
-  if (eval->ranks && eval->complaints && threads) {
-    memset(eval->ranks, RANK_OPEN, (size_t)eval->count);
+  int code = eval->pictures && threads ? eval->task->prepare(eval) : say_out_of_memory();
+  if (code == EXIT_DONE) {
     worker_team team = {.eval = eval};
     code = run_team(&team, threads);
     say_complaints(eval);
-  } else {
-    code = say_out_of_memory();
   }
   free(threads);
   return code;
 }
 
 void evaluation_free(evaluation *eval) {
-  for (int64_t i = 0; eval->complaints && i < eval->count; i++) free(eval->complaints[i]);
-  free(eval->complaints);
-  free(eval->ranks);
+  if (eval->results) eval->task->free(eval);
+  for (int64_t i = 0; eval->pictures && i < eval->count; i++) free(eval->pictures[i].complaint);
+  free(eval->pictures);
   mn_dataset_free(eval->dataset);
   runner_close(&eval->runner);
 }
