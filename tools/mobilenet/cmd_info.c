@@ -8,6 +8,7 @@
 #include "layer_name.h"
 #include "message.h"
 #include "mobilenet/zoo.h"
+#include "network_blocks.h"
 #include "runner.h"
 #include "tensor_text.h"
 #include "terminal.h"
@@ -145,6 +146,16 @@ static void print_facts(const model_facts *facts) {
   print_contract(mn_model_contract(opened->model));
 }
 
+static int draw(const cli_options *options, const opened_model *opened) {
+  if (!opened->is_architecture) {
+    say("info -o draws networks named by their architecture, such as v2-1.0-224, not '%s'",
+        opened->path);
+    return EXIT_USAGE;
+  }
+  bool drawn = network_draw(opened->model, opened->name, options->text[OPTION_OUT]);
+  return drawn ? EXIT_DONE : EXIT_UNUSABLE;
+}
+
 static int show(const cli_options *options, const cli_runner *runner) {
   mn_error err = {0};
   model_facts facts = {.runner = runner};
@@ -155,7 +166,7 @@ static int show(const cli_options *options, const cli_runner *runner) {
   } else {
     print_facts(&facts);
   }
-  return EXIT_DONE;
+  return options->given[OPTION_OUT] ? draw(options, &runner->opened) : EXIT_DONE;
 }
 
 static int show_standard(const cli_options *options, const char *spec) {
@@ -168,10 +179,6 @@ static int show_standard(const cli_options *options, const char *spec) {
 
 int cmd_info(const cli_options *options) {
   if (options->given[OPTION_GRID]) return info_grid(options);
-  if (options->given[OPTION_OUT]) {
-    say("info -o draws what --grid shows; expected --grid FAMILY");
-    return EXIT_USAGE;
-  }
   cli_runner runner;
   runner_sizes sizes = {.batch = (int32_t)options_number(options, OPTION_BATCH, 1)};
   const char *spec;
