@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * One network in the forms that Keras exports (tests/oracle/keras_models.py): float, f16 weights,
- * dynamic-range and int8, with the batch left open. Against LiteRT's reference kernels; also as the
- * first and last picture of a batch. */
+ * dynamic-range and int8, with the batch left open; and one with dilations. Against LiteRT's
+ * reference kernels; also as the first and last picture of a batch. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -98,13 +98,17 @@ static void dynamic_range_is_near_the_float_network(void **state) {
   assert_memory_not_equal(found, expected, sizeof found);
 }
 
+/* "atrous" has dilations, written as SPACE_TO_BATCH_ND: its stated batches are stand-ins. */
 static void int8_equals_litert_to_the_bit(void **state) {
   (void)state;
-  int8_t found[BATCH][SCORES], expected[SCORES];
-  read_expected("int8", expected, sizeof expected);
-  assert_int_equal(run("int8", BATCH, found, sizeof found), MN_I8);
-  assert_memory_equal(found[0], expected, sizeof expected);
-  assert_memory_equal(found[BATCH - 1], expected, sizeof expected);
+  const char *const kinds[] = {"int8", "atrous"};
+  for (int k = 0; k < 2; k++) {
+    int8_t found[BATCH][SCORES], expected[SCORES];
+    read_expected(kinds[k], expected, sizeof expected);
+    assert_int_equal(run(kinds[k], BATCH, found, sizeof found), MN_I8);
+    assert_memory_equal(found[0], expected, sizeof expected);
+    assert_memory_equal(found[BATCH - 1], expected, sizeof expected);
+  }
 }
 
 int main(void) {

@@ -5,8 +5,8 @@
     python3 tests/oracle/keras_models.py models tests/golden/keras     needs tensorflow
     python3 tests/oracle/keras_models.py outputs tests/golden/keras    needs ai-edge-litert
 
-`models` writes float, f16, dynamic-range and int8 files of one network; `outputs` runs them with
-LiteRT's reference kernels on a fixed input (two pictures' worth of a counting sequence) and writes
+`models` writes float, f16, dynamic-range and int8 files of one network and an int8 one of a network
+with dilations, which the converter writes as SPACE_TO_BATCH_ND; `outputs` runs them with LiteRT's reference kernels on a fixed input (two pictures' worth of a counting sequence) and writes
 what they give. tests/golden/test_keras.c compares.
 """
 import os
@@ -14,7 +14,8 @@ import sys
 
 import numpy as np
 
-KINDS = ["float", "f16", "dynamic", "int8"]
+KINDS = ["float", "f16", "dynamic", "int8", "atrous"]
+INT8 = ["int8", "atrous"]
 
 
 def pixels():
@@ -49,20 +50,31 @@ def network(tf):
     return tf.keras.Model(inputs, layers.Softmax()(layers.Reshape((8, 4))(x)))
 
 
+def atrous(tf):
+    layers = tf.keras.layers
+    x = inputs = tf.keras.Input((24, 20, 3))
+    x = layers.Conv2D(8, 3, strides=2, padding="same", activation="relu")(x)
+    x = layers.DepthwiseConv2D(3, padding="same", dilation_rate=2, use_bias=False)(x)
+    x = layers.ReLU(6)(layers.BatchNormalization()(x))
+    x = layers.Conv2D(12, 3, padding="same", dilation_rate=3, activation="relu")(x)
+    x = layers.GlobalAveragePooling2D()(x)
+    return tf.keras.Model(inputs, layers.Dense(32)(x))
+
+
 def write_models(folder):
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     import tensorflow as tf
 
     tf.keras.utils.set_random_seed(5)
-    model = network(tf)
+    models = dict.fromkeys(KINDS[:4], network(tf)) | {"atrous": atrous(tf)}
     samples = np.random.default_rng(0).uniform(-1, 1, (16, 1, 24, 20, 3)).astype(np.float32)
     for kind in KINDS:
-        converter = tf.lite.TFLiteConverter.from_keras_model(model)
+        converter = tf.lite.TFLiteConverter.from_keras_model(models[kind])
         if kind != "float":
             converter.optimizations = [tf.lite.Optimize.DEFAULT]
         if kind == "f16":
             converter.target_spec.supported_types = [tf.float16]
-        if kind == "int8":
+        if kind in INT8:
             converter.representative_dataset = lambda: ([s] for s in samples)
             converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
             converter.inference_input_type = converter.inference_output_type = tf.int8
@@ -78,7 +90,7 @@ def write_outputs(folder):
         interpreter = Interpreter(os.path.join(folder, f"{kind}.tflite"),
                                   experimental_op_resolver_type=OpResolverType.BUILTIN_REF)
         interpreter.allocate_tensors()
-        x = (codes - 128).astype(np.int8) if kind == "int8" else reals
+        x = (codes - 128).astype(np.int8) if kind in INT8 else reals
         interpreter.set_tensor(interpreter.get_input_details()[0]["index"], x)
         interpreter.invoke()
         y = interpreter.get_tensor(interpreter.get_output_details()[0]["index"])

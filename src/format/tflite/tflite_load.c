@@ -159,6 +159,13 @@ static int32_t frozen_batch(const mn_graph *graph) {
   return first->dim[0];
 }
 
+static bool agrees(mn_tflite_stated how, const mn_shape *stated, const mn_shape *found) {
+  mn_shape expected = *stated;
+  if (how == MN_TFLITE_UNSTATED) return true;
+  if (how == MN_TFLITE_STATED_BUT_BATCH && expected.rank > 0) expected.dim[0] = found->dim[0];
+  return mn_shape_equal(&expected, found);
+}
+
 /* Fills in what the file leaves open, and makes the model's own batch 1 where it can be. */
 static mn_status settle_shapes(mn_tflite_loader *loader) {
   mn_graph *graph = loader->graph;
@@ -171,7 +178,7 @@ static mn_status settle_shapes(mn_tflite_loader *loader) {
   if (status) return status;
   for (int32_t i = 0; i < graph->value_count; i++) {
     char stated[64], found[64];
-    if (!loader->shape_stated[i] || mn_shape_equal(&shapes[i], &graph->values[i].shape)) continue;
+    if (agrees(loader->stated[i], &graph->values[i].shape, &shapes[i])) continue;
     return mn_fail(loader->err, MN_ERR_SHAPE, graph->values[i].name,
                    "the file says %s, but its operator gives %s",
                    mn_shape_text(&graph->values[i].shape, stated, sizeof stated),

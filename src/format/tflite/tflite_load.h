@@ -14,6 +14,14 @@ typedef struct mn_tflite_names {
   size_t slot_count, used;
 } mn_tflite_names;
 
+/* Whether the file states a value's shape. An open batch is written as 1, also where an operator
+ * multiplies it. */
+typedef enum mn_tflite_stated {
+  MN_TFLITE_UNSTATED = 0,
+  MN_TFLITE_STATED_BUT_BATCH,
+  MN_TFLITE_STATED
+} mn_tflite_stated;
+
 /* Integers of a tensor that the reader computed (tflite_load_computed.c). */
 enum { MN_TFLITE_COMPUTED = 8 };
 typedef struct mn_tflite_computed {
@@ -31,7 +39,7 @@ typedef struct mn_tflite_loader {
   mn_fb_table subgraph;
   mn_id *values;                /* [tensors.count] value of a tensor; MN_NONE = none yet */
   mn_tflite_computed *computed; /* [tensors.count] */
-  bool *shape_stated;           /* [stated_capacity] by value: the file states its shape */
+  mn_tflite_stated *stated;     /* [stated_capacity] by value */
   int32_t stated_capacity;
   mn_tflite_names names;
 } mn_tflite_loader;
@@ -43,6 +51,7 @@ typedef struct mn_tflite_tensor {
   mn_type type;
   mn_shape shape;
   bool shape_stated;   /* all dims are there and positive */
+  bool batch_open;     /* but the first stands in for any */
   const uint8_t *data; /* NULL: not a constant */
   size_t bytes;
 } mn_tflite_tensor;
@@ -74,7 +83,7 @@ mn_status mn_tflite_read_tensor(mn_tflite_loader *loader, int32_t index, mn_tfli
 /* Makes the value of a tensor, its name and quantization included; a CONST when it has data. */
 mn_status mn_tflite_make_value(mn_tflite_loader *loader, const mn_tflite_tensor *tensor, mn_id *id);
 /* Notes a value that was added to the graph: its name is taken, its shape stated or not. */
-mn_status mn_tflite_register_value(mn_tflite_loader *loader, mn_id id, bool shape_stated);
+mn_status mn_tflite_register_value(mn_tflite_loader *loader, mn_id id, mn_tflite_stated stated);
 /* Makes the f32 constant that a DEQUANTIZE of the constant `from` gives, as the value of `to`. */
 mn_status mn_tflite_make_dequantized(mn_tflite_loader *loader, const mn_tflite_tensor *from,
                                      const mn_tflite_tensor *to);

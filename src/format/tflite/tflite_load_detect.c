@@ -63,6 +63,8 @@ mn_status mn_tflite_load_detect(const mn_tflite_op *op) {
   if (status) return status;
   const mn_graph *graph = op->loader->graph;
   const mn_node *node = &graph->nodes[graph->node_count - 1];
-  for (int32_t i = 0; i < node->out_count; i++) op->loader->shape_stated[node->out[i]] = false;
+  for (int32_t i = 0; i < node->out_count; i++) {
+    op->loader->stated[node->out[i]] = MN_TFLITE_UNSTATED;
+  }
   return MN_OK;
 }

@@ -141,7 +141,7 @@ static mn_status flatten_rows(const mn_tflite_op *op, int32_t length, mn_id *x) 
   graph->nodes[node].attr.reshape.shape =
       (mn_shape){2, {batch_is_rows ? 0 : -1, batch_is_rows ? -1 : length}};
   *x = id;
-  return mn_tflite_register_value(op->loader, id, true);
+  return mn_tflite_register_value(op->loader, id, MN_TFLITE_STATED);
 }
 
 mn_status mn_tflite_load_dense(const mn_tflite_op *op) {

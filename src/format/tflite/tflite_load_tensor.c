@@ -66,6 +66,8 @@ static mn_status read_shape(mn_tflite_loader *loader, mn_tflite_tensor *tensor) 
     tensor->shape.dim[i] = mn_fb_vector_i32(fb, &dims, i);
     if (tensor->shape.dim[i] < 1) tensor->shape_stated = false;
   }
+  mn_fb_vector open = mn_fb_vector_at(fb, &tensor->table, TFL_TENSOR_SHAPE_SIGNATURE, 4);
+  tensor->batch_open = open.count > 0 && mn_fb_vector_i32(fb, &open, 0) == -1;
   return MN_OK;
 }
 
@@ -164,18 +166,18 @@ static mn_status read_quant(mn_tflite_loader *loader, const mn_tflite_tensor *te
 
 /* ---- Values --------------------------------------------------------------------------------- */
 
-mn_status mn_tflite_register_value(mn_tflite_loader *loader, mn_id id, bool shape_stated) {
+mn_status mn_tflite_register_value(mn_tflite_loader *loader, mn_id id, mn_tflite_stated stated) {
   if (id >= loader->stated_capacity) {
     int32_t capacity = id * 2 + 64;
-    bool *grown = mn_arena_array(&loader->scratch, (size_t)capacity, sizeof *grown);
+    mn_tflite_stated *grown = mn_arena_array(&loader->scratch, (size_t)capacity, sizeof *grown);
     if (!grown) return mn_fail_memory(loader->err, (size_t)capacity);
     if (loader->stated_capacity) {
-      memcpy(grown, loader->shape_stated, (size_t)loader->stated_capacity * sizeof *grown);
+      memcpy(grown, loader->stated, (size_t)loader->stated_capacity * sizeof *grown);
     }
-    loader->shape_stated = grown;
+    loader->stated = grown;
     loader->stated_capacity = capacity;
   }
-  loader->shape_stated[id] = shape_stated;
+  loader->stated[id] = stated;
   return mn_tflite_take_name(loader, id);
 }
 
@@ -212,7 +214,8 @@ static mn_status add_value(mn_tflite_loader *loader, const mn_tflite_tensor *ten
   if (status) return status;
   *id = mn_graph_add_value(loader->graph, name, tensor->type, &tensor->shape);
   if (*id == MN_NONE) return mn_fail_memory(loader->err, sizeof(mn_value));
-  return mn_tflite_register_value(loader, *id, tensor->shape_stated);
+  mn_tflite_stated stated = tensor->batch_open ? MN_TFLITE_STATED_BUT_BATCH : MN_TFLITE_STATED;
+  return mn_tflite_register_value(loader, *id, tensor->shape_stated ? stated : MN_TFLITE_UNSTATED);
 }
 
 mn_status mn_tflite_make_value(mn_tflite_loader *loader, const mn_tflite_tensor *tensor,
