@@ -168,8 +168,8 @@ static void pieces_are_fused(void **state) {
 }
 
 /* All that has integer arithmetic is computed in it: floats are left around the hard-sigmoid, in
- * one file around a clip whose floats two nodes quantize, and in one around a layer whose u8 weights
- * have zero points by channel that are not 128. */
+ * one file around a clip whose floats two nodes quantize, and in one around a layer whose u8
+ * weights have zero points by channel that are not 128. */
 static void codes_stay_codes(void **state) {
   (void)state;
   for (size_t i = 0; i < sizeof goldens / sizeof goldens[0]; i++) {
