@@ -16,7 +16,7 @@ typedef struct look {
 } look;
 
 static const look looks[] = {
-    {"PK\3\4", 0, 4, "a zip archive (a PyTorch .pt or .pth, a Keras file or a NumPy .npz)"},
+    {"PK\3\4", 0, 4, "a zip archive (a PyTorch .pth, which convert makes a model of; a Keras file or NumPy .npz)"},
     {"\x89HDF\r\n", 0, 6, "an HDF5 file (Keras .h5)"},
     {"\xff\xd8\xff", 0, 3, "a JPEG picture"},
     {"\x89PNG", 0, 4, "a PNG picture"},
@@ -40,7 +40,7 @@ static const look looks[] = {
     {"version https://git-lfs", 0, 23, "a Git LFS pointer, not the file itself"},
     {"<", 0, 1, "a web page or XML"},
     {"{", 0, 1, "JSON text"},
-    {"\x80\2", 0, 2, "a Python pickle (an old PyTorch .pt or .pth)"},
+    {"\x80\2", 0, 2, "a Python pickle (a PyTorch .pth from before 1.6: save it again)"},
 };
 
 /* An ONNX model begins with field 1 (its IR version, a small number) and goes on with the

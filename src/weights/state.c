@@ -32,7 +32,18 @@ static mn_status grow(mn_state *state, mn_error *err) {
   return MN_OK;
 }
 
+/* Names are shown to people: only what identifiers and numbers are made of. */
+static bool is_name(const char *name) {
+  const char *c = name;
+  while (*c > ' ' && *c < 127) c++;
+  return c > name && *c == '\0';
+}
+
 mn_status mn_state_add(mn_state *state, const mn_state_tensor *tensor, mn_error *err) {
+  if (!is_name(tensor->name)) {
+    return mn_fail(err, MN_ERR_FORMAT, state->request->name,
+                   "it has a tensor whose name is not of printable letters");
+  }
   mn_status status = grow(state, err);
   size_t length = strlen(tensor->name);
   if (!status) status = mn_state_spend(state, length + 1, err);
@@ -50,10 +61,22 @@ static int compare(const void *a, const void *b) {
   return strcmp(x->name, y->name);
 }
 
+/* torch.nn.DataParallel puts "module." before every name. */
+static void strip_module(mn_state *state) {
+  static const char prefix[] = "module.";
+  size_t length = sizeof prefix - 1;
+  for (int32_t i = 0; i < state->count; i++) {
+    const char *name = state->tensors[i].name;
+    if (strncmp(name, prefix, length) != 0 || !name[length]) return;
+  }
+  for (int32_t i = 0; i < state->count; i++) state->tensors[i].name += length;
+}
+
 static mn_status sort(mn_state *state, mn_error *err) {
   if (state->count == 0) {
     return mn_fail(err, MN_ERR_FORMAT, state->request->name, "it holds no tensors");
   }
+  strip_module(state);
   qsort(state->tensors, (size_t)state->count, sizeof *state->tensors, compare);
   for (int32_t i = 1; i < state->count; i++) {
     if (compare(&state->tensors[i - 1], &state->tensors[i]) != 0) continue;
@@ -70,13 +93,15 @@ mn_state_tensor *mn_state_find(const mn_state *state, const char *name) {
 }
 
 bool mn_state_has(const uint8_t *bytes, size_t size) {
-  return mn_state_is_safetensors(bytes, size);
+  return mn_state_is_torch(bytes, size) || mn_state_is_safetensors(bytes, size);
 }
 
 mn_status mn_state_load(mn_state *state, const mn_load_request *request, mn_error *err) {
   memset(state, 0, sizeof *state);
   state->request = request;
-  mn_status status = mn_state_load_safetensors(state, err);
+  mn_status status = mn_state_is_torch(request->bytes, request->size)
+                         ? mn_state_load_torch(state, err)
+                         : mn_state_load_safetensors(state, err);
   return status ? status : sort(state, err);
 }
 

@@ -16,6 +16,7 @@ enum {
   DOS_DATE_1980 = 0x21 /* 1 January: the earliest that the format can say */
 };
 static const uint32_t local_magic = 0x04034b50, central_magic = 0x02014b50, end_magic = 0x06054b50;
+static const uint32_t zip64_end_magic = 0x06064b50, zip64_locator_magic = 0x07064b50;
 
 static uint16_t get16(const uint8_t *p) {
   uint16_t value;
@@ -40,11 +41,21 @@ static const uint8_t *find_end(const uint8_t *bytes, size_t size) {
   return NULL;
 }
 
+/* Where the central directory ends: before ZIP64's two end records, which PyTorch writes for small
+ * archives too (APPNOTE 4.3.14, 4.3.15). Only the 32-bit fields are read. */
+static size_t directory_end(const uint8_t *bytes, size_t end_at) {
+  enum { ZIP64_END_BYTES = 56, ZIP64_LOCATOR_BYTES = 20 };
+  const size_t both = ZIP64_END_BYTES + ZIP64_LOCATOR_BYTES;
+  bool zip64 = end_at >= both && get32(bytes + end_at - both) == zip64_end_magic &&
+               get32(bytes + end_at - ZIP64_LOCATOR_BYTES) == zip64_locator_magic;
+  return zip64 ? end_at - both : end_at;
+}
+
 bool mn_zip_open(mn_zip *zip, const uint8_t *bytes, size_t size) {
   memset(zip, 0, sizeof *zip);
   const uint8_t *end = find_end(bytes, size);
   if (!end) return false;
-  size_t end_at = (size_t)(end - bytes);
+  size_t end_at = directory_end(bytes, (size_t)(end - bytes));
   uint32_t directory_bytes = get32(end + 12), directory_at = get32(end + 16);
   if (directory_bytes > end_at || directory_at > end_at - directory_bytes) return false;
   zip->bytes = bytes;

@@ -95,6 +95,7 @@ static void assumptions(void **state) {
   } cases[] = {
       {"tv_v2.safetensors", "taken for v2-0.05-224@torchvision by its names and shapes; assumed:"},
       {"tv_v3_large.safetensors", "v3-large-0.1-224@torchvision"},
+      {"tv_v3_small.pth", "taken for v3-small-0.05-224@torchvision"},
       {"timm_v1.safetensors", "v1-0.125-224@timm"},
       {"timm_v3_small.safetensors", "v3-small-0.05-224@tf, if it is timm's tf_mobilenetv3_small"},
       {"tf_mobilenetv3_small.safetensors", "taken for v3-small-0.05-224@tf by"},

@@ -3,11 +3,13 @@
 them. Needs torch, torchvision, timm and safetensors.
 
   torch_weights.py golden           remakes tests/golden/weights (thin networks, few classes)
+  torch_weights.py seeds            remakes tests/fuzz/corpus/pth: tiny files, good and bad
   torch_weights.py check MOBILENET  every network at its published width: saves it, converts and
                                     runs it with the command MOBILENET, and prints the error of
                                     each input size relative to the largest output; exits 1 when
                                     one is above 1e-5
 """
+import collections
 import os
 import subprocess
 import sys
@@ -102,7 +104,7 @@ TENSORFLOW = {"pad_type": "same", "bn_eps": 1e-3}
 GOLDEN = {
     "tv_v2.safetensors": (lambda: vision("mobilenet_v2", 0.05, 5), torch.bfloat16),
     "tv_v3_large.safetensors": (lambda: vision("mobilenet_v3_large", 0.1, 5), torch.float16),
-    "tv_v3_small.safetensors": (lambda: vision("mobilenet_v3_small", 0.05, 3), torch.float32),
+    "tv_v3_small.pth": (lambda: vision("mobilenet_v3_small", 0.05, 3), torch.float32),
     "timm_v1.safetensors": (lambda: timm_v1(0.125, 4), torch.float16),
     "timm_v3_small.safetensors": (
         lambda: timm_v3("mobilenetv3_small_100", 0.05, 4), torch.bfloat16),
@@ -122,11 +124,52 @@ def golden():
             model.load_state_dict(state)
             if "v4" in name:  # counters may be there or not; this one stays below 200 KB
                 state = {k: v for k, v in state.items() if "num_batches" not in k}
-            save_file(state, os.path.join(folder, name))
+            if name.endswith(".pth"):  # as torch.nn.DataParallel and a training script leave it
+                state = {"epoch": 3, "state_dict": {f"module.{k}": v for k, v in state.items()}}
+                torch.save(state, os.path.join(folder, name))
+            else:
+                save_file(state, os.path.join(folder, name))
             os.chmod(os.path.join(folder, name), 0o644)
             for height, width in SIZES:
                 values = run(model, height, width)[0]
                 print(name, height, width, len(values), *(f"{v:.9g}" for v in values), file=out)
+
+
+class Evil:
+    def __reduce__(self):
+        return os.system, ("true",)
+
+
+def seeds():
+    folder = os.path.join(HERE, "..", "fuzz", "corpus", "pth")
+    os.makedirs(folder, exist_ok=True)
+    base = torch.arange(24, dtype=torch.float32)
+    plain = {"a.weight": base[:6].reshape(2, 3).clone(), "a.bias": base[6:7].half(),
+             "a.num_batches_tracked": torch.tensor(7)}
+    files = {
+        "plain": plain,
+        "ordered": collections.OrderedDict(plain),
+        "checkpoint": {"epoch": 3, "loss": 0.5, "names": ["x", "y"], "state_dict": plain},
+        "module": {f"module.{k}": v for k, v in plain.items()},
+        "parameter": {"a": torch.nn.Parameter(base[:4].clone())},
+        "shared": {"a": base[3:9].reshape(3, 2), "b": base[9:10]},
+        "types": {str(t): torch.ones(3).to(t) for t in (
+            torch.bfloat16, torch.int32, torch.uint8, torch.int8, torch.bool)},
+        "bad_code": {"a": Evil()},
+        "bad_layer": torch.nn.Conv2d(1, 1, 1),
+        "bad_double": {"a": base.double()},
+        "bad_stride": {"a": base.reshape(4, 6).t()},
+        "bad_rank": {"a": base[:1].reshape(1, 1, 1, 1, 1)},
+        "bad_empty": {"a": base[:0]},
+        "bad_list": [base[:2].clone()],
+        "bad_value": {"a": base[:2].clone(), "b": 7},
+        "bad_key": {3: base[:2].clone()},
+        "bad_nothing": {},
+    }
+    for name, value in files.items():
+        path = os.path.join(folder, f"{name}.pth")
+        torch.save(value, path)
+    torch.save(plain, os.path.join(folder, "protocol_4.pth"), pickle_protocol=4)
 
 
 def check(command):
@@ -161,6 +204,8 @@ def check(command):
 if __name__ == "__main__":
     if sys.argv[1:] == ["golden"]:
         sys.exit(golden())
+    if sys.argv[1:] == ["seeds"]:
+        sys.exit(seeds())
     if sys.argv[1:2] == ["check"]:
         sys.exit(check(sys.argv[2]))
     sys.exit(__doc__)
