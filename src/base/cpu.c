@@ -8,6 +8,7 @@
 #include "base/error.h"
 
 #if defined(__x86_64__)
+#include <cpuid.h>
 #include <xmmintrin.h>
 #endif
 
@@ -25,21 +26,43 @@ static const level levels[] = {
 };
 enum { LEVEL_COUNT = sizeof levels / sizeof levels[0] };
 
+#if defined(__x86_64__) && !defined(MN_NO_SIMD)
+/* Bits of cpuid's leaves 1 and 7 (Intel SDM volume 2, CPUID), and of XCR0: which registers the
+ * operating system saves. The compiler's own __builtin_cpu_supports brings 4 KB of tables. */
+enum {
+  LEAF1_ECX_FMA = 1 << 12,
+  LEAF1_ECX_OSXSAVE = 1 << 27,
+  LEAF7_EBX_AVX2 = 1 << 5,
+  LEAF7_ECX_AVX512VNNI = 1 << 11,
+  SAVES_AVX = 0x06,
+  SAVES_AVX512 = 0xe6
+};
+static const unsigned leaf7_ebx_avx512 = 1u << 16 | 1u << 17 | 1u << 30 | 1u << 31; /* F DQ BW VL */
+
+static unsigned saved_registers(void) {
+  unsigned low, high;
+  __asm__("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+  return low;
+}
+
 mn_cpu_features mn_cpu_detect(void) {
+  unsigned a, b, c, leaf1, leaf7b, leaf7c;
+  if (!__get_cpuid(1, &a, &b, &leaf1, &c) || !(leaf1 & LEAF1_ECX_OSXSAVE)) return 0;
+  if (!__get_cpuid_count(7, 0, &a, &leaf7b, &leaf7c, &c)) return 0;
+  const unsigned saved = saved_registers();
   mn_cpu_features found = 0;
-#if (defined(__x86_64__) || defined(__i386__)) && !defined(MN_NO_SIMD)
-  /* The builtins check the operating system's register saving too. */
-  __builtin_cpu_init();
-  if (__builtin_cpu_supports("avx2")) found |= MN_AVX2;
-  if (__builtin_cpu_supports("fma")) found |= MN_FMA;
-  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-      __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl")) {
-    found |= MN_AVX512;
-    if (__builtin_cpu_supports("avx512vnni")) found |= MN_AVX512VNNI;
-  }
-#endif
+  if ((saved & SAVES_AVX) != SAVES_AVX) return 0;
+  if (leaf7b & LEAF7_EBX_AVX2) found |= MN_AVX2;
+  if (leaf1 & LEAF1_ECX_FMA) found |= MN_FMA;
+  if ((saved & SAVES_AVX512) != SAVES_AVX512) return found;
+  if ((leaf7b & leaf7_ebx_avx512) != leaf7_ebx_avx512) return found;
+  found |= MN_AVX512;
+  if (leaf7c & LEAF7_ECX_AVX512VNNI) found |= MN_AVX512VNNI;
   return found;
 }
+#else
+mn_cpu_features mn_cpu_detect(void) { return 0; }
+#endif
 
 const char *mn_cpu_level_at(int index) {
   return index >= 0 && index < LEVEL_COUNT ? levels[index].name : NULL;

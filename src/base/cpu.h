@@ -15,7 +15,7 @@ enum {
   MN_AVXVNNI = 1u << 4
 };
 
-/* Detected once; operating-system support for the wide registers included. */
+/* Operating-system support for the wide registers included. */
 mn_cpu_features mn_cpu_detect(void);
 
 /* Resolves a level name ("scalar", "avx2", "avx512", "avx512vnni") to the features it allows,

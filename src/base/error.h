@@ -8,7 +8,7 @@
 /* Sets *err (when not NULL) to "where: text" and returns `status`, so that a function can say
  * `return mn_fail(err, MN_ERR_FORMAT, path, "...", ...)`. `where` may be NULL or empty. */
 #if defined(__GNUC__)
-__attribute__((format(printf, 4, 5)))
+__attribute__((cold, format(printf, 4, 5)))
 #endif
 mn_status
 mn_fail(mn_error *err, mn_status status, const char *where, const char *format, ...);

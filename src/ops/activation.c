@@ -26,7 +26,7 @@ static void fill_logistic(uint8_t table[256], const mn_operand *in, const mn_ope
   }
 }
 
-static mn_status logistic_plan(mn_step *step, const mn_op_request *request, mn_error *err) {
+MN_PLANNING mn_status logistic_plan(mn_step *step, const mn_op_request *request, mn_error *err) {
   const mn_operand *in = &step->in[0], *out = &step->out;
   mn_unary *unary = mn_unary_plan(step, request, err);
   if (!unary) return MN_ERR_MEMORY;
@@ -64,7 +64,7 @@ static bool prepare_hard_swish(mn_hard_swish_q8 *args, const mn_operand *in,
   return args->out_exponent <= 0;
 }
 
-static mn_status hard_swish_plan(mn_step *step, const mn_op_request *request, mn_error *err) {
+MN_PLANNING mn_status hard_swish_plan(mn_step *step, const mn_op_request *request, mn_error *err) {
   const mn_operand *in = &step->in[0], *out = &step->out;
   mn_unary *unary = mn_unary_plan(step, request, err);
   if (!unary) return MN_ERR_MEMORY;
@@ -86,7 +86,8 @@ static mn_status hard_swish_plan(mn_step *step, const mn_op_request *request, mn
   return MN_OK;
 }
 
-static mn_status hard_sigmoid_plan(mn_step *step, const mn_op_request *request, mn_error *err) {
+MN_PLANNING mn_status hard_sigmoid_plan(mn_step *step, const mn_op_request *request,
+                                        mn_error *err) {
   if (step->in[0].type != MN_F32 || step->out.type != MN_F32) {
     return mn_op_refuse(step, "f32", err);
   }

@@ -10,7 +10,7 @@ typedef struct arg_max {
   size_t inner;          /* output elements between which only axes after it change */
 } arg_max;
 
-static mn_status arg_max_plan(mn_step *step, const mn_op_request *request, mn_error *err) {
+MN_PLANNING mn_status arg_max_plan(mn_step *step, const mn_op_request *request, mn_error *err) {
   const mn_operand *in = &step->in[0], *out = &step->out;
   int32_t axis = step->node->attr.arg_max.axis, last = in->shape.rank - 1;
   if ((in->type != MN_F32 && !mn_type_is_code(in->type)) ||

@@ -6,7 +6,7 @@
 #include "kernels/ref/clamp_f32.h"
 #include "ops/operand.h"
 
-static mn_status batch_norm_plan(mn_step *step, const mn_op_request *request, mn_error *err) {
+MN_PLANNING mn_status batch_norm_plan(mn_step *step, const mn_op_request *request, mn_error *err) {
   (void)request;
   for (int32_t i = 0; i < 5; i++) {
     const mn_operand *in = &step->in[i];

@@ -49,7 +49,7 @@ static mn_status plan_tables(mn_step *step, const mn_op_request *request, mn_err
   return MN_OK;
 }
 
-static mn_status concat_plan(mn_step *step, const mn_op_request *request, mn_error *err) {
+MN_PLANNING mn_status concat_plan(mn_step *step, const mn_op_request *request, mn_error *err) {
   const mn_operand *out = &step->out;
   int32_t axis = step->node->attr.concat.axis;
   bool coded = mn_operand_is_coded(out);

@@ -48,7 +48,7 @@ static bool is_pointwise(const mn_window *w) {
          !w->pad_top && !w->pad_bottom && !w->pad_left && !w->pad_right;
 }
 
-static mn_status plan(mn_step *step, const mn_op_request *request, mn_error *err) {
+MN_PLANNING mn_status plan(mn_step *step, const mn_op_request *request, mn_error *err) {
   conv_params *p = mn_arena_take(request->arena, sizeof *p);
   if (!p) return mn_fail_memory(err, sizeof *p);
   step->params = p;

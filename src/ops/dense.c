@@ -37,7 +37,7 @@ static void plan_q8(mn_step *step, dense_params *p) {
   step->packed_bytes = p->n * (sizeof(double) + sizeof(int32_t) + p->k * sizeof(int16_t));
 }
 
-static mn_status plan(mn_step *step, const mn_op_request *request, mn_error *err) {
+MN_PLANNING mn_status plan(mn_step *step, const mn_op_request *request, mn_error *err) {
   mn_status status = mn_op_params(step, request, sizeof(dense_params), err);
   if (status) return status;
   dense_params *p = step->params;

@@ -48,7 +48,7 @@ static void lay_out_pack(dw_params *p, mn_step *step) {
   step->packed_bytes = p->zero_offset + mn_aligned(p->channels * p->element);
 }
 
-static mn_status plan(mn_step *step, const mn_op_request *request, mn_error *err) {
+MN_PLANNING mn_status plan(mn_step *step, const mn_op_request *request, mn_error *err) {
   dw_params *p = mn_arena_take(request->arena, sizeof *p);
   if (!p) return mn_fail_memory(err, sizeof *p);
   step->params = p;

@@ -139,7 +139,7 @@ static mn_status plan_binary(mn_step *step, const mn_op_request *request, mn_err
   return MN_OK;
 }
 
-static mn_status add_plan(mn_step *step, const mn_op_request *request, mn_error *err) {
+MN_PLANNING mn_status add_plan(mn_step *step, const mn_op_request *request, mn_error *err) {
   mn_status status = plan_binary(step, request, err);
   if (status) return status;
   bool is_float = step->out.type == MN_F32;
@@ -151,7 +151,7 @@ static mn_status add_plan(mn_step *step, const mn_op_request *request, mn_error 
   return MN_OK;
 }
 
-static mn_status sub_plan(mn_step *step, const mn_op_request *request, mn_error *err) {
+MN_PLANNING mn_status sub_plan(mn_step *step, const mn_op_request *request, mn_error *err) {
   mn_status status = plan_binary(step, request, err);
   if (status) return status;
   eltwise *op = step->params;
@@ -166,7 +166,7 @@ static mn_status sub_plan(mn_step *step, const mn_op_request *request, mn_error 
   return MN_OK;
 }
 
-static mn_status mul_plan(mn_step *step, const mn_op_request *request, mn_error *err) {
+MN_PLANNING mn_status mul_plan(mn_step *step, const mn_op_request *request, mn_error *err) {
   mn_status status = plan_binary(step, request, err);
   if (status) return status;
   bool is_float = step->out.type == MN_F32;
@@ -257,7 +257,7 @@ static void fill_relu(uint8_t table[256], const mn_operand *in, const mn_operand
   }
 }
 
-static mn_status relu_plan(mn_step *step, const mn_op_request *request, mn_error *err) {
+MN_PLANNING mn_status relu_plan(mn_step *step, const mn_op_request *request, mn_error *err) {
   const mn_operand *in = &step->in[0], *out = &step->out;
   mn_act act = step->node->attr.eltwise.act;
   bool coded = mn_operand_is_coded(in) && mn_operand_is_coded(out);

@@ -37,6 +37,13 @@ typedef struct mn_run {
   void *scratch; /* this worker's, MN_ALIGN-aligned, step->scratch_bytes long */
 } mn_run;
 
+/* A function that runs once a plan: compiled for size, not for speed, beside those that run. */
+#if defined(__GNUC__)
+#define MN_PLANNING static __attribute__((cold))
+#else
+#define MN_PLANNING static
+#endif
+
 typedef struct mn_op_impl {
   /* Fills kernel, params, packed_bytes, scratch_bytes and slices. UNSUPPORTED with one sentence
    * when the types or shapes cannot be run. */

@@ -11,7 +11,7 @@ typedef struct pad {
   unsigned char fill; /* of every byte: a code, or 0 */
 } pad;
 
-static mn_status pad_plan(mn_step *step, const mn_op_request *request, mn_error *err) {
+MN_PLANNING mn_status pad_plan(mn_step *step, const mn_op_request *request, mn_error *err) {
   const mn_operand *in = &step->in[0], *out = &step->out;
   bool coded = mn_operand_is_coded(in) && mn_operand_is_coded(out);
   if (in->type != out->type || (coded && !mn_operand_near_quant(in, out))) {

@@ -31,7 +31,7 @@ static bool resolve_window(const mn_step *step, mn_window *window) {
          out_h == step->out.shape.dim[1] && out_w == step->out.shape.dim[2];
 }
 
-static mn_status pool_plan(mn_step *step, const mn_op_request *request, mn_error *err) {
+MN_PLANNING mn_status pool_plan(mn_step *step, const mn_op_request *request, mn_error *err) {
   const mn_operand *in = &step->in[0], *out = &step->out;
   bool coded = mn_operand_is_coded(in) && mn_operand_is_coded(out);
   if (in->type != out->type || (in->type != MN_F32 && !coded)) {
@@ -60,7 +60,7 @@ static mn_status pool_plan(mn_step *step, const mn_op_request *request, mn_error
   return MN_OK;
 }
 
-static mn_status avg_pool_plan(mn_step *step, const mn_op_request *request, mn_error *err) {
+MN_PLANNING mn_status avg_pool_plan(mn_step *step, const mn_op_request *request, mn_error *err) {
   mn_status status = pool_plan(step, request, err);
   if (status) return status;
   pool *op = step->params;
@@ -75,7 +75,7 @@ static mn_status avg_pool_plan(mn_step *step, const mn_op_request *request, mn_e
   return MN_OK;
 }
 
-static mn_status max_pool_plan(mn_step *step, const mn_op_request *request, mn_error *err) {
+MN_PLANNING mn_status max_pool_plan(mn_step *step, const mn_op_request *request, mn_error *err) {
   mn_status status = pool_plan(step, request, err);
   if (status) return status;
   pool *op = step->params;

@@ -28,7 +28,7 @@ static void fill_requantize(uint8_t table[256], const mn_operand *in, const mn_o
   }
 }
 
-static mn_status quantize_plan(mn_step *step, const mn_op_request *request, mn_error *err) {
+MN_PLANNING mn_status quantize_plan(mn_step *step, const mn_op_request *request, mn_error *err) {
   const mn_operand *in = &step->in[0], *out = &step->out;
   bool from_float = in->type == MN_F32;
   if (!mn_operand_is_coded(out) || (!from_float && !mn_operand_is_coded(in))) {
@@ -66,7 +66,7 @@ static void apply_bf16(const mn_unary *unary, const void *in, void *out, size_t 
   mn_bf16_to_f32_ref(in, out, count);
 }
 
-static mn_status dequantize_plan(mn_step *step, const mn_op_request *request, mn_error *err) {
+MN_PLANNING mn_status dequantize_plan(mn_step *step, const mn_op_request *request, mn_error *err) {
   const mn_operand *in = &step->in[0];
   bool half = in->type == MN_F16 || in->type == MN_BF16;
   if (step->out.type != MN_F32 || (!half && !mn_operand_is_coded(in))) {

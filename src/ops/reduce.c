@@ -59,7 +59,7 @@ static void plan_codes(const mn_step *step, mn_mean_q8 *q8, size_t averaged) {
   q8->out_max = mn_code_max(out->type);
 }
 
-static mn_status mean_plan(mn_step *step, const mn_op_request *request, mn_error *err) {
+MN_PLANNING mn_status mean_plan(mn_step *step, const mn_op_request *request, mn_error *err) {
   const mn_operand *in = &step->in[0], *out = &step->out;
   bool coded = mn_operand_is_coded(in) && mn_operand_is_coded(out);
   if (in->type != out->type || (in->type != MN_F32 && !coded)) {

@@ -4,7 +4,7 @@
 
 #include "ops/operand.h"
 
-static mn_status reshape_plan(mn_step *step, const mn_op_request *request, mn_error *err) {
+MN_PLANNING mn_status reshape_plan(mn_step *step, const mn_op_request *request, mn_error *err) {
   (void)request;
   if (step->in[0].type != step->out.type) return mn_op_refuse(step, "one type", err);
   step->kernel_name = "copy";

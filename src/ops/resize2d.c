@@ -86,7 +86,7 @@ static mn_status refuse_other_scale(const mn_step *step, mn_error *err) {
   return MN_OK;
 }
 
-static mn_status bilinear_plan(mn_step *step, const mn_op_request *request, mn_error *err) {
+MN_PLANNING mn_status bilinear_plan(mn_step *step, const mn_op_request *request, mn_error *err) {
   mn_type type = step->in[0].type;
   mn_status status = refuse_other_scale(step, err);
   if (!status) status = plan_grid(step, request, type == MN_I8 ? place_fixed : place_float, err);
@@ -101,7 +101,7 @@ static mn_status bilinear_plan(mn_step *step, const mn_op_request *request, mn_e
   return MN_OK;
 }
 
-static mn_status nearest_plan(mn_step *step, const mn_op_request *request, mn_error *err) {
+MN_PLANNING mn_status nearest_plan(mn_step *step, const mn_op_request *request, mn_error *err) {
   mn_status status = refuse_other_scale(step, err);
   if (!status) status = plan_grid(step, request, place_nearest, err);
   if (!status) step->kernel_name = "copy";

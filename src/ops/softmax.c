@@ -17,7 +17,7 @@ static void prepare_table(const mn_step *step, int32_t table[256]) {
   mn_softmax_table_ref(table, multiplier, shift > 0 ? shift : 0);
 }
 
-static mn_status softmax_plan(mn_step *step, const mn_op_request *request, mn_error *err) {
+MN_PLANNING mn_status softmax_plan(mn_step *step, const mn_op_request *request, mn_error *err) {
   const mn_operand *in = &step->in[0], *out = &step->out;
   bool coded = mn_operand_is_coded(in) && mn_operand_is_coded(out);
   if (in->type != out->type || (in->type != MN_F32 && !coded)) {

@@ -6,7 +6,7 @@
 
 #include "ops/operand.h"
 
-static mn_status space_batch_plan(mn_step *step, const mn_op_request *request, mn_error *err) {
+MN_PLANNING mn_status space_batch_plan(mn_step *step, const mn_op_request *request, mn_error *err) {
   const mn_operand *in = &step->in[0], *out = &step->out;
   bool coded = mn_operand_is_coded(in) && mn_operand_is_coded(out);
   (void)request;

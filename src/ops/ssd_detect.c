@@ -16,7 +16,7 @@ static size_t floats_bytes(const mn_operand *operand, size_t count) {
   return operand->type == MN_F32 ? 0 : mn_aligned(count * sizeof(float));
 }
 
-static mn_status plan(mn_step *step, const mn_op_request *request, mn_error *err) {
+MN_PLANNING mn_status plan(mn_step *step, const mn_op_request *request, mn_error *err) {
   mn_status status = mn_op_params(step, request, sizeof(detect_params), err);
   if (status) return status;
   detect_params *p = step->params;

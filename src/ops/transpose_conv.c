@@ -20,7 +20,7 @@ typedef struct transposed {
   int32_t out_min, out_max;
 } transposed;
 
-static mn_status plan(mn_step *step, const mn_op_request *request, mn_error *err) {
+MN_PLANNING mn_status plan(mn_step *step, const mn_op_request *request, mn_error *err) {
   mn_status status = mn_op_params(step, request, sizeof(transposed), err);
   if (status) return status;
   transposed *op = step->params;
