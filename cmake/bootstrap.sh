@@ -56,6 +56,7 @@ check_build() {
   has_library libwebpdemux webp/demux.h || need libwebp-dev "reads WebP pictures"
   has_library pangocairo pango-1.0/pango/pangocairo.h ||
     need libpango1.0-dev "writes labels on pictures (with cairo)"
+  has_library libcurl curl/curl.h || need libcurl4-openssl-dev "fetches models, on request only"
   has_font || need fonts-dejavu-core "the letters of these labels"
   has_header pthreadpool.h || need libpthreadpool-dev "runs a network on several threads"
 }

@@ -14,6 +14,7 @@ BEGIN {
   third["expat.h"] = "^src/data/voc\\.c$"
   third["immintrin.h"] = "^(src/kernels/x86|bench)/"
   third["cairo.h"] = third["pango/pangocairo.h"] = "^tools/mobilenet/draw"
+  third["curl/curl.h"] = "^tools/mobilenet/pull_fetch"
   third["cpuid.h"] = "^src/base/cpu\\.c$"
 }
 NR == FNR {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * -m MODEL: an existing file wins; else a model that ships with mobilenet, by its name; else an
- * architecture, where the verb can use one. `file:`, `list:` and `arch:` force one. Nothing is
- * ever fetched from a network. */
+ * -m MODEL: an existing file wins; else a model that ships with mobilenet or was fetched, by its
+ * name; else an architecture, where the verb can use one. `file:`, `list:` and `arch:` force one.
+ * Nothing is fetched from a network here. */
 #include "open_model.h"
 
 #include <errno.h>
@@ -13,6 +13,7 @@
 #include "mobilenet/convert.h"
 #include "mobilenet/image.h"
 #include "mobilenet/zoo.h"
+#include "pull_list.h"
 #include "stopwatch.h"
 
 static const char default_name[] = "flowers-v1-0.25-128";
@@ -38,24 +39,47 @@ static bool is_there(const char *path) {
   return stat(path, &info) == 0;
 }
 
-/* The file of a model that ships with mobilenet, or NULL. The caller frees it. */
-static char *find_shipped(const char *name) {
-  static const char *const endings[] = {".safetensors", ".tflite"};
-  if (strchr(name, '/')) return NULL;
-  for (int i = 0; i < 6; i++) {
-    const char *folder = model_folder(i / 2);
-    char *path = folder ? join(folder, name, endings[i % 2]) : NULL;
+char *model_shipped_path(const char *name, const char *ending) {
+  for (int i = 0; i < 3; i++) {
+    const char *folder = model_folder(i);
+    char *path = folder ? join(folder, name, ending) : NULL;
     if (path && is_there(path)) return path;
     free(path);
   }
   return NULL;
 }
 
+/* The file of a model that ships with mobilenet, or NULL. The caller frees it. */
+static char *find_shipped(const char *name) {
+  if (strchr(name, '/')) return NULL;
+  char *path = model_shipped_path(name, ".safetensors");
+  return path ? path : model_shipped_path(name, ".tflite");
+}
+
+/* The file of a fetched model; *listed says whether the list has that name at all. */
+static char *find_fetched(const char *name, bool *listed) {
+  pull_list list = {0};
+  char *path = model_shipped_path("pull", ".tsv");
+  const bool has_list = path != NULL;
+  free(path);
+  path = NULL;
+  const pull_entry *entry = has_list && pull_list_read(&list) ? pull_list_find(&list, name) : NULL;
+  *listed = entry != NULL;
+  if (entry) path = pull_cache_path(entry->file);
+  pull_list_free(&list);
+  if (path && is_there(path)) return path;
+  free(path);
+  return NULL;
+}
+
 /* The model that is used without -m, or NULL after saying why there is none. */
 static char *find_default(const cli_verb *verb) {
   if (strcmp(verb->name, "detect") == 0 || strcmp(verb->name, "segment") == 0) {
-    say("no model for '%s' ships with mobilenet; name one with -m: mobilenet %s -m MODEL %s",
-        verb->name, verb->name, verb->arguments);
+    say("no model for '%s' ships with mobilenet; name one with -m, or fetch one first: "
+        "mobilenet pull %s",
+        verb->name,
+        strcmp(verb->name, "detect") == 0 ? "ssdlite320_mobilenet_v3_large"
+                                          : "lraspp_mobilenet_v3_large");
     return NULL;
   }
   char *path = find_shipped(default_name);
@@ -72,8 +96,12 @@ static char *find_model(const char *spec, bool architecture) {
   bool only_list = strncmp(spec, "list:", 5) == 0, only_file = strncmp(spec, "file:", 5) == 0;
   if (only_list || only_file) spec += 5;
   if (only_file || (!only_list && is_there(spec))) return strdup(spec);
+  bool listed = false;
   char *path = find_shipped(spec);
-  if (!path) {
+  if (!path) path = find_fetched(spec, &listed);
+  if (!path && listed) {
+    say("'%s' is on the list of models but not fetched yet: mobilenet pull %s", spec, spec);
+  } else if (!path) {
     say("'%s' is neither a file nor a model that ships with mobilenet; expected a .tflite, "
         ".onnx or .safetensors file%s",
         spec, architecture ? ", or an architecture such as v2-1.0-224" : "");

@@ -26,6 +26,10 @@ int model_argument(const cli_options *options, const char **spec);
 int model_check_task(const opened_model *opened, mn_task task);
 void model_close(opened_model *opened);
 
+/* The file of that name and ending in a folder of models that ship with mobilenet, or NULL. The
+ * caller frees it. */
+char *model_shipped_path(const char *name, const char *ending);
+
 /* Says on standard error, in one line, what of the contract was assumed rather than read. */
 void model_say_assumptions(const opened_model *opened);
 
