@@ -16,7 +16,7 @@ typedef struct look {
 } look;
 
 static const look looks[] = {
-    {"PK\3\4", 0, 4, "a zip archive (a PyTorch .pth, which convert makes a model of; a Keras file or NumPy .npz)"},
+    {"PK\3\4", 0, 4, "a zip archive (a PyTorch .pth is for convert; a Keras file, a NumPy .npz)"},
     {"\x89HDF\r\n", 0, 6, "an HDF5 file (Keras .h5)"},
     {"\xff\xd8\xff", 0, 3, "a JPEG picture"},
     {"\x89PNG", 0, 4, "a PNG picture"},

@@ -90,7 +90,7 @@ static bool find_mark(const machine *m, size_t *first) {
   return false;
 }
 
-/* ---- Arguments that follow an instruction ----------------------------------------------------- */
+/* ---- Arguments that follow an instruction ---------------------------------------------------- */
 
 static bool next_bytes(machine *m, size_t count, const uint8_t **bytes) {
   if (!mn_within(m->at, count, m->source->size)) return false;
@@ -148,7 +148,7 @@ static mn_status push_float(machine *m) {
   return status ? status : push_new(m, (mn_pickle){.kind = MN_PICKLE_FLOAT});
 }
 
-/* ---- Names ------------------------------------------------------------------------------------ */
+/* ---- Names ----------------------------------------------------------------------------------- */
 
 typedef struct words {
   const char *text;
@@ -205,7 +205,7 @@ static mn_status global_of_stack(machine *m) {
   return push_global(m, (words){module->text, module->length}, (words){name->text, name->length});
 }
 
-/* ---- Containers and calls --------------------------------------------------------------------- */
+/* ---- Containers and calls -------------------------------------------------------------------- */
 
 static mn_status add_items(machine *m, mn_pickle *to, mn_pickle *const *items, size_t count) {
   size_t total;
@@ -299,7 +299,7 @@ static mn_status persistent(machine *m) {
   return push_new(m, (mn_pickle){.kind = MN_PICKLE_PERSISTENT, .argument = id});
 }
 
-/* ---- The memo --------------------------------------------------------------------------------- */
+/* ---- The memo -------------------------------------------------------------------------------- */
 
 /* Indices count up, so that one beyond the number of bytes is no honest one. */
 static mn_status remember(machine *m, uint64_t index) {
@@ -326,7 +326,7 @@ static mn_status recall(machine *m, size_t bytes) {
   return push(m, m->memo[index]);
 }
 
-/* ---- Instructions ----------------------------------------------------------------------------- */
+/* ---- Instructions ---------------------------------------------------------------------------- */
 
 static mn_status step(machine *m, uint8_t instruction) {
   switch (instruction) {

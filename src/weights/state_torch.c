@@ -38,7 +38,7 @@ typedef struct torch_file {
   mn_error *err;
 } torch_file;
 
-/* ---- The archive ------------------------------------------------------------------------------ */
+/* ---- The archive ----------------------------------------------------------------------------- */
 
 /* "data.pkl", alone or in a folder; the folder's length. */
 static bool is_pickle(const mn_zip_entry *entry, size_t *folder_length) {
@@ -111,7 +111,7 @@ static const mn_zip_entry *find_entry(const torch_file *file, const char *part,
   return found && found->data ? found : NULL;
 }
 
-/* ---- Tensors ---------------------------------------------------------------------------------- */
+/* ---- Tensors --------------------------------------------------------------------------------- */
 
 static bool is_call(const mn_pickle *value, const char *callee) {
   return value->kind == MN_PICKLE_CALL && mn_pickle_is(value->callee, MN_PICKLE_GLOBAL, callee);
@@ -220,7 +220,7 @@ static mn_status add_entry(const torch_file *file, const mn_pickle *key, const m
   return status ? status : mn_state_add(file->state, &tensor, file->err);
 }
 
-/* ---- The dictionary --------------------------------------------------------------------------- */
+/* ---- The dictionary -------------------------------------------------------------------------- */
 
 /* A training checkpoint keeps the state dictionary beside other things. */
 static const mn_pickle *inner_dict(const mn_pickle *dict) {
