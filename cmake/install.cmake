@@ -37,4 +37,5 @@ if(TARGET mobilenet_tool)
   install(FILES ${CMAKE_CURRENT_BINARY_DIR}/mobilenet.bash RENAME mobilenet OPTIONAL
     DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions)
 endif()
-install(DIRECTORY models DESTINATION ${CMAKE_INSTALL_DATADIR}/mobilenet OPTIONAL)
+install(DIRECTORY models DESTINATION ${CMAKE_INSTALL_DATADIR}/mobilenet OPTIONAL
+  PATTERN "*.py" EXCLUDE)

@@ -91,6 +91,11 @@ char *mn_contract_to_json(const mn_contract *contract, mn_arena *arena) {
 
 /* ---- Reading -------------------------------------------------------------------------------- */
 
+/* A pixel of 255 times it stays a float. */
+static bool is_usable(const mn_json *item) {
+  return item->kind == MN_JSON_NUMBER && item->number >= -1e30 && item->number <= 1e30;
+}
+
 /* Three numbers, or one for all channels. */
 static mn_status read_triple(mn_field from, double *out, mn_error *err) {
   const mn_json *value = mn_json_get(from.object, from.key);
@@ -99,8 +104,7 @@ static mn_status read_triple(mn_field from, double *out, mn_error *err) {
     return mn_field_refuse(err, from.path, "a list of three numbers");
   }
   for (int c = 0; c < MOST_CHANNELS; c++) {
-    if (item->kind != MN_JSON_NUMBER)
-      return mn_field_refuse(err, from.path, "a list of three numbers");
+    if (!is_usable(item)) return mn_field_refuse(err, from.path, "a list of three numbers");
     out[c] = item->number;
     if (item->next) item = item->next;
   }

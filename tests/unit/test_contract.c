@@ -99,6 +99,7 @@ static void test_json_refusals(void **state) {
       {"{\"input\":{}}", "input.map must be given"},
       {"{\"input\":{\"map\":\"affine\"}}", "input.scale"},
       {"{\"input\":{\"map\":\"affine\",\"scale\":[1,2],\"offset\":[0]}}", "input.scale"},
+      {"{\"input\":{\"map\":\"affine\",\"scale\":[1],\"offset\":[1e300]}}", "input.offset"},
       {"{\"input\":{\"map\":\"affine\",\"scale\":[1,2,3],\"offset\":[0,0,\"0\"]}}", "input.offset"},
       {"{\"input\":{\"map\":\"identity_u8\"},\"detect\":[]}", "detect must be"},
       {"{\"input\":{\"map\":\"identity_u8\"},\"detect\":{\"anchors\":\"yolo\"}}",
