@@ -43,7 +43,7 @@ mn_status mn_model_open(mn_model **out, const char *path, const mn_open_options 
   if (!model) return mn_fail_memory(err, sizeof *model);
   mn_status status = mn_file_map(&model->file, path, err);
   if (!status) {
-    mn_load_request request = {model->file.bytes, model->file.size, path, used.memory_cap};
+    mn_load_request request = {model->file.bytes, model->file.size, path, used.memory_cap, path};
     status = load(model, &request, &used, err);
   }
   if (status) {
@@ -61,7 +61,7 @@ mn_status mn_model_open_memory(mn_model **out, const void *bytes, size_t size,
   mn_open_options used = mn_model_read_options(options);
   mn_model *model = mn_alloc_zero(sizeof *model);
   if (!model) return mn_fail_memory(err, sizeof *model);
-  mn_load_request request = {bytes, size, "model in memory", used.memory_cap};
+  mn_load_request request = {bytes, size, "model in memory", used.memory_cap, NULL};
   mn_status status = load(model, &request, &used, err);
   if (status) {
     mn_model_free(model);

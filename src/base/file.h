@@ -3,6 +3,7 @@
 #ifndef MN_BASE_FILE_H
 #define MN_BASE_FILE_H
 
+#include <stdbool.h>
 #include <stdio.h>
 
 #include "base/error.h"
@@ -20,6 +21,21 @@ mn_status mn_file_map(mn_file *file, const char *path, mn_error *err);
 mn_status mn_file_read_stream(mn_file *file, FILE *stream, const char *name, size_t limit,
                               mn_error *err);
 void mn_file_close(mn_file *file);
+
+/* A second file in the folder of another: a plain name, no link, a regular file. Zero-initialize;
+ * close is safe twice. */
+typedef struct mn_file_beside {
+  int fd;
+  bool is_open;
+  uint64_t size;
+} mn_file_beside;
+
+mn_status mn_file_open_beside(mn_file_beside *file, const char *path, const char *name,
+                              mn_error *err);
+/* Exactly `size` bytes from `offset` on; IO when they are not there. */
+mn_status mn_file_read_beside(const mn_file_beside *file, uint64_t offset, void *bytes, size_t size,
+                              mn_error *err);
+void mn_file_close_beside(mn_file_beside *file);
 
 /* Atomic writing: write to a sibling, fsync, rename. After begin, write to `stream`, then commit,
  * or abandon to leave the old file as it was. */

@@ -12,6 +12,7 @@ typedef struct mn_load_request {
   size_t size;
   const char *name;    /* for messages */
   uint64_t memory_cap; /* on everything the loader allocates */
+  const char *path;    /* of the file, for weights in a second one; NULL: there is none */
 } mn_load_request;
 
 /* Sniffs and dispatches. Error: FORMAT, naming what it looks like when it is known. Sets

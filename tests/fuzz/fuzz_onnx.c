@@ -7,7 +7,7 @@
 #include "passes/passes.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
-  mn_load_request request = {bytes, size, "input", 64 << 20};
+  mn_load_request request = {bytes, size, "input", 64 << 20, NULL};
   mn_graph graph;
   mn_error err = {0};
   mn_status status = mn_onnx_load(&graph, &request, &err);

@@ -9,7 +9,7 @@
 #include "passes/passes.h"
 
 static int load(mn_graph *graph, const uint8_t *bytes, size_t size) {
-  mn_load_request request = {bytes, size, "input", 64 << 20};
+  mn_load_request request = {bytes, size, "input", 64 << 20, NULL};
   mn_error err = {0};
   mn_status status = mn_safetensors_load(graph, &request, &err);
   if (!status) status = mn_graph_verify(graph, &err);

@@ -5,7 +5,7 @@
 #include "format/format.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
-  mn_load_request request = {bytes, size, "input", 64 << 20};
+  mn_load_request request = {bytes, size, "input", 64 << 20, NULL};
   mn_contract_facts facts;
   mn_graph graph;
   mn_error err = {0};

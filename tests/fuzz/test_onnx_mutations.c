@@ -32,7 +32,7 @@ static size_t read_sample(const char *name) {
 
 /* True when it loads and verifies, passes included; otherwise there must be one sentence. */
 static bool load(const uint8_t *bytes, size_t size) {
-  mn_load_request request = {bytes, size, "model", 16 << 20};
+  mn_load_request request = {bytes, size, "model", 16 << 20, NULL};
   mn_graph graph;
   mn_error err = {0};
   mn_status status = mn_onnx_load(&graph, &request, &err);

@@ -27,7 +27,7 @@ static sample make_sample(void) {
 
 /* True when it loads and verifies; otherwise there must be one sentence. */
 static bool load(const uint8_t *bytes, size_t size) {
-  mn_load_request request = {bytes, size, "model", 16 << 20};
+  mn_load_request request = {bytes, size, "model", 16 << 20, NULL};
   mn_graph graph;
   mn_error err = {0};
   mn_status status = mn_safetensors_load(&graph, &request, &err);

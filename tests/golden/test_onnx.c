@@ -2,6 +2,7 @@
  * ONNX files against onnxruntime: small networks (tests/golden/onnx, made by
  * tests/oracle/onnx_goldens.py), files to be refused, and the text-direction classifier of the test
  * assets ($MOBILENET_TEST_ASSETS; skipped without), whose golden is onnxruntime's too. */
+#define _POSIX_C_SOURCE 200809L
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -24,29 +26,14 @@ typedef struct golden {
 } golden;
 
 static const golden goldens[] = {
-    {"torch_like", 16, 20, 1},
-    {"torch_like", 16, 20, 3},
-    {"paddle_like", 12, 20, 1},
-    {"paddle_like", 17, 9, 2},
-    {"flat_map", 9, 13, 1},
-    {"flat_matmul", 6, 4, 1},
-    {"tf_like", 17, 14, 1},
-    {"tf_like", 17, 14, 2},
-    {"odds_and_ends", 10, 11, 1},
-    {"map_out", 7, 8, 1},
-    {"resizes", 9, 11, 1},
-    {"resizes", 6, 7, 2},
-    {"factors", 4, 5, 1},
-    {"old_upsample", 4, 5, 1},
-    {"detector_head", 9, 14, 1},
-    {"detector_head", 12, 7, 2},
-    {"halves", 9, 7, 1},
-    {"qdq_i8_channels", 15, 18, 1},
-    {"qdq_u8", 15, 18, 1},
-    {"qdq_u8_i8", 15, 18, 1},
-    {"qop_i8", 15, 18, 1},
-    {"qop_u8", 15, 18, 1},
-    {"qop_u8_channels", 15, 18, 1},
+    {"torch_like", 16, 20, 1},      {"torch_like", 16, 20, 3}, {"paddle_like", 12, 20, 1},
+    {"paddle_like", 17, 9, 2},      {"flat_map", 9, 13, 1},    {"flat_matmul", 6, 4, 1},
+    {"tf_like", 17, 14, 1},         {"tf_like", 17, 14, 2},    {"odds_and_ends", 10, 11, 1},
+    {"map_out", 7, 8, 1},           {"resizes", 9, 11, 1},     {"resizes", 6, 7, 2},
+    {"factors", 4, 5, 1},           {"old_upsample", 4, 5, 1}, {"detector_head", 9, 14, 1},
+    {"detector_head", 12, 7, 2},    {"halves", 9, 7, 1},       {"outside", 16, 20, 1},
+    {"qdq_i8_channels", 15, 18, 1}, {"qdq_u8", 15, 18, 1},     {"qdq_u8_i8", 15, 18, 1},
+    {"qop_i8", 15, 18, 1},          {"qop_u8", 15, 18, 1},     {"qop_u8_channels", 15, 18, 1},
 };
 
 static void check(const float *expected, const float *output, size_t count, const char *where) {
@@ -254,7 +241,7 @@ static void refused_by_name(void **state) {
       {"five_dims", "its input has 5 dims"},
       {"domain", "operators of domain 'com.example' are not supported"},
       {"twice", "its tensor 'a' is written twice"},
-      {"outside", "its tensor 'w0' keeps its data in another file"},
+      {"outside", "its tensor 'w0' keeps its data in a file that is not a plain name"},
       {"short", "its tensor 'w0' does not hold as much data as its shape needs"},
   };
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -265,6 +252,70 @@ static void refused_by_name(void **state) {
     assert_int_not_equal(mn_model_open(&model, path, NULL, &err), MN_OK);
     if (!strstr(err.text, cases[i][1])) fail_msg("%s: %s", cases[i][0], err.text);
   }
+}
+
+/* ---- Weights in a second file --------------------------------------------------------------- */
+
+static uint8_t *read_golden(const char *name, size_t *size) {
+  char path[512];
+  snprintf(path, sizeof path, "%s/golden/onnx/%s", MN_TEST_DIR, name);
+  FILE *file = fopen(path, "rb");
+  uint8_t *bytes = malloc(1 << 16);
+  assert_true(file && bytes);
+  *size = fread(bytes, 1, 1 << 16, file);
+  fclose(file);
+  return bytes;
+}
+
+static void write_file(const char *folder, const char *name, const uint8_t *bytes, size_t size) {
+  char path[512];
+  snprintf(path, sizeof path, "%s/%s", folder, name);
+  FILE *file = fopen(path, "wb");
+  assert_non_null(file);
+  assert_int_equal(fwrite(bytes, 1, size, file), size);
+  fclose(file);
+}
+
+static void expect_refused(const char *folder, const char *text) {
+  char path[512];
+  mn_error err;
+  mn_model *model;
+  snprintf(path, sizeof path, "%s/outside.onnx", folder);
+  assert_int_not_equal(mn_model_open(&model, path, NULL, &err), MN_OK);
+  if (!strstr(err.text, text)) fail_msg("%s", err.text);
+}
+
+/* Missing, too short, a link: refused. A model given as bytes has no second file. */
+static void second_file_is_checked(void **state) {
+  (void)state;
+  char folder[] = "onnx_outside.XXXXXX", path[64], weights_path[64], other[64];
+  size_t size, weights_size;
+  mn_error err;
+  mn_model *model;
+  uint8_t *bytes = read_golden("outside.onnx", &size);
+  uint8_t *weights = read_golden("outside.weights", &weights_size);
+  assert_int_not_equal(mn_model_open_memory(&model, bytes, size, NULL, &err), MN_OK);
+  assert_non_null(strstr(err.text, "which a model given as bytes cannot have"));
+  assert_non_null(mkdtemp(folder));
+  snprintf(path, sizeof path, "%s/outside.onnx", folder);
+  snprintf(weights_path, sizeof weights_path, "%s/outside.weights", folder);
+  snprintf(other, sizeof other, "%s/other", folder);
+  write_file(folder, "outside.onnx", bytes, size);
+  expect_refused(folder, "No such file");
+  write_file(folder, "outside.weights", weights, weights_size - 1);
+  expect_refused(folder, "where the second file has no such data");
+  write_file(folder, "outside.weights", weights, weights_size);
+  if (mn_model_open(&model, path, NULL, &err)) fail_msg("%s", err.text);
+  mn_model_free(model);
+  assert_int_equal(rename(weights_path, other), 0);
+  assert_int_equal(symlink("other", weights_path), 0);
+  expect_refused(folder, "is a link");
+  unlink(weights_path);
+  unlink(other);
+  unlink(path);
+  rmdir(folder);
+  free(bytes);
+  free(weights);
 }
 
 /* ---- A real model --------------------------------------------------------------------------- */
@@ -329,6 +380,7 @@ int main(void) {
       cmocka_unit_test(flattened_maps_fix_the_size),
       cmocka_unit_test(open_sizes_take_no_pictures),
       cmocka_unit_test(refused_by_name),
+      cmocka_unit_test(second_file_is_checked),
       cmocka_unit_test(text_direction_classifier),
   };
   return cmocka_run_group_tests_name("onnx", tests, NULL, NULL);

@@ -319,7 +319,7 @@ def bad_models():
     weights = outside.graph.initializer[0]
     weights.ClearField("raw_data")
     weights.data_location = TensorProto.EXTERNAL
-    weights.external_data.add(key="location", value="weights.bin")
+    weights.external_data.add(key="location", value="../weights.bin")
     yield "outside", outside
     short = net(lambda n: n.conv("input", 4, 4))
     short.graph.initializer[0].raw_data = short.graph.initializer[0].raw_data[:-4]
@@ -391,6 +391,11 @@ def main():
     rng.bit_generator.state = state
     (goldens / "halves.onnx").write_bytes(halves(True).SerializeToString())
     write_quantized(goldens, corpus)
+    outside = torch_like()
+    write(goldens, "outside", outside, [(16, 20, 1)], 3)
+    onnx.save_model(outside, goldens / "outside.onnx", save_as_external_data=True,
+                    location="outside.weights", size_threshold=0)
+    (corpus / "outside.onnx").write_bytes((goldens / "outside.onnx").read_bytes())
     for name in ("resizes", "detector_head", "halves"):
         (corpus / f"{name}.onnx").write_bytes((goldens / f"{name}.onnx").read_bytes())
     (corpus / "odds_and_ends.onnx").write_bytes((goldens / "odds_and_ends.onnx").read_bytes())

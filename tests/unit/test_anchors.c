@@ -111,7 +111,7 @@ static void a_published_file_has_the_same(void **state) {
   mn_contract_facts facts;
   mn_error err;
   assert_int_equal(mn_file_map(&file, path, &err), MN_OK);
-  mn_load_request request = {file.bytes, file.size, path, UINT32_MAX};
+  mn_load_request request = {file.bytes, file.size, path, UINT32_MAX, NULL};
   assert_int_equal(mn_tflite_load(&graph, &request, &facts, &err), MN_OK);
   mn_anchor_maps maps = {6,  {{19, 19}, {10, 10}, {5, 5}, {3, 3}, {2, 2}, {1, 1}}, 300, 300, .2,
                          .95};

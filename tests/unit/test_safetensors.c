@@ -8,7 +8,7 @@
 #include "format/format.h"
 
 static mn_status load(mn_graph *graph, const void *bytes, size_t size, mn_error *err) {
-  mn_load_request request = {bytes, size, "model", 64 << 20};
+  mn_load_request request = {bytes, size, "model", 64 << 20, NULL};
   return mn_safetensors_load(graph, &request, err);
 }
 
@@ -132,7 +132,7 @@ static void test_unaligned_and_cap(void **state) {
   size_t needed = back.arena.used;
   mn_graph_free(&back);
   for (size_t cap = 1000; cap < needed; cap += 1000) {
-    mn_load_request request = {shifted + 1, size, "model", cap};
+    mn_load_request request = {shifted + 1, size, "model", cap, NULL};
     assert_int_equal(mn_safetensors_load(&back, &request, &err), MN_ERR_LIMIT);
     mn_graph_free(&back);
   }

@@ -305,7 +305,7 @@ static void refusals(void **state) {
 /* ---- Sniffing -------------------------------------------------------------------------------- */
 
 static void expect_look(const char *bytes, size_t size, const char *word) {
-  mn_load_request request = {(const uint8_t *)bytes, size, "file", 1 << 20};
+  mn_load_request request = {(const uint8_t *)bytes, size, "file", 1 << 20, NULL};
   mn_contract_facts facts;
   mn_graph graph;
   mn_error err = {0};
@@ -336,7 +336,7 @@ static void sniffed_by_content(void **state) {
   files[0] = save_tflite(&graph);
   assert_int_equal(mn_safetensors_save(&graph, &files[1].bytes, &files[1].size, &err), MN_OK);
   for (int i = 0; i < 2; i++) {
-    mn_load_request request = {files[i].bytes, files[i].size, "file", 1 << 20};
+    mn_load_request request = {files[i].bytes, files[i].size, "file", 1 << 20, NULL};
     if (mn_format_load(&back, &request, &facts, &err)) fail_msg("%s", err.text);
     assert_int_equal(facts.input_type, MN_I8);
     assert_int_equal(facts.output_count, 5);

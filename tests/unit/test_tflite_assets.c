@@ -26,7 +26,7 @@ static mn_status load(loaded *l, const char *name, uint64_t cap) {
   memset(l, 0, sizeof *l);
   snprintf(path, sizeof path, "%s/models/%s.tflite", assets, name);
   assert_int_equal(mn_file_map(&l->file, path, &l->err), MN_OK);
-  mn_load_request request = {l->file.bytes, l->file.size, name, cap};
+  mn_load_request request = {l->file.bytes, l->file.size, name, cap, NULL};
   return mn_tflite_load(&l->graph, &request, &l->facts, &l->err);
 }
 

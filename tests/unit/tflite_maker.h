@@ -80,7 +80,7 @@ static inline tflite_file save_tflite(const mn_graph *graph) {
 
 static inline mn_status load_tflite(mn_graph *graph, const uint8_t *bytes, size_t size,
                                     mn_contract_facts *facts, mn_error *err) {
-  mn_load_request request = {bytes, size, "model", 16 << 20};
+  mn_load_request request = {bytes, size, "model", 16 << 20, NULL};
   mn_status status = mn_tflite_load(graph, &request, facts, err);
   return status ? status : mn_graph_verify(graph, err);
 }

@@ -310,6 +310,7 @@ mn_status mn_onnx_load(mn_graph *graph, const mn_load_request *request, mn_error
   mn_onnx_loader loader = {.request = request, .graph = graph, .err = err};
   mn_graph_init(graph);
   mn_status status = load(&loader);
+  mn_file_close_beside(&loader.beside);
   mn_arena_free(&loader.scratch);
   if (status) mn_graph_free(graph);
   return status;

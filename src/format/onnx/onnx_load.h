@@ -6,6 +6,7 @@
 #ifndef MN_FORMAT_ONNX_LOAD_H
 #define MN_FORMAT_ONNX_LOAD_H
 
+#include "base/file.h"
 #include "format/format.h"
 #include "format/onnx/onnx_schema.h"
 #include "wire/protobuf.h"
@@ -75,6 +76,8 @@ typedef struct mn_onnx_loader {
   mn_shape *shapes; /* [shape_capacity] by value, for shape inference */
   int32_t shape_capacity;
   uint32_t made_names;
+  mn_file_beside beside; /* the file of weights read last, and its name */
+  mn_pb_span beside_name;
   bool prefers_i8; /* u8 codes become i8 codes, 128 less: some weights are i8 or have many scales */
 } mn_onnx_loader;
 
@@ -126,8 +129,26 @@ const char *mn_onnx_text(mn_pb_span name, char text[MN_ONNX_NAME_BYTES]);
 
 /* ---- onnx_load_tensor.c --------------------------------------------------------------------- */
 
+/* An error of a tensor, naming it. */
+mn_status mn_onnx_refuse_tensor(mn_onnx_loader *loader, mn_status status,
+                                const mn_onnx_tensor *tensor, const char *what);
 /* Reads a TensorProto into a tensor, which keeps its name. */
 mn_status mn_onnx_read_tensor(mn_onnx_loader *loader, mn_pb_span bytes, mn_onnx_tensor *tensor);
+
+/* ---- onnx_load_outside.c -------------------------------------------------------------------- */
+
+/* Where a tensor's data are in a second file: ExternalDataProto's entries. */
+typedef struct mn_onnx_outside {
+  mn_pb_span name;
+  uint64_t offset, length;
+  bool has_length, broken;
+} mn_onnx_outside;
+
+/* Takes one entry of the list. */
+void mn_onnx_read_outside(mn_onnx_loader *loader, mn_pb_span entry, mn_onnx_outside *outside);
+/* Reads the tensor's data, `bytes` of them, into the graph's arena. */
+mn_status mn_onnx_load_outside(mn_onnx_loader *loader, const mn_onnx_outside *outside, size_t bytes,
+                               mn_onnx_tensor *tensor);
 
 /* How a constant is laid out for the graph: its elements as 4 dims, their new order, the shape that
  * the result has. */

@@ -10,8 +10,8 @@
 
 /* ---- Reading -------------------------------------------------------------------------------- */
 
-static mn_status refuse(mn_onnx_loader *loader, mn_status status, const mn_onnx_tensor *tensor,
-                        const char *what) {
+mn_status mn_onnx_refuse_tensor(mn_onnx_loader *loader, mn_status status,
+                                const mn_onnx_tensor *tensor, const char *what) {
   char text[MN_ONNX_NAME_BYTES];
   return mn_fail(loader->err, status, loader->request->name, "its tensor '%s' %s",
                  mn_onnx_text(tensor->name, text), what);
@@ -24,7 +24,7 @@ typedef struct proto {
   size_t lists;      /* fields that hold numbers */
   size_t numbers;    /* all of them */
   int64_t location;
-  bool external;
+  mn_onnx_outside outside;
   int64_t dims[MN_MAX_RANK];
   int32_t rank;
 } proto;
@@ -65,13 +65,15 @@ static size_t count_numbers(mn_onnx_loader *loader, const mn_pb_field *field) {
 static void read_proto(mn_onnx_loader *loader, mn_pb_span bytes, mn_onnx_tensor *tensor, proto *p) {
   mn_pb_cursor cursor = mn_pb_open(bytes);
   mn_pb_field field;
-  mn_pb_span ignored;
+  mn_pb_span entry;
   while (mn_onnx_next(loader, &cursor, &field)) {
     mn_pb_is_bytes(&field, ONNX_TENSOR_NAME, &tensor->name);
     mn_pb_is_bytes(&field, ONNX_TENSOR_RAW_DATA, &p->raw);
     mn_pb_is_int(&field, ONNX_TENSOR_DATA_TYPE, &tensor->data_type);
     mn_pb_is_int(&field, ONNX_TENSOR_DATA_LOCATION, &p->location);
-    if (mn_pb_is_bytes(&field, ONNX_TENSOR_EXTERNAL_DATA, &ignored)) p->external = true;
+    if (mn_pb_is_bytes(&field, ONNX_TENSOR_EXTERNAL_DATA, &entry)) {
+      mn_onnx_read_outside(loader, entry, &p->outside);
+    }
     read_dims(loader, &field, p);
     if (!is_list(&field)) continue;
     p->lists++;
@@ -140,12 +142,13 @@ static mn_status find_data(mn_onnx_loader *loader, mn_pb_span bytes, mn_onnx_ten
   return MN_OK;
 }
 
-static bool has_its_size(const mn_onnx_tensor *tensor) {
-  size_t bytes = width_of(tensor->data_type);
+/* How many bytes the shape needs. */
+static bool needed_bytes(const mn_onnx_tensor *tensor, size_t *bytes) {
+  *bytes = width_of(tensor->data_type);
   for (int32_t i = 0; i < tensor->shape.rank; i++) {
-    if (!mn_mul_size(bytes, (size_t)tensor->shape.dim[i], &bytes)) return false;
+    if (!mn_mul_size(*bytes, (size_t)tensor->shape.dim[i], bytes)) return false;
   }
-  return bytes == tensor->bytes;
+  return true;
 }
 
 /* Half precision is how weights are stored, not how they are computed with. */
@@ -175,11 +178,6 @@ mn_status mn_onnx_read_tensor(mn_onnx_loader *loader, mn_pb_span bytes, mn_onnx_
   if (name.data) tensor->name = name;
   mn_status status = mn_onnx_check(loader, 0);
   if (status) return status;
-  if (p.external || p.location == ONNX_EXTERNAL) {
-    return refuse(loader, MN_ERR_UNSUPPORTED, tensor,
-                  "keeps its data in another file, which is not supported; save the model as one "
-                  "file");
-  }
   tensor->kind = MN_ONNX_CONST;
   tensor->id = MN_NONE;
   /* What no operator of ours takes is refused where it is used. */
@@ -191,14 +189,21 @@ mn_status mn_onnx_read_tensor(mn_onnx_loader *loader, mn_pb_span bytes, mn_onnx_
   tensor->shape.rank = p.rank;
   for (int32_t i = 0; i < p.rank; i++) {
     if (p.dims[i] < 0 || p.dims[i] > INT32_MAX) {
-      return refuse(loader, MN_ERR_FORMAT, tensor, "has a dim out of range");
+      return mn_onnx_refuse_tensor(loader, MN_ERR_FORMAT, tensor, "has a dim out of range");
     }
     tensor->shape.dim[i] = (int32_t)p.dims[i];
   }
-  status = find_data(loader, bytes, tensor, &p);
+  size_t needed;
+  bool fits = needed_bytes(tensor, &needed);
+  if (fits && p.location == ONNX_EXTERNAL) {
+    status = mn_onnx_load_outside(loader, &p.outside, needed, tensor);
+  } else {
+    status = find_data(loader, bytes, tensor, &p);
+  }
   if (status) return status;
-  if (has_its_size(tensor)) return widen(loader, tensor);
-  return refuse(loader, MN_ERR_FORMAT, tensor, "does not hold as much data as its shape needs");
+  if (fits && tensor->bytes == needed) return widen(loader, tensor);
+  return mn_onnx_refuse_tensor(loader, MN_ERR_FORMAT, tensor,
+                               "does not hold as much data as its shape needs");
 }
 
 bool mn_onnx_is_floats(const mn_onnx_tensor *tensor) {
