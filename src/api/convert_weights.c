@@ -134,7 +134,7 @@ mn_status mn_model_open_weights(mn_model **out, const char *path, const mn_weigh
   mn_graph_init(&model->graph);
   mn_status status = mn_file_map(&file, path, err);
   if (!status) {
-    mn_load_request request = {file.bytes, file.size, path, open.memory_cap};
+    mn_load_request request = {file.bytes, file.size, path, open.memory_cap, NULL};
     status = recognize(&found, &request, used.architecture, err);
     if (!status) status = build(model, &found, &open, err);
     mn_state_free(&found.state);

@@ -8,7 +8,7 @@
 
 bool mn_state_is_safetensors(const uint8_t *bytes, size_t size) {
   if (!mn_safetensors_is(bytes, size)) return false;
-  mn_load_request request = {bytes, size, "", 0};
+  mn_load_request request = {bytes, size, "", 0, NULL};
   mn_graph graph;
   mn_graph_init(&graph);
   mn_safetensors_reader reader = {.request = &request, .graph = &graph};

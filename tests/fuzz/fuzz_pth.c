@@ -29,7 +29,7 @@ static mn_status bind(mn_state *state, mn_error *err) {
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
-  mn_load_request request = {bytes, size, "input", 16 << 20};
+  mn_load_request request = {bytes, size, "input", 16 << 20, NULL};
   mn_state state;
   mn_error err = {0};
   mn_status status = mn_state_load(&state, &request, &err);

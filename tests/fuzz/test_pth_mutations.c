@@ -32,7 +32,7 @@ static size_t read_sample(const char *name) {
 
 /* The number of tensors; 0 when refused, with one sentence. */
 static int32_t load(const uint8_t *bytes, size_t size, mn_error *err) {
-  mn_load_request request = {bytes, size, "file", 16 << 20};
+  mn_load_request request = {bytes, size, "file", 16 << 20, NULL};
   mn_state state;
   mn_status status = mn_state_load(&state, &request, err);
   int32_t count = status ? 0 : state.count;
@@ -94,7 +94,7 @@ static void test_seeds(void **unused) {
 static void test_values(void **unused) {
   (void)unused;
   size_t size = read_sample("shared");
-  mn_load_request request = {file_bytes, size, "file", 0};
+  mn_load_request request = {file_bytes, size, "file", 0, NULL};
   mn_state state;
   float value;
   assert_int_equal(mn_state_load(&state, &request, NULL), MN_OK);

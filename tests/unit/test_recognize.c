@@ -13,7 +13,7 @@
 
 #include "weights/state_file.h"
 
-static const mn_load_request request = {NULL, 0, "state", 0};
+static const mn_load_request request = {NULL, 0, "state", 0, NULL};
 
 /* PyTorch's shape of a constant. */
 static mn_shape torch_shape(const mn_graph *graph, const mn_weight_slot *slot) {
