@@ -26,7 +26,7 @@ typedef struct class_row {
 /* Masks hold the model's outputs, the background among them. */
 static int output_count(const mn_model *model) {
   const int labels = mn_model_label_count(model), classes = mn_model_class_count(model) + 1;
-  const int outputs = labels > classes ? labels : classes;
+  const int outputs = labels > 1 ? labels : classes;
   return outputs < MN_MASK_IGNORED ? outputs : MN_MASK_IGNORED;
 }
 
