@@ -6,6 +6,7 @@
 
 #include "api/model.h"
 #include "base/alloc.h"
+#include "format/format.h"
 #include "zoo/zoo.h"
 
 int mn_zoo_has(const char *name) { return mn_arch_looks_like(name); }
@@ -25,11 +26,14 @@ mn_status mn_zoo_parse(mn_zoo_name *parsed, const char *name, mn_error *err) {
   return MN_OK;
 }
 
-/* Pictures as the flavour's own training prepares them. */
+/* Pictures as the flavour's own training prepares them. A raw detector has no task before its
+ * anchors are known. */
 static mn_status set_contract(mn_model *model, const mn_arch *arch, mn_error *err) {
-  bool classifies = arch->head == MN_HEAD_CLASSIFIER;
-  mn_contract_facts facts = {
-      .input_type = MN_F32, .input_channels = 3, .output_count = classifies ? arch->classes : 0};
+  mn_contract_facts facts;
+  mn_format_facts(&model->graph, &facts);
+  if (facts.task == MN_TASK_DETECT) {
+    facts = (mn_contract_facts){.input_type = MN_F32, .input_channels = 3};
+  }
   bool tensorflow = !arch->flavour.symmetric_pad;
   mn_open_options options = {.struct_size = sizeof options,
                              .contract = tensorflow ? "tf" : "torch"};

@@ -268,10 +268,11 @@ int model_argument(const cli_options *options, const char **spec) {
 int model_check_task(const opened_model *opened, mn_task task) {
   static const struct {
     const char *noun, *verb;
-  } tasks[] = {[MN_TASK_NONE] = {"model without a task", "'mobilenet run' gives its outputs"},
-               [MN_TASK_CLASSIFY] = {"classifier", "'mobilenet classify' names what it sees"},
-               [MN_TASK_DETECT] = {"detector", "'mobilenet detect' shows what it finds"},
-               [MN_TASK_SEGMENT] = {"segmentation network", "'mobilenet run' gives its outputs"}};
+  } tasks[] = {
+      [MN_TASK_NONE] = {"model without a task", "'mobilenet run' gives its outputs"},
+      [MN_TASK_CLASSIFY] = {"classifier", "'mobilenet classify' names what it sees"},
+      [MN_TASK_DETECT] = {"detector", "'mobilenet detect' shows what it finds"},
+      [MN_TASK_SEGMENT] = {"segmentation network", "'mobilenet segment' shows what it sees"}};
   const mn_task own = mn_model_task(opened->model);
   if (own == task) return EXIT_DONE;
   say("%s: is a %s, not a %s; %s", opened->path, tasks[own].noun, tasks[task].noun,
