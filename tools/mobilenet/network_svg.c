@@ -111,6 +111,7 @@ static void what_text(char *text, size_t size, const network_block *block) {
       used += (size_t)snprintf(text + used, size - used, "%s%s", comma, kind_names[layer->kind]);
     }
   }
+  if (!used) used = (size_t)snprintf(text, size, "%s", kind_names[LAYER_POINTWISE]);
   if (used < size && block->in_height > block->height && block->height > 1) {
     used += (size_t)snprintf(text + used, size - used, "%sstride %d", used ? ", " : "",
                              (block->in_height + block->height - 1) / block->height);
