@@ -76,13 +76,12 @@ typedef uint8_t pixel_rule(const worker *w, const tap *column);
 static uint8_t largest(const worker *w, const tap *column) {
   pair p = pair_of(w, column);
   size_t channels = (size_t)w->job->map.channels, best = 0;
-  float most = blend(&p, 0);
-  for (size_t c = 1; c < channels; c++) {
+  float most = -INFINITY;
+  for (size_t c = 0; c < channels; c++) {
     float v = blend(&p, c);
-    if (v > most || (most != most && v == v)) { /* NaN loses to all */
-      most = v;
-      best = c;
-    }
+    bool more = v > most; /* NaN is not */
+    most = more ? v : most;
+    best = more ? c : best;
   }
   return (uint8_t)best;
 }
