@@ -27,11 +27,13 @@ static char *join(const root *r, const char *folder, const char *name) {
 static mn_status no_memory(const root *r) { return mn_fail_memory(r->err, strlen(r->path)); }
 
 static mn_status read_root(root *r, root_reader read) {
-  const char *folder = mn_photos_folder(&r->listing->arena, r->path);
+  const char *folder;
+  mn_status status = mn_photos_folder(&folder, &r->listing->arena, r->path, r->err);
+  if (status) return status;
   if (!folder) {
     return mn_fail(r->err, MN_ERR_FORMAT, r->path, "there is no folder images in it");
   }
-  mn_status status = mn_photos_list(&r->photos, &r->listing->arena, folder, r->split, r->err);
+  status = mn_photos_list(&r->photos, &r->listing->arena, folder, r->split, r->err);
   if (!status) status = read(r);
   mn_photos_free(&r->photos);
   return status;
@@ -44,8 +46,11 @@ static mn_status read_roots(root *whole, root_reader read) {
   if (!mn_path_is_folder(whole->path)) {
     return mn_fail(whole->err, MN_ERR_FORMAT, whole->path, "expected a folder (docs/data.md)");
   }
-  if (mn_photos_folder(arena, whole->path)) return read_root(whole, read);
-  mn_status status = mn_splits_find(&splits, arena, whole->path, false, whole->err);
+  const char *folder;
+  mn_status status = mn_photos_folder(&folder, arena, whole->path, whole->err);
+  if (status) return status;
+  if (folder) return read_root(whole, read);
+  status = mn_splits_find(&splits, arena, whole->path, false, whole->err);
   if (status) return status;
   if (!splits.count) return read_root(whole, read);
   status = mn_splits_choose(&splits, whole->path, whole->split, whole->err);
@@ -106,28 +111,31 @@ static mn_status read_voc(root *r, const char *folder, int depth) {
 }
 
 /* The first .yaml of a folder, in the arena; NULL: there is none. */
-static const char *find_yaml(const root *r, const char *folder) {
+static mn_status find_yaml(const root *r, const char *folder, const char **out) {
   mn_names names = {0};
-  const char *found = NULL;
-  if (mn_names_read(&names, &r->listing->arena, folder, NULL)) return NULL;
-  for (size_t i = 0; !found && i < names.count; ++i) {
-    const bool yaml = ends_in(names.list[i], ".yaml") || ends_in(names.list[i], ".yml");
-    if (yaml) found = join(r, folder, names.list[i]);
+  *out = NULL;
+  mn_status status = mn_names_read(&names, &r->listing->arena, folder, r->err);
+  for (size_t i = 0; !status && !*out && i < names.count; ++i) {
+    if (!ends_in(names.list[i], ".yaml") && !ends_in(names.list[i], ".yml")) continue;
+    *out = join(r, folder, names.list[i]);
+    if (!*out) status = no_memory(r);
   }
   mn_names_free(&names);
-  return found;
+  return status;
 }
 
 static mn_status read_yolo_names(root *r) {
   if (r->listing->class_count) return MN_OK; /* splits share them */
   mn_file file;
-  const char *path = find_yaml(r, r->path);
-  if (!path) path = find_yaml(r, r->set);
+  const char *path;
+  mn_status status = find_yaml(r, r->path, &path);
+  if (!status && !path) status = find_yaml(r, r->set, &path);
+  if (status) return status;
   if (!path) {
     return mn_fail(r->err, MN_ERR_FORMAT, r->set,
                    "there is no .yaml with the classes' names beside labels/");
   }
-  mn_status status = mn_file_map(&file, path, r->err);
+  status = mn_file_map(&file, path, r->err);
   if (status) return status;
   const mn_label_file labels = {(const char *)file.bytes, file.size, path};
   status = mn_yolo_names_read(r->listing, &labels, r->err);

@@ -7,13 +7,15 @@
 
 #include "base/alloc.h"
 
-const char *mn_photos_folder(mn_arena *arena, const char *root) {
+mn_status mn_photos_folder(const char **out, mn_arena *arena, const char *root, mn_error *err) {
   static const char *const names[] = {"images", "JPEGImages"};
-  for (int i = 0; i < 2; ++i) {
+  *out = NULL;
+  for (int i = 0; i < 2 && !*out; ++i) {
     const char *folder = mn_path_join(arena, root, strlen(root), names[i]);
-    if (folder && mn_path_is_folder(folder)) return folder;
+    if (!folder) return mn_fail_memory(err, strlen(root));
+    if (mn_path_is_folder(folder)) *out = folder;
   }
-  return NULL;
+  return MN_OK;
 }
 
 static mn_status add_photo(mn_photos *photos, const char *path, bool wanted, mn_error *err) {

@@ -21,8 +21,8 @@ typedef struct mn_photos {
   bool split; /* there are splits, and some are not wanted */
 } mn_photos;
 
-/* DATA/images or DATA/JPEGImages, in the arena; NULL when there is neither. */
-const char *mn_photos_folder(mn_arena *arena, const char *root);
+/* DATA/images or DATA/JPEGImages, in the arena; NULL when there is neither. Error: MEMORY. */
+mn_status mn_photos_folder(const char **out, mn_arena *arena, const char *root, mn_error *err);
 /* Lists `folder`. Errors: IO, ARGUMENT (no such split), LIMIT (too deep), MEMORY. */
 mn_status mn_photos_list(mn_photos *photos, mn_arena *arena, const char *folder, const char *split,
                          mn_error *err);

@@ -2,17 +2,22 @@
  * Every allocation of a piece of work refused in turn: the work ends with MN_ERR_MEMORY, nothing
  * leaks (blocks are counted here, and the address sanitizer's build counts again), nothing crashes,
  * and the same work succeeds right after. */
+#define _POSIX_C_SOURCE 200809L
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 /* after those three */
 #include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "../tiny_model.h"
 #include "base/alloc.h"
 #include "heap.h"
 #include "mobilenet/convert.h"
+#include "mobilenet/eval.h"
 #include "mobilenet/image.h"
 #include "mobilenet/io.h"
 
@@ -158,11 +163,92 @@ static void test_resize(void **state) {
   }
 }
 
+/* ---- Labelled sets and scores --------------------------------------------------------------- */
+
+static char set_root[] = "/tmp/mn_alloc_XXXXXX";
+
+static void put(const char *path, const char *text) {
+  char full[256];
+  snprintf(full, sizeof full, "%s/%s", set_root, path);
+  for (char *slash = full + strlen(set_root) + 1; (slash = strchr(slash, '/')); ++slash) {
+    *slash = '\0';
+    mkdir(full, 0777);
+    *slash = '/';
+  }
+  FILE *file = fopen(full, "w");
+  assert_non_null(file);
+  fputs(text, file);
+  fclose(file);
+}
+
+static mn_status open_set(void *context, mn_error *err) {
+  char path[256];
+  const mn_dataset_options options = {.struct_size = sizeof options, .task = MN_TASK_DETECT};
+  mn_dataset *set = NULL;
+  snprintf(path, sizeof path, "%s/%s", set_root, (const char *)context);
+  mn_status status = mn_dataset_open(&set, path, &options, err);
+  if (status) assert_null(set);
+  if (!status) assert_int_equal(mn_dataset_count(set), 2);
+  mn_dataset_free(set);
+  return status;
+}
+
+static void test_sets(void **state) {
+  (void)state;
+  assert_non_null(mkdtemp(set_root));
+  put("yolo/val/images/a.jpg", "");
+  put("yolo/val/images/b.jpg", "");
+  put("yolo/val/labels/a.txt", "0 .5 .5 .1 .1\n0 .5 .5 0 .1\n");
+  put("yolo/data.yaml", "names:\n- cat\n");
+  put("coco/images/a.jpg", "");
+  put("coco/instances.json",
+      "{\"categories\":[{\"id\":1,\"name\":\"cat\"}],\"images\":[{\"id\":1,\"file_name\":"
+      "\"a.jpg\"},{\"id\":2,\"file_name\":\"b.jpg\"}],\"annotations\":[{\"image_id\":1,"
+      "\"category_id\":1,\"bbox\":[0,0,1,1]}]}");
+  put("voc/JPEGImages/a.jpg", "");
+  put("voc/Annotations/a.xml",
+      "<annotation><filename>a.jpg</filename><object><name>cat</name>"
+      "<bndbox><xmin>1</xmin><ymin>1</ymin><xmax>2</xmax><ymax>2</ymax>"
+      "</bndbox></object></annotation>");
+  put("voc/Annotations/b.xml", "<annotation><filename>b.jpg</filename></annotation>");
+  refuse_each(open_set, "yolo");
+  refuse_each(open_set, "coco");
+  refuse_each(open_set, "voc");
+  char command[64];
+  snprintf(command, sizeof command, "rm -r '%s'", set_root);
+  assert_int_equal(system(command), 0);
+}
+
+static mn_status score_boxes(void *context, mn_error *err) {
+  static const mn_box boxes[] = {{.box = {0, 0, 8, 8}, .area = 64}};
+  static const mn_detection found[] = {{.score = 0.5f, .box = {0, 0, 8, 7}}};
+  const mn_map_picture picture = {boxes, found, 1, 1};
+  const mn_map_query query = {&picture, 1, 1};
+  mn_map_scores scores;
+  (void)context;
+  return mn_map_score(&query, &scores, NULL, err);
+}
+
+static mn_status count_masks(void *context, mn_error *err) {
+  mn_confusion *confusion;
+  (void)context;
+  mn_status status = mn_confusion_new(&confusion, 3, err);
+  mn_confusion_free(confusion);
+  return status;
+}
+
+static void test_scores(void **state) {
+  (void)state;
+  refuse_each(score_boxes, NULL);
+  refuse_each(count_masks, NULL);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_native_f32), cmocka_unit_test(test_native_i8),
       cmocka_unit_test(test_tflite),     cmocka_unit_test(test_save),
       cmocka_unit_test(test_decode),     cmocka_unit_test(test_resize),
+      cmocka_unit_test(test_sets),       cmocka_unit_test(test_scores),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
