@@ -72,6 +72,46 @@ static void every_operator(void **state) {
   mn_graph_free(&graph);
 }
 
+/* An atrous layer that cannot be a dilation, and a transposed one with these rows and columns cut
+ * off before and after. */
+static void make_atrous_decoder(mn_graph *g, int32_t kernel, int32_t before, int32_t after) {
+  mn_attr split = {.space_batch = {2, 3, 1, 2, 0, 2}}, same = {.conv = {.act = MN_ACT_RELU6}};
+  mn_attr up = {.conv = {.act = kernel == 3 ? MN_ACT_RELU : MN_ACT_NONE}};
+  same.conv.window = make_window(3, 1, MN_PAD_SAME);
+  up.conv.window = make_window(kernel, 2, MN_PAD_EXPLICIT);
+  up.conv.window.pad_top = up.conv.window.pad_left = before;
+  up.conv.window.pad_bottom = up.conv.window.pad_right = after;
+  mn_graph_init(g);
+  mn_id x = make_input(g, "x", MN_F32, SHAPE(1, 9, 10, 3));
+  mn_id parts = make_node(g, MN_OP_SPACE_TO_BATCH, "parts", MN_F32, split, IDS(x));
+  mn_id w = make_const(g, "w", MN_F32, SHAPE(4, 3, 3, 3));
+  mn_id b = make_const(g, "b", MN_F32, SHAPE(4));
+  mn_id y = make_node(g, MN_OP_CONV2D, "conv", MN_F32, same, IDS(parts, w, b));
+  mn_id whole = make_node(g, MN_OP_BATCH_TO_SPACE, "whole", MN_F32, split, IDS(y));
+  mn_id w2 = make_const(g, "w2", MN_F32, SHAPE(2, kernel, kernel, 4));
+  mn_id c = make_const(g, "c", MN_F32, SHAPE(2));
+  mn_id out = make_node(g, MN_OP_TRANSPOSE_CONV, "up", MN_F32, up, IDS(whole, w2, c));
+  make_done(g, 1, &x, 1, &out);
+}
+
+static void atrous_and_transposed(void **state) {
+  (void)state;
+  static const int32_t cases[][3] = {{3, 0, 1}, {3, 0, 0}, {5, 0, 0}, {5, 1, 2}, {1, 0, -1}};
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    mn_graph graph;
+    make_atrous_decoder(&graph, cases[i][0], cases[i][1], cases[i][2]);
+    expect_round_trip(&graph);
+    mn_graph_free(&graph);
+  }
+  mn_graph graph;
+  mn_error err = {0};
+  tflite_file file = {NULL, 0};
+  make_atrous_decoder(&graph, 5, 2, 1); /* as torch pads */
+  assert_int_equal(mn_tflite_save(&graph, &file.bytes, &file.size, &err), MN_ERR_UNSUPPORTED);
+  assert_non_null(strstr(err.text, "neither SAME nor VALID"));
+  mn_graph_free(&graph);
+}
+
 static void contract_and_facts(void **state) {
   (void)state;
   mn_graph graph, back;
@@ -383,6 +423,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(tiny_nets),
       cmocka_unit_test(every_operator),
+      cmocka_unit_test(atrous_and_transposed),
       cmocka_unit_test(contract_and_facts),
       cmocka_unit_test(tflite_metadata),
       cmocka_unit_test(unaligned_bytes_are_copied),

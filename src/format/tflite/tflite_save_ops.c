@@ -247,6 +247,55 @@ static mn_status save_conv(mn_tflite_saver *saver, const mn_node *node) {
   return add_op(saver, op, in, 3);
 }
 
+/* Whether a transposed convolution's first pad is what LiteRT takes it for by SAME's rule. */
+static bool is_transposed_same(int32_t out, int32_t kernel, int32_t stride, int32_t before) {
+  int64_t total = (((int64_t)out + stride - 1) / stride - 1) * stride + kernel - out;
+  return before == (total > 0 ? total / 2 : 0);
+}
+
+static mn_status save_transpose_conv(mn_tflite_saver *saver, const mn_node *node) {
+  const mn_window *w = &node->attr.conv.window;
+  const mn_shape *out = &saver->graph->values[node->out[0]].shape;
+  bool bias = node->in_count > 2 && node->in[2] != MN_NONE;
+  bool same = is_transposed_same(out->dim[1], w->kernel_h, w->stride_h, w->pad_top) &&
+              is_transposed_same(out->dim[2], w->kernel_w, w->stride_w, w->pad_left);
+  if (!same && (w->pad_top || w->pad_left)) {
+    return refuse(saver, node, "its pads are neither SAME nor VALID");
+  }
+  int32_t version = node->attr.conv.act != MN_ACT_NONE ? 4
+                    : bias                             ? 3
+                    : is_i8(saver, node->in[0])        ? 2
+                                                       : 1;
+  mn_tflite_out_op op = start(TFL_TRANSPOSE_CONV, version, TFL_OPTIONS_TRANSPOSE_CONV);
+  int32_t in[4];
+  mn_status status = add_integers(saver, node, "/shape", out->dim, (mn_shape){1, {4}}, &in[0]);
+  if (!status) status = mn_tflite_save_value(saver, node->in[1], &in[1]);
+  if (!status) status = mn_tflite_save_value(saver, node->in[0], &in[2]);
+  if (!status && bias) status = mn_tflite_save_value(saver, node->in[2], &in[3]);
+  if (!status) status = mn_tflite_save_value(saver, node->out[0], &op.out);
+  if (status) return status;
+  set_byte(&op, TFL_CONV_PADDING, same ? TFL_PADDING_SAME : TFL_PADDING_VALID);
+  set_int(&op, TFL_CONV_STRIDE_W, w->stride_w);
+  set_int(&op, TFL_CONV_STRIDE_H, w->stride_h);
+  if (version == 4) set_act(&op, TFL_CONV_ACT, node->attr.conv.act);
+  return add_op(saver, op, in, bias ? 4 : 3);
+}
+
+static mn_status save_space_batch(mn_tflite_saver *saver, const mn_node *node) {
+  const mn_attr *a = &node->attr;
+  const int32_t block[2] = {a->space_batch.block_h, a->space_batch.block_w};
+  const int32_t pads[4] = {a->space_batch.top, a->space_batch.bottom, a->space_batch.left,
+                           a->space_batch.right};
+  int32_t code = node->op == MN_OP_SPACE_TO_BATCH ? TFL_SPACE_TO_BATCH_ND : TFL_BATCH_TO_SPACE_ND;
+  mn_tflite_out_op op = start(code, is_i8(saver, node->in[0]) ? 2 : 1, TFL_OPTIONS_NONE);
+  int32_t in[3];
+  mn_status status = mn_tflite_save_value(saver, node->in[0], &in[0]);
+  if (!status) status = add_integers(saver, node, "/block", block, (mn_shape){1, {2}}, &in[1]);
+  if (!status) status = add_integers(saver, node, "/pads", pads, (mn_shape){2, {2, 2}}, &in[2]);
+  if (!status) status = mn_tflite_save_value(saver, node->out[0], &op.out);
+  return status ? status : add_op(saver, op, in, 3);
+}
+
 static mn_status save_pool(mn_tflite_saver *saver, const mn_node *node) {
   const mn_shape *x = &saver->graph->values[node->in[0]].shape;
   mn_window w = node->attr.pool.window;
@@ -383,6 +432,9 @@ mn_status mn_tflite_save_node(mn_tflite_saver *saver, const mn_node *node) {
   switch (node->op) {
     case MN_OP_CONV2D:
     case MN_OP_DWCONV2D: return save_conv(saver, node);
+    case MN_OP_TRANSPOSE_CONV: return save_transpose_conv(saver, node);
+    case MN_OP_SPACE_TO_BATCH:
+    case MN_OP_BATCH_TO_SPACE: return save_space_batch(saver, node);
     case MN_OP_DENSE: return save_dense(saver, node);
     case MN_OP_ADD:
     case MN_OP_SUB:
