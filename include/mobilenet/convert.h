@@ -36,10 +36,11 @@ typedef struct mn_weights_options {
 
 /* Opens a state dictionary of PyTorch: tensors of torchvision's or timm's MobileNets by their
  * names, in a safetensors file or in a zip file of torch.save (.pth), of which nothing is executed.
- * Weights of f32, f16 or bf16 become f32. Every tensor must have its place, num_batches_tracked
- * aside. What was assumed is in mn_model_assumptions: the network, the input's size, how that
- * library prepares pictures. Errors: FORMAT, UNSUPPORTED (naming what has no place), ARGUMENT (the
- * architecture), LIMIT, IO, MEMORY. */
+ * Weights of f32, f16 or bf16 become f32. Every tensor must have its place, but for
+ * num_batches_tracked and aux_classifier, which only training uses. What was assumed is in
+ * mn_model_assumptions: the network, the input's size, how that library prepares pictures. Errors:
+ * FORMAT, UNSUPPORTED (naming what has no place), ARGUMENT (the architecture), LIMIT, IO, MEMORY.
+ */
 MN_API mn_status mn_model_open_weights(mn_model **out, const char *path,
                                        const mn_weights_options *options, mn_error *err);
 

@@ -29,7 +29,8 @@ static bool may_be_tensorflow(const finding *found) {
 static mn_status take_architecture(finding *found, const char *architecture, mn_error *err) {
   int32_t classes = found->arch.classes;
   mn_status status = mn_arch_parse(&found->arch, architecture, classes, err);
-  if (!status && found->arch.family != found->names->family) {
+  if (!status &&
+      (found->arch.family != found->names->family || found->arch.head != found->names->head)) {
     status = mn_fail(err, MN_ERR_ARGUMENT, architecture,
                      "the tensors are of %s, which is not of that family", found->names->model);
   }
@@ -46,7 +47,8 @@ static mn_status recognize(finding *found, const mn_load_request *request, const
   if (!found->names) {
     return mn_fail(err, MN_ERR_UNSUPPORTED, request->name,
                    "its tensors (%s first by name) are of no network that is known: torchvision's "
-                   "mobilenet_v2 and mobilenet_v3_large or _small, timm's mobilenetv1_*, "
+                   "mobilenet_v2, mobilenet_v3_large and _small, also in ssdlite320, lraspp and "
+                   "deeplabv3, timm's mobilenetv1_*, "
                    "mobilenetv2_*, mobilenetv3_*, tf_mobilenetv3_*, mobilenetv4_conv_*",
                    found->state.tensors[0].name);
   }
@@ -69,7 +71,8 @@ static void set_pictures(mn_contract *contract, const finding *found) {
   int32_t size = arch->height > arch->width_px ? arch->height : arch->width_px;
   mn_contract_default(contract);
   mn_contract_preset(contract, half ? "tf" : "torch", NULL);
-  contract->input.fit = MN_FIT_RESIZE_THEN_CROP;
+  bool classifies = arch->head == MN_HEAD_CLASSIFIER;
+  contract->input.fit = classifies ? MN_FIT_RESIZE_THEN_CROP : MN_FIT_STRETCH;
   contract->input.short_side = (int32_t)(size / found->names->crop_fraction);
   contract->input.resize = tensorflow ? MN_RESIZE_PILLOW_BILINEAR : found->names->resize;
 }
@@ -78,8 +81,9 @@ static void set_pictures(mn_contract *contract, const finding *found) {
 static void arch_text(char text[64], const mn_arch *arch, const char *flavour) {
   char width[16] = "";
   if (arch->width_px != arch->height) snprintf(width, sizeof width, "x%d", arch->width_px);
-  snprintf(text, 64, "%s-%g-%d%s@%s", mn_family_name(arch->family), arch->width, arch->height,
-           width, flavour);
+  const char *head = mn_head_name(arch->head);
+  snprintf(text, 64, "%s-%g-%d%s%s%s@%s", mn_family_name(arch->family), arch->width, arch->height,
+           width, head ? "+" : "", head ? head : "", flavour);
 }
 
 /* What nobody said, in one line. */
@@ -113,7 +117,10 @@ static mn_status build(mn_model *model, finding *found, const mn_open_options *o
   mn_contract_facts facts;
   set_pictures(&graph->contract, found);
   mn_format_facts(graph, &facts);
-  status = mn_model_settle_contract(model, options, &facts, err);
+  if (found->arch.head == MN_HEAD_SSDLITE) {
+    status = mn_contract_set_anchors(&graph->contract, "ssdlite-torch", &graph->arena, err);
+  }
+  if (!status) status = mn_model_settle_contract(model, options, &facts, err);
   return status ? status : set_assumptions(model, found, options->contract != NULL, err);
 }
 

@@ -118,17 +118,20 @@ static mn_status fill(const binder *b, const mn_weight_slot *slot) {
   return MN_OK;
 }
 
-static bool is_counter(const char *name) {
-  static const char ending[] = "num_batches_tracked";
-  size_t length = strlen(name), wanted = sizeof ending - 1;
-  return length >= wanted && strcmp(name + length - wanted, ending) == 0;
+/* Counters, and the second classifier that torchvision trains segmentation with: it is no part of
+ * the network's answer, and in every published file. */
+static bool is_of_training(const binder *b, const char *name) {
+  static const char counter[] = "num_batches_tracked", aux[] = "aux_classifier.";
+  size_t length = strlen(name), wanted = sizeof counter - 1;
+  if (length >= wanted && strcmp(name + length - wanted, counter) == 0) return true;
+  return mn_head_segments(b->names->head) && strncmp(name, aux, sizeof aux - 1) == 0;
 }
 
 /* A tensor that nothing takes means that this is another network. */
 static mn_status check_used(const binder *b) {
   for (int32_t i = 0; i < b->state->count; i++) {
     const mn_state_tensor *tensor = &b->state->tensors[i];
-    if (tensor->used || is_counter(tensor->name)) continue;
+    if (tensor->used || is_of_training(b, tensor->name)) continue;
     return mn_fail(b->err, MN_ERR_UNSUPPORTED, b->state->request->name,
                    "tensor %s has no place in %s", tensor->name, b->names->model);
   }

@@ -127,8 +127,11 @@ mn_status mn_weights_recognize(const mn_state *state, const mn_weight_names *nam
   memset(arch, 0, sizeof *arch);
   arch->family = names->family;
   arch->height = arch->width_px = names->size;
+  arch->head = names->head;
   arch->classes = last->shape.rank ? last->shape.dim[0] : 1;
-  arch->output_stride = 32;
+  if (mn_head_detects(arch->head)) arch->classes /= 6; /* boxes at a place */
+  if (arch->classes < 1) arch->classes = 1;
+  arch->output_stride = mn_head_segments(arch->head) ? 16 : 32;
   mn_weights_flavour(arch, names, names->flavour);
   attempt trial = {.state = state, .names = names, .arch = *arch};
   trial.arch.classes = 1;

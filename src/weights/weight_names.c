@@ -7,16 +7,29 @@
 
 #include "weights/weights.h"
 
-#define TORCHVISION(model, family, with, widest, channels, classifier)                             \
-  {                                                                                                \
-    model, MN_NAMING_TORCHVISION, family, "torchvision", with, NULL, widest, channels, classifier, \
-        {0}, false, MN_RESIZE_PILLOW_BILINEAR, 0.875, 224                                          \
+#define TORCHVISION(model, family, with, widest, channels, classifier)                           \
+  {                                                                                              \
+    model, MN_NAMING_TORCHVISION, family, MN_HEAD_CLASSIFIER, "torchvision", with, NULL, widest, \
+        channels, classifier, {0}, false, MN_RESIZE_PILLOW_BILINEAR, 0.875, 224                  \
+  }
+/* V3-Large with another head; the picture is stretched. */
+#define WITH_HEAD(model, head, widest, channels, classifier, half, size)                     \
+  {                                                                                          \
+    model, MN_NAMING_TORCHVISION, MN_FAMILY_V3_LARGE, head, "torchvision", classifier, NULL, \
+        widest, channels, classifier, {0}, half, MN_RESIZE_PILLOW_BILINEAR, 1, size          \
   }
 #define BICUBIC MN_RESIZE_PILLOW_BICUBIC
 #define BILINEAR MN_RESIZE_PILLOW_BILINEAR
 
 /* The first that fits is taken. */
 static const mn_weight_names known[] = {
+    WITH_HEAD("ssdlite320_mobilenet_v3_large", MN_HEAD_SSDLITE,
+              "backbone.features.1.2.block.3.0.weight", 80,
+              "head.classification_head.module_list.0.1.weight", true, 320),
+    WITH_HEAD("lraspp_mobilenet_v3_large", MN_HEAD_LRASPP, "backbone.15.block.3.0.weight", 160,
+              "classifier.low_classifier.weight", false, 520),
+    WITH_HEAD("deeplabv3_mobilenet_v3_large", MN_HEAD_DEEPLAB, "backbone.15.block.3.0.weight", 160,
+              "classifier.4.weight", false, 520),
     TORCHVISION("mobilenet_v2", MN_FAMILY_V2, "features.1.conv.0.0.weight",
                 "features.17.conv.2.weight", 320, "classifier.1.weight"),
     TORCHVISION("mobilenet_v3_large", MN_FAMILY_V3_LARGE, "features.16.0.weight",
@@ -26,6 +39,7 @@ static const mn_weight_names known[] = {
     {"mobilenetv4_conv_small",
      MN_NAMING_TIMM,
      MN_FAMILY_V4_SMALL,
+     MN_HEAD_CLASSIFIER,
      "timm",
      "blocks.0.1.conv.weight",
      NULL,
@@ -40,6 +54,7 @@ static const mn_weight_names known[] = {
     {"mobilenetv4_conv_large",
      MN_NAMING_TIMM,
      MN_FAMILY_V4_LARGE,
+     MN_HEAD_CLASSIFIER,
      "timm",
      "blocks.3.12.pw_proj.conv.weight",
      NULL,
@@ -54,6 +69,7 @@ static const mn_weight_names known[] = {
     {"mobilenetv4_conv_medium",
      MN_NAMING_TIMM,
      MN_FAMILY_V4_MEDIUM,
+     MN_HEAD_CLASSIFIER,
      "timm",
      "blocks.3.10.pw_proj.conv.weight",
      NULL,
@@ -68,6 +84,7 @@ static const mn_weight_names known[] = {
     {"mobilenetv3_large",
      MN_NAMING_TIMM,
      MN_FAMILY_V3_LARGE,
+     MN_HEAD_CLASSIFIER,
      "timm",
      "blocks.2.0.se.conv_reduce.weight",
      "blocks.0.0.se.conv_reduce.weight",
@@ -82,6 +99,7 @@ static const mn_weight_names known[] = {
     {"mobilenetv3_small",
      MN_NAMING_TIMM,
      MN_FAMILY_V3_SMALL,
+     MN_HEAD_CLASSIFIER,
      "timm",
      "blocks.0.0.se.conv_reduce.weight",
      NULL,
@@ -96,6 +114,7 @@ static const mn_weight_names known[] = {
     {"tf_mobilenetv3_large_minimal",
      MN_NAMING_TIMM,
      MN_FAMILY_V3_LARGE_MIN,
+     MN_HEAD_CLASSIFIER,
      "tf",
      "blocks.6.0.conv.weight",
      NULL,
@@ -110,6 +129,7 @@ static const mn_weight_names known[] = {
     {"tf_mobilenetv3_small_minimal",
      MN_NAMING_TIMM,
      MN_FAMILY_V3_SMALL_MIN,
+     MN_HEAD_CLASSIFIER,
      "tf",
      "blocks.5.0.conv.weight",
      NULL,
@@ -124,6 +144,7 @@ static const mn_weight_names known[] = {
     {"mobilenetv2",
      MN_NAMING_TIMM,
      MN_FAMILY_V2,
+     MN_HEAD_CLASSIFIER,
      "timm",
      "blocks.1.0.conv_pwl.weight",
      NULL,
@@ -138,6 +159,7 @@ static const mn_weight_names known[] = {
     {"mobilenetv1",
      MN_NAMING_TIMM,
      MN_FAMILY_V1,
+     MN_HEAD_CLASSIFIER,
      "timm",
      "blocks.1.0.conv_pw.weight",
      NULL,

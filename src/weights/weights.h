@@ -46,6 +46,7 @@ typedef struct mn_weight_names {
   const char *model; /* the library's name */
   mn_naming naming;
   mn_family family;
+  mn_head head;
   const char *flavour;
   const char *with, *without;    /* a tensor that it has, one that it has not (or NULL) */
   const char *widest;            /* a tensor whose first dim follows the width multiplier, and */
@@ -66,7 +67,7 @@ const mn_weight_names *mn_weight_names_find(const mn_state *state);
 /* A constant of the zoo's network, as a place in it: "block3.se.reduce.weight". */
 typedef struct mn_weight_place {
   int32_t block;          /* from 1; 0: outside of blocks */
-  char part[16];          /* "se.reduce", "stem"; empty for a block that is one convolution */
+  char part[24];          /* "se.reduce", "stem"; empty for a block that is one convolution */
   bool norm;              /* of the batch norm behind the layer */
   char leaf[16];          /* PyTorch's name of the tensor within its module */
   bool expands, squeezes; /* what came before in the same block */
@@ -80,6 +81,8 @@ void mn_weight_name(char name[MN_WEIGHT_NAME], const mn_weight_names *names,
                     const mn_weight_place *place);
 void mn_weight_name_torchvision(char name[MN_WEIGHT_NAME], const mn_weight_names *names,
                                 const mn_weight_place *place);
+void mn_weight_name_head(char name[MN_WEIGHT_NAME], const mn_weight_names *names,
+                         const mn_weight_place *place);
 void mn_weight_name_timm(char name[MN_WEIGHT_NAME], const mn_weight_names *names,
                          const mn_weight_place *place);
 
