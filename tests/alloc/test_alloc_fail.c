@@ -113,6 +113,22 @@ static mn_status save(void *context, mn_error *err) {
   return status;
 }
 
+static mn_status open_weights(void *context, mn_error *err) {
+  mn_model *model;
+  mn_status status = mn_model_open_weights(&model, context, NULL, err);
+  if (status) assert_null(model);
+  mn_model_free(model);
+  return status;
+}
+
+static void test_weights(void **state) {
+  (void)state;
+  char pth[] = MN_TEST_DIR "/golden/weights/tv_v3_small.pth";
+  char safetensors[] = MN_TEST_DIR "/golden/weights/tv_v2.safetensors";
+  refuse_each(open_weights, pth);
+  refuse_each(open_weights, safetensors);
+}
+
 static void test_save(void **state) {
   (void)state;
   bytes_of file;
@@ -247,8 +263,9 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_native_f32), cmocka_unit_test(test_native_i8),
       cmocka_unit_test(test_tflite),     cmocka_unit_test(test_save),
-      cmocka_unit_test(test_decode),     cmocka_unit_test(test_resize),
-      cmocka_unit_test(test_sets),       cmocka_unit_test(test_scores),
+      cmocka_unit_test(test_weights),    cmocka_unit_test(test_decode),
+      cmocka_unit_test(test_resize),     cmocka_unit_test(test_sets),
+      cmocka_unit_test(test_scores),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -86,10 +86,10 @@ class Detector(torch.nn.Module):
 class Segmenter(torch.nn.Module):
     outputs = ["logits"]
 
-    def __init__(self, name):
+    def __init__(self, name, **more):
         super().__init__()
         self.inner = getattr(torchvision.models.segmentation, f"{name}_mobilenet_v3_large")(
-            weights=None, weights_backbone=None, num_classes=5)
+            weights=None, weights_backbone=None, num_classes=5, **more)
 
     def forward(self, x):
         return [self.inner(x)["out"].permute(0, 2, 3, 1)]
@@ -167,6 +167,19 @@ def golden():
             for height, width in SIZES:
                 values = run(model, height, width)[0][0]
                 print(name, height, width, len(values), *(f"{v:.9g}" for v in values), file=out)
+
+
+def names():
+    """What torchvision's other heads are made of: too many weights for a golden, so names only."""
+    heads = {"ssdlite320_mobilenet_v3_large": Detector(),
+             "lraspp_mobilenet_v3_large": Segmenter("lraspp"),
+             "deeplabv3_mobilenet_v3_large": Segmenter("deeplabv3", aux_loss=True)}
+    with open(os.path.join(HERE, "..", "golden", "weights", "heads.txt"), "w") as out:
+        for head, model in heads.items():
+            for name, tensor in model.inner.state_dict().items():
+                if "num_batches" not in name:
+                    dims = list(tensor.shape)
+                    print(head, name, len(dims), *dims, *[1] * (4 - len(dims)), file=out)
 
 
 class Evil:
@@ -253,7 +266,7 @@ def check(command, only=""):
 
 if __name__ == "__main__":
     if sys.argv[1:] == ["golden"]:
-        sys.exit(golden())
+        sys.exit(golden() or names())
     if sys.argv[1:] == ["seeds"]:
         sys.exit(seeds())
     if sys.argv[1:2] == ["check"]:

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -172,11 +173,57 @@ static void memory_cap(void **unused) {
   expect(&s, MN_ERR_LIMIT, "more than the memory cap");
 }
 
+static void check_head(mn_state *state, const char *model) {
+  mn_arch arch;
+  mn_graph graph;
+  mn_error err = {0};
+  qsort(state->tensors, (size_t)state->count, sizeof *state->tensors, by_name);
+  const mn_weight_names *names = mn_weight_names_find(state);
+  assert_non_null(names);
+  assert_string_equal(names->model, model);
+  assert_int_equal(mn_weights_recognize(state, names, &arch, &err), MN_OK);
+  assert_true(arch.width == 1);
+  assert_int_equal(arch.classes, mn_head_detects(arch.head) ? 7 : 5);
+  if (mn_weights_bind(&graph, state, names, &arch, &err)) fail_msg("%s", err.text);
+  mn_graph_free(&graph);
+}
+
+/* torchvision's other heads, by the names and shapes that it gives them (heads.txt, made by
+ * tests/oracle/torch_weights.py): each tensor has its place. */
+static void heads(void **unused) {
+  (void)unused;
+  char head[64], name[128], last[64] = "";
+  int dims[5], count = 0;
+  FILE *file = fopen(MN_TEST_DIR "/golden/weights/heads.txt", "r");
+  uint8_t *data = calloc(256 * 960 * 9, sizeof(float)); /* the largest of them */
+  mn_state state = {.request = &request};
+  assert_true(file && data);
+  for (bool more = true; more;) {
+    more = fscanf(file, "%63s %127s %d %d %d %d %d", head, name, &dims[0], &dims[1], &dims[2],
+                  &dims[3], &dims[4]) == 7;
+    if (state.count && (!more || strcmp(head, last) != 0)) {
+      check_head(&state, last);
+      mn_state_free(&state);
+      state = (mn_state){.request = &request};
+      count++;
+    }
+    if (!more) break;
+    mn_state_tensor tensor = {
+        name, MN_F32, {dims[0], {dims[1], dims[2], dims[3], dims[4]}}, data, false};
+    assert_int_equal(mn_state_add(&state, &tensor, NULL), MN_OK);
+    snprintf(last, sizeof last, "%s", head);
+  }
+  assert_int_equal(count, 3);
+  fclose(file);
+  free(data);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(widths),
       cmocka_unit_test(refusals),
       cmocka_unit_test(memory_cap),
+      cmocka_unit_test(heads),
   };
   return cmocka_run_group_tests_name("recognize", tests, NULL, NULL);
 }
