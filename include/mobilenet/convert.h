@@ -14,9 +14,10 @@ extern "C" {
 #endif
 
 typedef enum mn_format {
-  MN_FORMAT_BY_NAME = 0, /* by the path's ending: .safetensors, .tflite */
+  MN_FORMAT_BY_NAME = 0, /* by the path's ending: .safetensors, .tflite, .onnx */
   MN_FORMAT_SAFETENSORS,
-  MN_FORMAT_TFLITE
+  MN_FORMAT_TFLITE,
+  MN_FORMAT_ONNX /* without contract and labels; 8 bit as QDQ */
 } mn_format;
 
 /* Writes `model`, its contract and labels included, to `path`. Equal content gives equal bytes.

@@ -17,16 +17,20 @@ static bool ends_with(const char *text, const char *ending) {
 static mn_format format_of(const char *path) {
   if (ends_with(path, ".safetensors")) return MN_FORMAT_SAFETENSORS;
   if (ends_with(path, ".tflite")) return MN_FORMAT_TFLITE;
+  if (ends_with(path, ".onnx")) return MN_FORMAT_ONNX;
   return MN_FORMAT_BY_NAME;
 }
 
-/* A TFLite file is for running: it holds the graph as passes leave it, batch norms folded. */
-static mn_status save_tflite(const mn_graph *graph, uint8_t **bytes, size_t *size, mn_error *err) {
+typedef mn_status save_fn(const mn_graph *graph, uint8_t **bytes, size_t *size, mn_error *err);
+
+/* A TFLite or ONNX file is for running: it holds the graph as passes leave it, norms folded. */
+static mn_status save_lowered(const mn_graph *graph, save_fn *save, uint8_t **bytes, size_t *size,
+                              mn_error *err) {
   mn_graph lowered;
   mn_status status = mn_graph_copy(&lowered, graph, err);
   if (status) return status;
   status = mn_passes_run(&lowered, err);
-  if (!status) status = mn_tflite_save(&lowered, bytes, size, err);
+  if (!status) status = save(&lowered, bytes, size, err);
   mn_graph_free(&lowered);
   return status;
 }
@@ -41,10 +45,15 @@ mn_status mn_model_save(const mn_model *model, const char *path, mn_format forma
     case MN_FORMAT_SAFETENSORS:
       status = mn_safetensors_save(&model->graph, &bytes, &size, err);
       break;
-    case MN_FORMAT_TFLITE: status = save_tflite(&model->graph, &bytes, &size, err); break;
+    case MN_FORMAT_TFLITE:
+      status = save_lowered(&model->graph, mn_tflite_save, &bytes, &size, err);
+      break;
+    case MN_FORMAT_ONNX:
+      status = save_lowered(&model->graph, mn_onnx_save, &bytes, &size, err);
+      break;
     default:
       return mn_fail(err, MN_ERR_ARGUMENT, path,
-                     "the name does not tell a format; expected .safetensors or .tflite");
+                     "the name does not tell a format; expected .safetensors, .tflite or .onnx");
   }
   if (!status) status = mn_file_write(path, bytes, size, err);
   mn_free(bytes);

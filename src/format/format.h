@@ -30,6 +30,7 @@ mn_status mn_safetensors_load(mn_graph *graph, const mn_load_request *request, m
 
 /* Whole files in memory; *bytes is freed with mn_free. Same graph, same bytes. */
 mn_status mn_tflite_save(const mn_graph *graph, uint8_t **bytes, size_t *size, mn_error *err);
+mn_status mn_onnx_save(const mn_graph *graph, uint8_t **bytes, size_t *size, mn_error *err);
 mn_status mn_safetensors_save(const mn_graph *graph, uint8_t **bytes, size_t *size, mn_error *err);
 
 #endif

@@ -52,4 +52,21 @@ bool mn_pb_equal(mn_pb_span span, const char *text);
 /* Order of two strings: by bytes, then by length. */
 int mn_pb_compare(mn_pb_span a, mn_pb_span b);
 
+/* ---- protobuf_build.c: writing -------------------------------------------------------------- */
+
+/* A message under construction. Zero-initialize. `failed` sticks: out of memory, or over 2 GiB. */
+typedef struct mn_pb_builder {
+  uint8_t *bytes;
+  size_t size, capacity;
+  bool failed;
+} mn_pb_builder;
+
+void mn_pb_put_int(mn_pb_builder *builder, uint32_t number, int64_t value);
+void mn_pb_put_float(mn_pb_builder *builder, uint32_t number, float value);
+void mn_pb_put_bytes(mn_pb_builder *builder, uint32_t number, const void *bytes, size_t size);
+void mn_pb_put_text(mn_pb_builder *builder, uint32_t number, const char *text);
+/* Puts a finished inner message, and frees it. */
+void mn_pb_put_message(mn_pb_builder *builder, uint32_t number, mn_pb_builder *inner);
+void mn_pb_builder_free(mn_pb_builder *builder);
+
 #endif

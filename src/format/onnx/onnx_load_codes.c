@@ -114,13 +114,12 @@ static mn_status load_meaning(const mn_onnx_op *op, const mn_onnx_tensor *x) {
 }
 
 mn_status mn_onnx_load_dequantize(const mn_onnx_op *op) {
-  mn_onnx_tensor *x, *out;
+  mn_onnx_tensor *x;
   mn_onnx_codes codes;
   mn_status status = mn_onnx_input(op, 0, &x);
   if (status) return status;
   if (x->kind == MN_ONNX_CONST) return load_meaning(op, x);
   status = mn_onnx_read_codes(op, 1, x->data_type, &codes);
-  if (!status) status = mn_onnx_output(op, &out);
   if (status) return status;
   bool integers = x->kind == MN_ONNX_VALUE && x->coded && x->data_type != ONNX_FLOAT;
   if (!integers || !same_codes(&codes, op->loader->graph->values[x->codes].type,
@@ -131,9 +130,7 @@ mn_status mn_onnx_load_dequantize(const mn_onnx_op *op) {
   mn_onnx_tensor real = *x;
   real.data_type = ONNX_FLOAT;
   real.id = MN_NONE;
-  if (!out->is_output) return mn_onnx_alias(op, &real);
-  mn_onnx_node node = {.op = MN_OP_DEQUANTIZE, .in = &x->codes, .in_count = 1};
-  return mn_onnx_emit(op, &node, x);
+  return mn_onnx_alias(op, &real);
 }
 
 static mn_status emit_quantized(const mn_onnx_op *op, const mn_onnx_codes *codes) {

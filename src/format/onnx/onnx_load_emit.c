@@ -118,6 +118,14 @@ mn_status mn_onnx_alias(const mn_onnx_op *op, const mn_onnx_tensor *tensor) {
   mn_onnx_tensor *out;
   mn_status status = mn_onnx_output(op, &out);
   if (status) return status;
+  bool floats = tensor->kind == MN_ONNX_VALUE && tensor->data_type == ONNX_FLOAT;
+  if (out->is_output && floats && tensor->id == MN_NONE) {
+    /* The model gives floats where the file says so. */
+    mn_onnx_node node = {.op = MN_OP_DEQUANTIZE, .in = &tensor->codes, .in_count = 1};
+    mn_onnx_op plain = *op;
+    plain.target = NULL;
+    return mn_onnx_emit(&plain, &node, tensor);
+  }
   mn_onnx_tensor old = *out;
   *out = *tensor;
   out->name = old.name;
