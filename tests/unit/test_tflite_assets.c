@@ -132,6 +132,30 @@ static void weights_are_borrowed(void **state) {
   release(&l);
 }
 
+/* The selfie network with its custom operator's last letter changed: one that nobody has. */
+static void an_unknown_operator_is_named(void **state) {
+  (void)state;
+  need_assets();
+  static const char name[] = "Convolution2DTransposeBias";
+  loaded l;
+  assert_int_equal(load(&l, "segment/selfie_segmentation", UINT32_MAX), MN_OK);
+  mn_graph_free(&l.graph);
+  memset(&l.graph, 0, sizeof l.graph);
+  size_t length = sizeof name - 1, at = 0;
+  uint8_t *bytes = malloc(l.file.size);
+  assert_non_null(bytes);
+  memcpy(bytes, l.file.bytes, l.file.size);
+  while (at + length < l.file.size && memcmp(bytes + at, name, length) != 0) at++;
+  assert_true(at + length < l.file.size);
+  bytes[at + length - 1] = 'z';
+  mn_load_request request = {bytes, l.file.size, "selfie", UINT32_MAX, NULL};
+  assert_int_equal(mn_tflite_load(&l.graph, &request, &l.facts, &l.err), MN_ERR_UNSUPPORTED);
+  assert_non_null(strstr(l.err.text, "operator 244"));
+  assert_non_null(strstr(l.err.text, "Convolution2DTransposeBiaz"));
+  release(&l);
+  free(bytes);
+}
+
 static void memory_cap(void **state) {
   (void)state;
   need_assets();
@@ -146,6 +170,7 @@ int main(void) {
       cmocka_unit_test(classifiers),
       cmocka_unit_test(other_sizes),
       cmocka_unit_test(detectors_and_segmenters),
+      cmocka_unit_test(an_unknown_operator_is_named),
       cmocka_unit_test(weights_are_borrowed),
       cmocka_unit_test(memory_cap),
   };
