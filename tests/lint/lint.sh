@@ -40,7 +40,8 @@ skeleton() {
     /^\* / { print "item" }
     { rest = $0
       while (match(rest, /\]\([^)]*\)/)) {
-        print substr(rest, RSTART, RLENGTH)
+        link = substr(rest, RSTART, RLENGTH)
+        if (link !~ /README/) print link # each names the other
         rest = substr(rest, RSTART + RLENGTH)
       } }' "$1"
 }
