@@ -75,8 +75,11 @@ static char *find_fetched(const char *name, bool *listed) {
 /* The model that is used without -m, or NULL after saying why there is none. */
 static char *find_default(const cli_verb *verb) {
   if (strcmp(verb->name, "detect") == 0 || strcmp(verb->name, "segment") == 0) {
-    say("no model for '%s' ships with mobilenet; name one with -m: mobilenet %s -m MODEL %s",
-        verb->name, verb->name, verb->arguments);
+    say("no model for '%s' ships with mobilenet; name one with -m, or fetch one first: "
+        "mobilenet pull %s",
+        verb->name,
+        strcmp(verb->name, "detect") == 0 ? "ssdlite320_mobilenet_v3_large"
+                                          : "lraspp_mobilenet_v3_large");
     return NULL;
   }
   char *path = find_shipped(default_name);
