@@ -108,6 +108,15 @@ static mn_status set_assumptions(mn_model *model, const finding *found, bool sta
   return MN_OK;
 }
 
+/* torchvision's detector; with as many classes as COCO has it was trained on COCO. */
+static mn_status set_detector(mn_graph *graph, const finding *found, mn_error *err) {
+  mn_contract *contract = &graph->contract;
+  mn_status status = mn_contract_set_anchors(contract, "ssdlite-torch", &graph->arena, err);
+  if (status || found->arch.classes != MN_COCO_CLASSES) return status;
+  const char *labels = mn_coco_labels();
+  return mn_contract_set_labels(contract, labels, strlen(labels), &graph->arena, err);
+}
+
 static mn_status build(mn_model *model, finding *found, const mn_open_options *options,
                        mn_error *err) {
   mn_graph *graph = &model->graph;
@@ -117,9 +126,7 @@ static mn_status build(mn_model *model, finding *found, const mn_open_options *o
   mn_contract_facts facts;
   set_pictures(&graph->contract, found);
   mn_format_facts(graph, &facts);
-  if (found->arch.head == MN_HEAD_SSDLITE) {
-    status = mn_contract_set_anchors(&graph->contract, "ssdlite-torch", &graph->arena, err);
-  }
+  if (found->arch.head == MN_HEAD_SSDLITE) status = set_detector(graph, found, err);
   if (!status) status = mn_model_settle_contract(model, options, &facts, err);
   return status ? status : set_assumptions(model, found, options->contract != NULL, err);
 }

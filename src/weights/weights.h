@@ -118,4 +118,10 @@ bool mn_weights_flavour(mn_arch *arch, const mn_weight_names *names, const char 
 mn_status mn_weights_bind(mn_graph *graph, mn_state *state, const mn_weight_names *names,
                           const mn_arch *arch, mn_error *err);
 
+/* ---- coco_names.c: labels of detectors that were trained on COCO ----------------------------- */
+
+enum { MN_COCO_CLASSES = 91 };
+/* MN_COCO_CLASSES lines. */
+const char *mn_coco_labels(void);
+
 #endif

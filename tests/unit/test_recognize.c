@@ -218,12 +218,27 @@ static void heads(void **unused) {
   free(data);
 }
 
+/* COCO's categories keep their numbers: those that were never used have a place. */
+static void coco_names(void **state) {
+  (void)state;
+  mn_contract contract;
+  mn_arena arena = {0};
+  mn_error err;
+  const char *text = mn_coco_labels();
+  mn_contract_default(&contract);
+  assert_int_equal(mn_contract_set_labels(&contract, text, strlen(text), &arena, &err), MN_OK);
+  assert_int_equal(contract.labels.count, MN_COCO_CLASSES);
+  assert_string_equal(contract.labels.names[0], "background");
+  assert_string_equal(contract.labels.names[1], "person");
+  assert_string_equal(contract.labels.names[44], "bottle");
+  assert_string_equal(contract.labels.names[90], "toothbrush");
+  mn_arena_free(&arena);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(widths),
-      cmocka_unit_test(refusals),
-      cmocka_unit_test(memory_cap),
-      cmocka_unit_test(heads),
+      cmocka_unit_test(widths), cmocka_unit_test(refusals),   cmocka_unit_test(memory_cap),
+      cmocka_unit_test(heads),  cmocka_unit_test(coco_names),
   };
   return cmocka_run_group_tests_name("recognize", tests, NULL, NULL);
 }
