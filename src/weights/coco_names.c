@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * COCO's categories in English, by their numbers (cocodataset.org): 90 of which ten were never used,
- * after the background that detectors have in front. */
+ * COCO's categories in English, by their numbers (cocodataset.org): 90, of which ten were never
+ * used, after the background that detectors have in front. */
 #include "weights/weights.h"
 
 /* clang-format off */
