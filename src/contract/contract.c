@@ -54,6 +54,7 @@ mn_status mn_contract_set_labels(mn_contract *contract, const char *text, size_t
     text += 3;
     length -= 3;
   }
+  while (length && (text[length - 1] == '\n' || text[length - 1] == '\r')) length--;
   if (!mn_utf8_valid(text, length)) {
     return mn_fail(err, MN_ERR_FORMAT, "labels", "expected UTF-8 text, one label a line");
   }

@@ -147,7 +147,8 @@ mn_status mn_contract_check(const mn_contract *contract, const mn_contract_facts
 /* "assumed: ..." in one line for a person, in `arena`; NULL when nothing was assumed. */
 char *mn_contract_assumptions(const mn_contract *contract, mn_arena *arena);
 
-/* Splits label text (one a line, CR LF or LF, last empty line dropped) into contract->labels. */
+/* Splits label text (one a line, CR LF or LF, empty lines at the end dropped) into
+ * contract->labels. */
 mn_status mn_contract_set_labels(mn_contract *contract, const char *text, size_t length,
                                  mn_arena *arena, mn_error *err);
 

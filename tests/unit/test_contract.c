@@ -416,6 +416,9 @@ static void test_labels(void **state) {
   assert_int_equal(mn_contract_set_labels(&contract, "a\nb", 3, &arena, &err), MN_OK);
   assert_int_equal(contract.labels.count, 2);
   assert_string_equal(contract.labels.names[1], "b");
+  assert_int_equal(mn_contract_set_labels(&contract, "a\n\nb\r\n\r\n\n", 9, &arena, &err), MN_OK);
+  assert_int_equal(contract.labels.count, 3);
+  assert_int_equal(mn_contract_set_labels(&contract, "\n\n", 2, &arena, &err), MN_ERR_FORMAT);
   assert_int_equal(mn_contract_set_labels(&contract, "", 0, &arena, &err), MN_ERR_FORMAT);
   assert_int_equal(mn_contract_set_labels(&contract, "a\xFF", 2, &arena, &err), MN_ERR_FORMAT);
   assert_int_equal(mn_contract_set_labels(&contract, "a\0b", 3, &arena, &err), MN_ERR_FORMAT);
