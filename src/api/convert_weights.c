@@ -6,6 +6,7 @@
 
 #include "api/model.h"
 #include "base/alloc.h"
+#include "base/struct_size.h"
 #include "mobilenet/convert.h"
 #include "weights/weights.h"
 
@@ -135,11 +136,8 @@ mn_status mn_model_open_weights(mn_model **out, const char *path, const mn_weigh
                                 mn_error *err) {
   *out = NULL;
   mn_error_clear(err);
-  mn_weights_options used = {0};
-  if (options) {
-    size_t size = options->struct_size < sizeof used ? options->struct_size : sizeof used;
-    memcpy(&used, options, size);
-  }
+  mn_weights_options used;
+  mn_options_read(&used, sizeof used, options);
   mn_open_options open = mn_model_read_options(used.open);
   mn_file file = {0};
   finding found = {0};

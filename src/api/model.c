@@ -5,16 +5,14 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/struct_size.h"
 #include "format/format.h"
 
 static const uint64_t default_memory_cap = (uint64_t)1 << 31;
 
 mn_open_options mn_model_read_options(const mn_open_options *options) {
-  mn_open_options used = {0};
-  if (options) {
-    size_t size = options->struct_size < sizeof used ? options->struct_size : sizeof used;
-    memcpy(&used, options, size);
-  }
+  mn_open_options used;
+  mn_options_read(&used, sizeof used, options);
   if (used.memory_cap == 0) used.memory_cap = default_memory_cap;
   return used;
 }

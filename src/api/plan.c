@@ -1,22 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Planning a model: the public options, and room in the session for preparing pictures. */
-#include <string.h>
-
+#include "plan/plan.h"
 #include "api/model.h"
 #include "api/picture_plan.h"
 #include "base/cpu.h"
-#include "plan/plan.h"
+#include "base/struct_size.h"
 #include "run/session.h"
 
 enum { DEFAULT_IMAGE_SIZE = 16384, MOST_THREADS = 1024, MOST_BATCH = 65536 };
 
 static mn_status read_options(const mn_plan_options *options, mn_plan_options *used,
                               mn_error *err) {
-  memset(used, 0, sizeof *used);
-  if (options) {
-    size_t size = options->struct_size < sizeof *used ? options->struct_size : sizeof *used;
-    memcpy(used, options, size);
-  }
+  mn_options_read(used, sizeof *used, options);
   if (used->threads < 0 || used->threads > MOST_THREADS) {
     return mn_fail(err, MN_ERR_ARGUMENT, "threads", "%d is not between 0 and %d", used->threads,
                    MOST_THREADS);

@@ -2,10 +2,9 @@
  * Networks by name as public models. */
 #include "mobilenet/zoo.h"
 
-#include <string.h>
-
 #include "api/model.h"
 #include "base/alloc.h"
+#include "base/struct_size.h"
 #include "format/format.h"
 #include "zoo/zoo.h"
 
@@ -44,11 +43,8 @@ mn_status mn_model_from_zoo(mn_model **out, const char *name, const mn_zoo_optio
                             mn_error *err) {
   *out = NULL;
   mn_error_clear(err);
-  mn_zoo_options used = {0};
-  if (options) {
-    size_t size = options->struct_size < sizeof used ? options->struct_size : sizeof used;
-    memcpy(&used, options, size);
-  }
+  mn_zoo_options used;
+  mn_options_read(&used, sizeof used, options);
   mn_arch arch;
   mn_status status = mn_arch_parse(&arch, name, used.classes, err);
   if (status) return status;

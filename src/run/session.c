@@ -6,6 +6,7 @@
 
 #include "base/alloc.h"
 #include "base/cpu.h"
+#include "base/struct_size.h"
 #include "base/threads.h"
 
 /* Below this much work a step runs on the caller alone: waking a worker costs some microseconds. */
@@ -33,11 +34,8 @@ mn_status mn_session_new(mn_session **out, const mn_plan *plan, const mn_session
                          mn_error *err) {
   *out = NULL;
   mn_error_clear(err);
-  mn_session_options used = {0};
-  if (options) {
-    size_t size = options->struct_size < sizeof used ? options->struct_size : sizeof used;
-    memcpy(&used, options, size);
-  }
+  mn_session_options used;
+  mn_options_read(&used, sizeof used, options);
   size_t needed = mn_plan_session_bytes(plan);
   mn_status status = used.memory ? check_block(&used, needed, err) : MN_OK;
   if (status) return status;
