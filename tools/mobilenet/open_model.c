@@ -103,7 +103,7 @@ static char *find_model(const char *spec, bool architecture) {
     say("'%s' is on the list of models but not fetched yet: mobilenet pull %s", spec, spec);
   } else if (!path) {
     say("'%s' is neither a file nor a model that ships with mobilenet; expected a .tflite, "
-        ".onnx or .safetensors file%s",
+        ".onnx, .safetensors or .pth file%s",
         spec, architecture ? ", or an architecture such as v2-1.0-224" : "");
   }
   return path;
