@@ -196,7 +196,8 @@ MN_API void mn_plan_free(mn_plan *plan);
 
 /* Bytes of a session's one block, exact: a session runs in this many, and is refused with fewer. */
 MN_API size_t mn_plan_session_bytes(const mn_plan *plan);
-MN_API size_t mn_plan_arena_bytes(const mn_plan *plan);  /* of these, activations */
+MN_API size_t mn_plan_arena_bytes(const mn_plan *plan);  /* of these, activations and scratch */
+MN_API size_t mn_plan_least_bytes(const mn_plan *plan);  /* that no placement could go below */
 MN_API size_t mn_plan_packed_bytes(const mn_plan *plan); /* weights laid out for the kernels */
 MN_API mn_status mn_plan_input_info(const mn_plan *plan, int index, mn_tensor_info *info);
 MN_API mn_status mn_plan_output_info(const mn_plan *plan, int index, mn_tensor_info *info);

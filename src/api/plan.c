@@ -90,6 +90,8 @@ mn_status mn_plan_new(mn_plan **out, const mn_model *model, const mn_plan_option
 
 size_t mn_plan_arena_bytes(const mn_plan *plan) { return plan->arena_bytes; }
 
+size_t mn_plan_least_bytes(const mn_plan *plan) { return plan->least_bytes; }
+
 size_t mn_plan_packed_bytes(const mn_plan *plan) { return plan->packed_bytes; }
 
 mn_status mn_plan_input_info(const mn_plan *plan, int index, mn_tensor_info *info) {

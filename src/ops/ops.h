@@ -69,7 +69,8 @@ struct mn_step {
   void *params;            /* the op's own */
   size_t packed_bytes;
   const void *packed;
-  size_t scratch_bytes; /* per worker */
+  size_t scratch_bytes;  /* per worker */
+  size_t scratch_offset; /* of the first worker's, bytes from the arena's start */
   size_t slices;
 };
 

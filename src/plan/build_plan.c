@@ -18,18 +18,9 @@ static void set_offsets(mn_plan *plan) {
     mn_step *step = &plan->steps[s];
     for (int32_t i = 0; i < step->node->in_count; i++) set_offset(plan, &step->in[i]);
     set_offset(plan, &step->out);
+    if (plan->scratch[s] != MN_NONE) step->scratch_offset = plan->pieces[plan->scratch[s]].offset;
     for (int32_t i = 1; i < step->node->out_count; i++) set_offset(plan, &step->more_out[i - 1]);
   }
-}
-
-/* Whether a session's block, whose parts are about to be added up, has a size at all. */
-static bool round_scratch(mn_plan *plan) {
-  size_t scratch, total;
-  bool exact = mn_round_up(plan->scratch_bytes, MN_ALIGN, &plan->scratch_bytes) &&
-               mn_mul_size((size_t)plan->threads, plan->scratch_bytes, &scratch) &&
-               mn_add_size(plan->arena_bytes, plan->extra_bytes, &total) &&
-               mn_add_size(total, scratch, &total);
-  return exact && total <= SIZE_MAX / 2;
 }
 
 static mn_status pack_weights(mn_plan *plan, mn_error *err) {
@@ -39,9 +30,7 @@ static mn_status pack_weights(mn_plan *plan, mn_error *err) {
     if (!mn_add_size(total, mn_aligned(step->packed_bytes), &total)) {
       return mn_fail_memory(err, SIZE_MAX);
     }
-    if (step->scratch_bytes > plan->scratch_bytes) plan->scratch_bytes = step->scratch_bytes;
   }
-  if (!round_scratch(plan)) return mn_fail_memory(err, SIZE_MAX);
   plan->packed = mn_alloc_aligned(total);
   if (!plan->packed) return mn_fail_memory(err, total);
   plan->packed_bytes = total;
@@ -65,6 +54,7 @@ static mn_status build(mn_plan *plan, const mn_graph *graph, const mn_plan_reque
   mn_plan_lifetimes(plan);
   status = mn_plan_place(plan, err);
   if (status) return status;
+  if (plan->arena_bytes > SIZE_MAX / 2 - plan->extra_bytes) return mn_fail_memory(err, SIZE_MAX);
   set_offsets(plan);
   return pack_weights(plan, err);
 }

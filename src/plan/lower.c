@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/checked.h"
 #include "plan/plan.h"
 
 typedef struct lowering {
@@ -214,6 +215,16 @@ static mn_operand operand_of(const lowering *at, mn_id id) {
   return operand;
 }
 
+/* The scratch of all workers as one piece. */
+static bool add_scratch(mn_plan *plan, mn_step *step) {
+  size_t bytes = 0;
+  bool exact = mn_round_up(step->scratch_bytes, MN_ALIGN, &step->scratch_bytes) &&
+               mn_mul_size((size_t)plan->threads, step->scratch_bytes, &bytes);
+  plan->scratch[plan->step_count] = bytes ? plan->piece_count : MN_NONE;
+  if (exact && bytes) plan->pieces[plan->piece_count++].bytes = bytes;
+  return exact;
+}
+
 static mn_status add_step(lowering *at, const mn_node *node, const mn_op_request *request,
                           mn_error *err) {
   mn_plan *plan = at->plan;
@@ -232,6 +243,7 @@ static mn_status add_step(lowering *at, const mn_node *node, const mn_op_request
   if (status) return mn_error_at(err, status, node->name);
   if (step->kernel) step->kernel_name = step->kernel->name;
   if (!step->kernel_name) step->kernel_name = "reference";
+  if (!add_scratch(plan, step)) return mn_fail_memory(err, SIZE_MAX);
   plan->step_count++;
   return MN_OK;
 }
@@ -241,7 +253,8 @@ static mn_status add_steps(lowering *at, const mn_plan_request *request, mn_erro
   mn_op_request op_request = {request->features, plan->threads, &plan->arena};
   size_t most = (size_t)at->graph->node_count + 1;
   plan->steps = mn_arena_array(&plan->arena, most, sizeof *plan->steps);
-  if (!plan->steps) return mn_fail_memory(err, most * sizeof *plan->steps);
+  plan->scratch = mn_arena_array(&plan->arena, most, sizeof *plan->scratch);
+  if (!plan->steps || !plan->scratch) return mn_fail_memory(err, most * sizeof *plan->steps);
   for (int32_t n = 0; n < at->graph->node_count; n++) {
     if (at->skipped[n]) continue;
     mn_status status = add_step(at, &at->graph->nodes[n], &op_request, err);
@@ -272,7 +285,7 @@ mn_status mn_plan_lower(mn_plan *plan, const mn_plan_request *request, mn_error 
       .sole = mn_arena_array(&plan->arena, values, sizeof *at.sole),
   };
   plan->places = mn_arena_array(&plan->arena, values, sizeof *plan->places);
-  plan->pieces = mn_arena_array(&plan->arena, values, sizeof *plan->pieces);
+  plan->pieces = mn_arena_array(&plan->arena, values + nodes, sizeof *plan->pieces);
   if (!at.readers || !at.pinned || !at.reshaped || !at.skipped || !at.sole || !plan->places ||
       !plan->pieces) {
     return mn_fail_memory(err, values * sizeof *plan->places);

@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Offsets in the arena: the largest piece first, each at the lowest offset where no piece that
- * lives at the same time is in the way. */
+ * Offsets in the arena: pieces in some order, each at the lowest offset where no piece that lives
+ * at the same time is in the way. The first order is by size; as long as the arena is larger than
+ * the largest live set, the piece at its end goes to the front and all are placed again. */
 #include "base/alloc.h"
+#include "base/checked.h"
 #include "plan/plan.h"
+
+enum { MOST_ROUNDS = 64 };
 
 static bool live_together(const mn_piece *a, const mn_piece *b) {
   return a->first <= b->last && b->first <= a->last;
@@ -55,21 +59,71 @@ static size_t largest_live_set(const mn_plan *plan) {
   return largest;
 }
 
-mn_status mn_plan_place(mn_plan *plan, mn_error *err) {
-  size_t count = (size_t)plan->piece_count;
-  int32_t *order = mn_arena_array(&plan->arena, count, sizeof *order);
-  int32_t *by_offset = mn_arena_array(&plan->arena, count, sizeof *by_offset);
-  if (!order || !by_offset) return mn_fail_memory(err, count * sizeof *order);
-  for (size_t i = 0; i < count; i++) plan->pieces[i].bytes = mn_aligned(plan->pieces[i].bytes);
-  sort_by_size(plan, order);
-  size_t end = 0;
+/* What a search works on. */
+typedef struct placement {
+  mn_plan *plan;
+  int32_t *order;     /* [piece_count] */
+  int32_t *by_offset; /* [piece_count] */
+  size_t *best;       /* [piece_count] offsets of the smallest arena so far */
+  size_t end;         /* of that arena */
+} placement;
+
+/* Places all pieces in order; returns where in the order the piece at the arena's end stood. */
+static int32_t place_all(placement *at, size_t *end) {
+  mn_plan *plan = at->plan;
+  int32_t last = 0;
+  *end = 0;
   for (int32_t i = 0; i < plan->piece_count; i++) {
-    mn_piece *piece = &plan->pieces[order[i]];
-    piece->offset = lowest_gap(plan, by_offset, i, piece);
-    insert_by_offset(plan, by_offset, i, order[i]);
-    if (piece->offset + piece->bytes > end) end = piece->offset + piece->bytes;
+    mn_piece *piece = &plan->pieces[at->order[i]];
+    piece->offset = lowest_gap(plan, at->by_offset, i, piece);
+    insert_by_offset(plan, at->by_offset, i, at->order[i]);
+    if (piece->offset + piece->bytes <= *end) continue;
+    *end = piece->offset + piece->bytes;
+    last = i;
   }
-  plan->arena_bytes = end + MN_ALIGN; /* the slack that vector code may rely on */
-  plan->least_bytes = largest_live_set(plan) + MN_ALIGN;
+  return last;
+}
+
+static void keep_if_better(placement *at, size_t end) {
+  if (end >= at->end) return;
+  at->end = end;
+  for (int32_t i = 0; i < at->plan->piece_count; i++) at->best[i] = at->plan->pieces[i].offset;
+}
+
+static void move_to_front(int32_t *order, int32_t index) {
+  int32_t moved = order[index];
+  for (int32_t i = index; i > 0; i--) order[i] = order[i - 1];
+  order[0] = moved;
+}
+
+static void search(placement *at, size_t least) {
+  sort_by_size(at->plan, at->order);
+  at->end = SIZE_MAX;
+  for (int round = 0; round < MOST_ROUNDS && at->end > least; round++) {
+    size_t end;
+    int32_t last = place_all(at, &end);
+    keep_if_better(at, end);
+    move_to_front(at->order, last);
+  }
+  for (int32_t i = 0; i < at->plan->piece_count; i++) at->plan->pieces[i].offset = at->best[i];
+}
+
+mn_status mn_plan_place(mn_plan *plan, mn_error *err) {
+  size_t count = (size_t)plan->piece_count, least, sum = 0;
+  placement at = {
+      .plan = plan,
+      .order = mn_arena_array(&plan->arena, count, sizeof *at.order),
+      .by_offset = mn_arena_array(&plan->arena, count, sizeof *at.by_offset),
+      .best = mn_arena_array(&plan->arena, count, sizeof *at.best),
+  };
+  if (!at.order || !at.by_offset || !at.best) return mn_fail_memory(err, count * sizeof *at.best);
+  for (size_t i = 0; i < count; i++) {
+    plan->pieces[i].bytes = mn_aligned(plan->pieces[i].bytes);
+    if (!mn_add_size(sum, plan->pieces[i].bytes, &sum)) return mn_fail_memory(err, SIZE_MAX);
+  }
+  least = largest_live_set(plan);
+  search(&at, least);
+  plan->arena_bytes = at.end + MN_ALIGN; /* the slack that vector code may rely on */
+  plan->least_bytes = least + MN_ALIGN;
   return MN_OK;
 }

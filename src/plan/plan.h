@@ -4,7 +4,7 @@
  *
  *     lower.c      graph -> steps: shapes bound, reshape and concat turned into aliases
  *     lifetimes.c  which step first writes and last reads each piece of memory
- *     place.c      offsets, largest piece first
+ *     place.c      offsets, largest piece first, then better orders
  *     build_plan.c all of it in order, and packing
  */
 #ifndef MN_PLAN_PLAN_H
@@ -12,7 +12,8 @@
 
 #include "ops/ops.h"
 
-/* Memory that one or more values share: a tensor, those that alias it, those computed in place. */
+/* Memory that one or more values share (a tensor, those that alias it, those computed in place), or
+ * the scratch of one step's workers. */
 typedef struct mn_piece {
   size_t bytes;
   size_t offset;       /* from the arena's start, MN_ALIGN-aligned */
@@ -39,16 +40,16 @@ struct mn_plan {
   mn_graph graph;   /* after passes; constants borrowed from the model's */
   mn_shape *shapes; /* [graph.value_count] */
   mn_place *places; /* [graph.value_count] */
-  mn_piece *pieces; /* [piece_count] */
+  mn_piece *pieces; /* [piece_count]: values', then the steps' scratch */
   int32_t piece_count;
+  mn_id *scratch; /* [step_count] the piece of a step's scratch, or MN_NONE */
   mn_step *steps; /* [step_count] */
   int32_t step_count;
   int32_t threads;
   uint32_t features;
   bool keep_all;
-  size_t arena_bytes;   /* activations, slack included */
-  size_t least_bytes;   /* the largest live set: no placement can be smaller */
-  size_t scratch_bytes; /* of one worker, MN_ALIGN-aligned */
+  size_t arena_bytes; /* activations and every worker's scratch, slack included */
+  size_t least_bytes; /* the largest live set: no placement can be smaller */
   size_t extra_bytes;
   void *packed; /* every step's packed constants */
   size_t packed_bytes;
@@ -62,12 +63,13 @@ mn_status mn_plan_build(mn_plan **out, const mn_graph *graph, const mn_plan_requ
 
 /* ---- Parts of a build ------------------------------------------------------------------------ */
 
-/* Shapes, places (pieces without offsets) and steps. */
+/* Shapes, places (pieces without offsets) and steps, with their scratch. */
 mn_status mn_plan_lower(mn_plan *plan, const mn_plan_request *request, mn_error *err);
 /* first and last of every piece. */
 void mn_plan_lifetimes(mn_plan *plan);
-/* Offsets and arena_bytes. Greedy by size: Pisarchyk and Lee, "Efficient Memory Management for
- * Deep Neural Net Inference" (2020), which comes within a few percent of the lower bound. */
+/* Offsets, arena_bytes, least_bytes. Greedy by size: Pisarchyk and Lee, "Efficient Memory
+ * Management for Deep Neural Net Inference" (2020); where that leaves a gap to the lower bound,
+ * other orders are tried. */
 mn_status mn_plan_place(mn_plan *plan, mn_error *err);
 
 #endif

@@ -15,8 +15,7 @@ enum { SHARED_WORK = 64 << 10 };
 static size_t header_bytes(void) { return mn_aligned(sizeof(mn_session)); }
 
 size_t mn_plan_session_bytes(const mn_plan *plan) {
-  return header_bytes() + mn_aligned(plan->arena_bytes) +
-         (size_t)plan->threads * plan->scratch_bytes + plan->extra_bytes;
+  return header_bytes() + mn_aligned(plan->arena_bytes) + plan->extra_bytes;
 }
 
 static mn_status check_block(const mn_session_options *options, size_t needed, mn_error *err) {
@@ -47,8 +46,7 @@ mn_status mn_session_new(mn_session **out, const mn_plan *plan, const mn_session
   session->threads = used.threads;
   session->owned = used.memory ? NULL : block;
   session->arena = block + header_bytes();
-  session->scratch = session->arena + mn_aligned(plan->arena_bytes);
-  session->extra = session->scratch + (size_t)plan->threads * plan->scratch_bytes;
+  session->extra = session->arena + mn_aligned(plan->arena_bytes);
   *out = session;
   return MN_OK;
 }
@@ -93,9 +91,11 @@ typedef struct step_work {
 static void run_share(void *context, int worker, size_t begin, size_t end) {
   const step_work *work = context;
   const mn_session *session = work->session;
-  mn_run run = {session->arena, session->scratch + (size_t)worker * session->plan->scratch_bytes};
+  const mn_step *step = work->step;
+  unsigned char *scratch = session->arena + step->scratch_offset;
+  mn_run run = {session->arena, scratch + (size_t)worker * step->scratch_bytes};
   uint32_t saved = mn_cpu_flush_denormals();
-  work->step->impl->run(work->step, &run, begin, end);
+  step->impl->run(step, &run, begin, end);
   mn_cpu_restore_denormals(saved);
 }
 

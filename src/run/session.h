@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The session: one block of memory [header, arena, scratch x workers, extra], and the run. */
+ * The session: one block of memory [header, arena, extra], and the run. */
 #ifndef MN_RUN_SESSION_H
 #define MN_RUN_SESSION_H
 
@@ -9,9 +9,8 @@ struct mn_session {
   const mn_plan *plan;
   mn_threads *threads;
   unsigned char *arena;
-  unsigned char *scratch; /* [workers][plan->scratch_bytes] */
-  void *extra;            /* [plan->extra_bytes] */
-  void *owned;            /* the block, when the library allocated it */
+  void *extra; /* [plan->extra_bytes] */
+  void *owned; /* the block, when the library allocated it */
   mn_step_fn *on_step;
   void *on_step_user;
 };

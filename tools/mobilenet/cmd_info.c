@@ -63,6 +63,7 @@ static void print_json(const model_facts *facts) {
   json_integer(&line, "macs", (int64_t)facts->summary.macs);
   json_integer(&line, "weights_bytes", (int64_t)facts->summary.weights_bytes);
   json_integer(&line, "arena_bytes", (int64_t)mn_plan_arena_bytes(runner->plan));
+  json_integer(&line, "least_arena_bytes", (int64_t)mn_plan_least_bytes(runner->plan));
   json_integer(&line, "packed_bytes", (int64_t)mn_plan_packed_bytes(runner->plan));
   json_layers(&line, facts);
   json_raw(&line, "contract", mn_model_contract(runner->opened.model));
@@ -122,13 +123,15 @@ static void print_layers(const model_facts *facts) {
 
 static void print_memory(const model_facts *facts) {
   const mn_plan *plan = facts->runner->plan;
+  const size_t arena = mn_plan_arena_bytes(plan), least = mn_plan_least_bytes(plan);
   char text[32];
   printf("\nparams    %" PRIu64 "\n", facts->summary.params);
   printf("MACs      %" PRIu64 " an image\n", facts->summary.macs);
   printf("weights   %s in the file\n", bytes_text(text, sizeof text, facts->summary.weights_bytes));
   printf("packed    %s laid out for the kernels of this CPU\n",
          bytes_text(text, sizeof text, mn_plan_packed_bytes(plan)));
-  printf("arena     %s of activations\n", bytes_text(text, sizeof text, mn_plan_arena_bytes(plan)));
+  printf("arena     %s of activations and scratch", bytes_text(text, sizeof text, arena));
+  printf("; no placement needs less than %s\n", bytes_text(text, sizeof text, least));
   printf("session   %s in one block, arena included\n",
          bytes_text(text, sizeof text, mn_plan_session_bytes(plan)));
 }
