@@ -420,6 +420,36 @@ static mn_status save_softmax(mn_tflite_saver *saver, const mn_node *node) {
   return add_plain(saver, node, op, 1);
 }
 
+/* A constant number, stored beside the node. */
+static mn_status add_number(mn_tflite_saver *saver, const mn_node *node, const char *suffix,
+                            float number, int32_t *index) {
+  mn_tflite_out_tensor tensor = {.type = MN_F32, .shape = {1, {1}}, .bytes = sizeof number};
+  tensor.data = mn_arena_copy(&saver->scratch, &number, sizeof number);
+  if (!tensor.data) return mn_fail_memory(saver->err, sizeof number);
+  return add_extra(saver, node, suffix, &tensor, index);
+}
+
+/* As TensorFlow spells it: relu6(x + 3) / 6. */
+static mn_status save_hard_sigmoid(mn_tflite_saver *saver, const mn_node *node) {
+  const mn_value *x = &saver->graph->values[node->in[0]];
+  mn_tflite_out_op add = start(TFL_ADD, 1, TFL_OPTIONS_ADD),
+                   mul = start(TFL_MUL, 1, TFL_OPTIONS_MUL);
+  mn_tflite_out_tensor middle = {.type = MN_F32, .shape = x->shape};
+  int32_t added[2], scaled[2];
+  if (x->type != MN_F32) return refuse(saver, node, "its input is not f32");
+  mn_status status = mn_tflite_save_value(saver, node->in[0], &added[0]);
+  if (!status) status = add_number(saver, node, "/three", 3.0f, &added[1]);
+  if (!status) status = add_extra(saver, node, "/clamped", &middle, &add.out);
+  if (!status) status = add_number(saver, node, "/sixth", 1.0f / 6.0f, &scaled[1]);
+  if (!status) status = mn_tflite_save_value(saver, node->out[0], &mul.out);
+  if (status) return status;
+  set_act(&add, TFL_ELTWISE_ACT, MN_ACT_RELU6);
+  set_act(&mul, TFL_ELTWISE_ACT, MN_ACT_NONE);
+  scaled[0] = add.out;
+  status = add_op(saver, add, added, 2);
+  return status ? status : add_op(saver, mul, scaled, 2);
+}
+
 static mn_status save_dequantize(mn_tflite_saver *saver, const mn_node *node) {
   mn_type type = saver->graph->values[node->in[0]].type;
   if (type == MN_BF16) return refuse(saver, node, "its input is bf16");
@@ -457,7 +487,7 @@ mn_status mn_tflite_save_node(mn_tflite_saver *saver, const mn_node *node) {
     case MN_OP_RESIZE_BILINEAR:
     case MN_OP_RESIZE_NEAREST: return save_resize(saver, node);
     case MN_OP_ARG_MAX: return save_arg_max(saver, node);
-    case MN_OP_HARD_SIGMOID:
+    case MN_OP_HARD_SIGMOID: return save_hard_sigmoid(saver, node);
     case MN_OP_BATCH_NORM:
     default: return refuse(saver, node, "the format has no such operator");
   }
