@@ -5,9 +5,10 @@ JOBS ?= $(shell nproc 2>/dev/null || echo 2)
 PREFIX ?= /usr/local
 FUZZ_SECONDS ?= 60
 TESTS ?= .
+BENCH ?=
 configure := cmake --log-level=WARNING --preset
 
-.PHONY: all demo test lint fuzz bench install clean help
+.PHONY: all demo test lint fuzz bench bench-kernels install clean help
 all:
 	@$(configure) release
 	@cmake --build $(BUILD) --parallel $(JOBS)
@@ -35,7 +36,10 @@ fuzz:
 	@tests/fuzz/run.sh build-fuzz $(FUZZ_SECONDS)
 
 bench: all
-	@$(BUILD)/mobilenet bench
+	@cmake --build $(BUILD) --target zoo_file >/dev/null
+	@"$$(bench/environment.sh)" bench/peers.py --build $(BUILD) --json $(BUILD)/bench/peers.jsonl $(BENCH)
+
+bench-kernels: all
 	@cmake --build $(BUILD) --target kernel_bench >/dev/null && $(BUILD)/bench/kernel_bench
 
 install: all
@@ -50,6 +54,7 @@ help:
 	@echo 'make test      all tests (TESTS=regex for some); installs what they need first'
 	@echo 'make lint      the rules of the house alone'
 	@echo 'make fuzz      every file reader against libFuzzer, FUZZ_SECONDS=60 each'
-	@echo 'make bench     latency of the model that ships with the source, then of every kernel'
+	@echo 'make bench     ours beside LiteRT, ONNX Runtime, OpenVINO, ncnn, MNN (BENCH="--network v2" for some)'
+	@echo 'make bench-kernels   every kernel beside what this CPU can reach'
 	@echo 'make install   PREFIX=/usr/local, DESTDIR respected'
 	@echo 'make clean     removes every build folder'

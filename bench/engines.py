@@ -1,0 +1,199 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every runtime behind the same four calls: version, fill, run, outputs. Each is asked for in the
+way that its own manual gives for the least latency, and only its run is timed: inputs are copied
+before it, outputs read after it.
+
+Run as a program it serves one network to peers.py: a process of its own for each runtime, because
+their thread pools wait actively and their OpenMP libraries do not mix, and because one that
+crashes must not take the others with it.
+"""
+import json
+import sys
+import time
+
+import numpy as np
+
+from ours import Ours, to_real
+
+
+def channels_first(x):
+    return np.ascontiguousarray(x.transpose(0, 3, 1, 2)) if x.ndim == 4 else x
+
+
+def channels_last(x):
+    return np.ascontiguousarray(x.transpose(0, 2, 3, 1)) if x.ndim == 4 else x
+
+
+class Mobilenet(Ours):
+    def __init__(self, job):
+        super().__init__(job["library"], job["tflite"], job["threads"], job.get("isa"))
+
+
+class LiteRT:
+    def __init__(self, job):
+        from ai_edge_litert.interpreter import Interpreter
+        self.interpreter = Interpreter(job["tflite"], num_threads=job["threads"])
+        self.interpreter.allocate_tensors()
+        self.input = self.interpreter.get_input_details()[0]["index"]
+        self.run = self.interpreter.invoke
+
+    def version(self):
+        from importlib.metadata import version
+        return version("ai-edge-litert")
+
+    def fill(self, x):
+        self.interpreter.set_tensor(self.input, x)
+
+    def outputs(self):
+        return [to_real(self.interpreter.get_tensor(d["index"]), *d["quantization"])
+                for d in self.interpreter.get_output_details()]
+
+
+class OnnxRuntime:
+    def __init__(self, job):
+        import onnxruntime
+        self.onnxruntime, self.job = onnxruntime, job
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = job["threads"]
+        options.log_severity_level = 3
+        self.session = onnxruntime.InferenceSession(job["onnx"], options,
+                                                    providers=["CPUExecutionProvider"])
+        self.binding = self.session.io_binding()
+        self.names = [y.name for y in self.session.get_outputs()]
+        for name in self.names:
+            self.binding.bind_output(name)
+
+    def version(self):
+        return self.onnxruntime.__version__
+
+    def fill(self, x):
+        if not hasattr(self, "x"):
+            self.x = self.onnxruntime.OrtValue.ortvalue_from_numpy(channels_first(x))
+            self.binding.bind_ortvalue_input(self.session.get_inputs()[0].name, self.x)
+
+    def run(self):
+        self.session.run_with_iobinding(self.binding)
+
+    def outputs(self):
+        return [channels_last(to_real(y, *self.job["codes"].get(name, (0, 0))))
+                for name, y in zip(self.names, self.binding.copy_outputs_to_cpu())]
+
+
+class OpenVINO:
+    def __init__(self, job):
+        import openvino
+        self.openvino, self.job = openvino, job
+        core = openvino.Core()
+        precision = "bf16" if job["precision"] == "bf16" else "f32"
+        self.compiled = core.compile_model(job["onnx"], "CPU", {
+            "PERFORMANCE_HINT": "LATENCY", "NUM_STREAMS": "1", "INFERENCE_PRECISION_HINT": precision,
+            "INFERENCE_NUM_THREADS": str(job["threads"])})
+        self.request = self.compiled.create_infer_request()
+
+    def version(self):
+        return self.openvino.__version__.split("-")[0]
+
+    def fill(self, x):
+        if not hasattr(self, "x"):
+            self.x = channels_first(x)
+            self.request.set_input_tensor(self.openvino.Tensor(self.x, shared_memory=True))
+
+    def run(self):
+        self.request.infer(share_outputs=True)
+
+    def outputs(self):
+        return [channels_last(to_real(self.request.get_output_tensor(i).data,
+                                      *self.job["codes"].get(port.any_name, (0, 0))))
+                for i, port in enumerate(self.compiled.outputs)]
+
+
+class Ncnn:
+    def __init__(self, job):
+        import ncnn
+        self.ncnn = ncnn
+        self.net = ncnn.Net()
+        options = self.net.opt
+        options.num_threads = job["threads"]
+        options.use_fp16_packed = options.use_fp16_storage = options.use_fp16_arithmetic = False
+        options.use_bf16_storage = job["precision"] == "bf16"
+        if self.net.load_param(job["ncnn"] + ".param") or self.net.load_model(job["ncnn"] + ".bin"):
+            raise RuntimeError("the network does not load")
+
+    def version(self):
+        return self.ncnn.__version__
+
+    def fill(self, x):
+        if not hasattr(self, "x"):
+            self.pixels = channels_first(x)[0]  # borrowed by the Mat
+            self.x = self.ncnn.Mat(self.pixels)
+
+    def run(self):
+        with self.net.create_extractor() as extractor:
+            extractor.input(self.net.input_names()[0], self.x)
+            self.last = [extractor.extract(name)[1] for name in self.net.output_names()]
+
+    def outputs(self):
+        return [channels_last(np.array(y)[None]) for y in self.last]
+
+
+class Mnn:
+    def __init__(self, job):
+        import MNN
+        self.MNN, self.codes = MNN, job["codes"]
+        self.interpreter = MNN.Interpreter(job["mnn"])
+        self.session = self.interpreter.createSession({
+            "backend": "CPU", "numThread": job["threads"],
+            "precision": "low" if job["precision"] == "bf16" else "high"})
+
+    def version(self):
+        return self.MNN.version()
+
+    def fill(self, x):
+        tensor, x = self.interpreter.getSessionInput(self.session), channels_first(x)
+        if x.dtype == np.int8:  # its files keep their float ends
+            x = to_real(x, *self.codes["input"])
+        tensor.copyFrom(
+            self.MNN.Tensor(x.shape, self.MNN.Halide_Type_Float, x, self.MNN.Tensor_DimensionType_Caffe))
+
+    def run(self):
+        self.interpreter.runSession(self.session)
+
+    def outputs(self):
+        found = []
+        for tensor in self.interpreter.getSessionOutputAll(self.session).values():
+            shape = tensor.getShape()
+            host = self.MNN.Tensor(shape, self.MNN.Halide_Type_Float, np.zeros(shape, np.float32),
+                                   self.MNN.Tensor_DimensionType_Caffe)
+            tensor.copyToHostTensor(host)
+            found.append(channels_last(np.array(host.getNumpyData()).reshape(shape)))
+        return found
+
+
+ENGINES = {"ours": Mobilenet, "litert": LiteRT, "onnxruntime": OnnxRuntime, "openvino": OpenVINO,
+           "ncnn": Ncnn, "mnn": Mnn}
+
+
+def turn(engine, x, runs):
+    """Milliseconds of each of `runs` runs, after one that warms the caches."""
+    times = []
+    for _ in range(runs + 1):
+        engine.fill(x)
+        start = time.perf_counter()
+        engine.run()
+        times.append((time.perf_counter() - start) * 1e3)
+    return times[1:]
+
+
+def serve(job):
+    x = np.load(job["input"])
+    engine = ENGINES[job["engine"]](job)
+    say = lambda reply: print(json.dumps(reply), file=sys.__stdout__, flush=True)
+    turn(engine, x, 3)
+    np.savez(job["outputs"], *engine.outputs())
+    say({"version": engine.version()})
+    for line in sys.stdin:
+        say(turn(engine, x, int(line)))
+
+
+if __name__ == "__main__":
+    serve(json.loads(sys.argv[1]))

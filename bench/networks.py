@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The networks of the comparison, and the files in which every runtime gets the same weights.
+
+float: a network of the zoo with its random weights, written as TFLite and ONNX by this project; what
+ncnn and MNN read is made of the ONNX by their own converters.
+int8: LiteRT's own post-training quantizer over the float TFLite file (weights one scale a channel,
+activations one scale a tensor, ranges from eight pictures of noise: what counts here is that the
+codes neither saturate nor die, not what they say). The ONNX file is that same file, written as QDQ
+by this project: all runtimes get the same codes and scales. Its float ends are then cut off, so that
+everybody reads codes and answers in codes.
+"""
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+
+NETWORKS = {"v1": "v1-1.0-224", "v2": "v2-1.0-224", "v3-large": "v3-large-1.0-224",
+            "v3-small": "v3-small-1.0-224", "v4-small": "v4-small-1.0-224",
+            "v4-medium": "v4-medium-1.0-224", "v1-0.25-128": "v1-0.25-128",
+            "v2-0.35-96": "v2-0.35-96", "ssdlite": "v2-1.0-300+ssdlite",
+            "deeplab": "v2-1.0-257+deeplab"}
+CALIBRATION = 8
+
+
+def command(*words):
+    done = subprocess.run(words, capture_output=True, text=True)
+    if done.returncode != 0:
+        lines = (done.stderr + done.stdout).strip().splitlines()
+        raise RuntimeError(lines[-1] if lines else f"{words[0]} failed ({done.returncode})")
+
+
+def is_newer(path, than):
+    return os.path.exists(path) and os.path.getmtime(path) >= os.path.getmtime(than)
+
+
+def quantize(source, target):
+    from ai_edge_litert._pywrap_tensorflow_lite_calibration_wrapper import CalibrationWrapper
+    from ai_edge_litert.interpreter import Interpreter
+    shape = Interpreter(source).get_input_details()[0]["shape"]
+    with open(source, "rb") as file:
+        model = file.read()  # borrowed by the quantizer
+    quantizer = CalibrationWrapper(model, [], [])
+    quantizer.Prepare([shape.tolist()])
+    noise = np.random.default_rng(1)
+    for _ in range(CALIBRATION):
+        quantizer.FeedTensor([noise.uniform(-1, 1, shape).astype(np.float32)])
+    i8, i32 = np.dtype(np.int8).num, np.dtype(np.int32).num
+    codes = quantizer.QuantizeModel(i8, i8, False, i8, i32, False, False)
+    with open(target, "wb") as file:
+        file.write(codes)
+
+
+def cut_float_ends(source, target):
+    """Inputs and outputs become codes; their scales are left beside the file."""
+    import onnx
+    model = onnx.load(source)
+    graph, codes = model.graph, {}
+    constants = {c.name: onnx.numpy_helper.to_array(c) for c in graph.initializer}
+    for node in [n for n in graph.node if n.op_type == "QuantizeLinear"]:
+        for x in graph.input:
+            if node.input[0] == x.name:
+                codes["input"] = code_of(node, constants)
+                rename_reads(graph, node.output[0], x.name)
+                x.type.tensor_type.elem_type = onnx.TensorProto.INT8
+                graph.node.remove(node)
+    for node in [n for n in graph.node if n.op_type == "DequantizeLinear"]:
+        for y in graph.output:
+            if node.output[0] == y.name:
+                y.name = node.input[0]
+                y.type.tensor_type.elem_type = onnx.TensorProto.INT8
+                codes[y.name] = code_of(node, constants)
+                graph.node.remove(node)
+    onnx.checker.check_model(model)
+    onnx.save(model, target)
+    with open(target + ".json", "w") as file:
+        json.dump(codes, file)
+
+
+def code_of(node, constants):
+    scale, zero = (constants[name] for name in node.input[1:3])
+    return float(scale), int(zero)
+
+
+def rename_reads(graph, old, new):
+    for node in graph.node:
+        for i, name in enumerate(node.input):
+            if name == old:
+                node.input[i] = new
+
+
+class Files:
+    """Files of the networks, made when first asked for and when the build is newer than they."""
+
+    def __init__(self, folder, build):
+        self.folder, self.build = folder, build
+        os.makedirs(folder, exist_ok=True)
+
+    def path(self, network, precision, ending):
+        return os.path.join(self.folder, f"{NETWORKS[network]}-{precision}{ending}")
+
+    def base(self, network, precision):
+        """TFLite and ONNX; bf16 is a way to compute, so its files are the float ones."""
+        precision = "int8" if precision == "int8" else "f32"
+        writer = os.path.join(self.build, "bench", "zoo_file")
+        tflite, onnx = (self.path(network, "f32", e) for e in (".tflite", ".onnx"))
+        if not (is_newer(tflite, writer) and is_newer(onnx, writer)):
+            command(writer, NETWORKS[network], tflite, onnx)
+        if precision == "int8":
+            source = tflite
+            tflite, whole, onnx = (self.path(network, "int8", e)
+                                   for e in (".tflite", ".onnx", "-codes.onnx"))
+            if not (is_newer(tflite, source) and is_newer(onnx, source)):
+                quantize(source, tflite)
+                command(os.path.join(self.build, "mobilenet"), "convert", tflite, whole)
+                cut_float_ends(whole, onnx)
+        return {"tflite": tflite, "onnx": onnx, "codes": self.codes(onnx)}
+
+    @staticmethod
+    def codes(onnx):
+        if not os.path.exists(onnx + ".json"):
+            return {}
+        with open(onnx + ".json") as file:
+            return json.load(file)
+
+    def ncnn(self, network, precision):
+        if precision == "int8":
+            raise RuntimeError("its wheels bring no converter of 8-bit networks")
+        source, made = self.path(network, "f32", ".onnx"), self.path(network, "f32", ".ncnn")
+        if not is_newer(made + ".bin", source):
+            found = importlib.util.find_spec("pnnx")  # importing it would need torch
+            command(os.path.join(found.submodule_search_locations[0], "pnnx"), source, "fp16=0",
+                    f"ncnnparam={made}.param", f"ncnnbin={made}.bin")
+        return made
+
+    def mnn(self, network, precision):
+        precision = "int8" if precision == "int8" else "f32"
+        source, made = (self.path(network, precision, ending) for ending in (".onnx", ".mnn"))
+        if not is_newer(made, source):
+            # The wheel's own command reports to its maker first; this is what it does then.
+            command(sys.executable, "-c", "import sys, _tools; _tools.mnnconvert(sys.argv)", "-f",
+                    "ONNX", "--modelFile", source, "--MNNModel", made, "--bizCode", "bench")
+        return made
+
+    def input(self, network, precision, tflite):
+        path = self.path(network, precision, ".npy")
+        from ai_edge_litert.interpreter import Interpreter
+        details = Interpreter(tflite).get_input_details()[0]
+        x = np.random.default_rng(2).uniform(-1, 1, details["shape"]).astype(np.float32)
+        if details["dtype"] == np.int8:
+            scale, zero = details["quantization"]
+            x = np.clip(np.round(x / scale) + zero, -128, 127).astype(np.int8)
+        np.save(path, x)
+        return path

@@ -1,0 +1,238 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Ours and the other runtimes side by side: the same network, weights and input, in turns.
+
+    python3 bench/peers.py                                        # everything: `make bench` does this
+    python3 bench/peers.py --network v2 --precision int8 --threads 1 --peers litert,openvino
+
+Each runtime lives in a process of its own, stopped by a signal while it is not its turn, so that
+no waiting thread of one takes time from another. A turn is one run that warms the caches and as
+many timed ones as fill --turn milliseconds; turns go round, so that a slow minute of the machine
+meets everybody. Outputs are compared with ours in the same run. Ratio: the best other median over
+ours; above 1 we are faster. A runtime that cannot run a network is named with its reason.
+"""
+import argparse
+import json
+import os
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+
+import numpy as np
+
+from engines import ENGINES
+from networks import NETWORKS, Files
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+# Largest error of a right answer, as a part of the spread of ours: float sums in another order, and
+# 8-bit roundings that differ by one code in every layer of a network.
+WRONG = {"f32": 1e-3, "int8": 0.25, "bf16": 0.25}
+
+
+class Worker:
+    """One runtime with one network loaded; `error` says why there is none."""
+
+    def __init__(self, job):
+        self.times, self.error, self.version = [], None, ""
+        self.log = tempfile.TemporaryFile("w+")
+        self.process = subprocess.Popen([sys.executable, os.path.join(HERE, "engines.py"),
+                                         json.dumps(job)], stdin=subprocess.PIPE,
+                                        stdout=subprocess.PIPE, stderr=self.log, text=True)
+        ready = self.reply()
+        self.version = ready["version"] if ready else ""
+        self.pause()
+
+    def reply(self):
+        for line in self.process.stdout:
+            try:
+                return json.loads(line)
+            except ValueError:
+                continue  # chatter of a library
+        code = self.process.wait()
+        self.log.seek(0)
+        lines = [line.strip() for line in self.log if line.strip()]
+        self.error = f"ended by signal {-code}" if code < 0 else lines[-1] if lines else f"exit {code}"
+        return None
+
+    def pause(self):
+        if not self.error:
+            self.process.send_signal(signal.SIGSTOP)
+
+    def turn(self, runs):
+        if self.error:
+            return
+        self.process.send_signal(signal.SIGCONT)
+        self.process.stdin.write(f"{runs}\n")
+        self.process.stdin.flush()
+        times = self.reply()
+        if times:
+            self.times += times
+            self.pause()
+
+    def close(self):
+        self.process.kill()
+        self.process.wait()
+        self.process.stdin.close(), self.process.stdout.close(), self.log.close()
+
+
+class Absent:
+    """A runtime that has no file of this network, with the reason."""
+
+    def __init__(self, error):
+        self.times, self.error, self.version = [], error, ""
+
+    def turn(self, runs):
+        pass
+
+    def close(self):
+        pass
+
+
+def start(name, network, job, files):
+    try:
+        if name == "ncnn":
+            job = dict(job, ncnn=files.ncnn(*network))
+        if name == "mnn":
+            job = dict(job, mnn=files.mnn(*network))
+        return Worker(job)
+    except Exception as error:  # whatever a converter says is the reason that is printed
+        return Absent(str(error).splitlines()[0])
+
+
+def difference(ours, theirs):
+    """The largest error, as a part of the spread of ours; None where shapes differ."""
+    worst = 0.0
+    for a, b in zip(ours, theirs):
+        if a.size != b.size:
+            return None
+        spread = float(a.max() - a.min()) or 1.0
+        worst = max(worst, float(np.abs(a.ravel() - b.ravel()).max()) / spread)
+    return worst if len(ours) == len(theirs) else None
+
+
+def outputs_of(path):
+    with np.load(path) as arrays:
+        return [arrays[name] for name in arrays.files]
+
+
+def measure(network, precision, threads, args, files):
+    job = files.base(network, precision)
+    job.update(precision=precision, threads=threads, library=args.library, isa=args.isa,
+               input=files.input(network, precision, job["tflite"]))
+    workers = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for name in args.engines:
+            outputs = os.path.join(folder, name + ".npz")
+            workers[name] = start(name, (network, precision),
+                                  dict(job, engine=name, outputs=outputs), files)
+        if workers["ours"].error:
+            raise SystemExit(f"ours: {workers['ours'].error}")
+        wanted = outputs_of(os.path.join(folder, "ours.npz"))
+        found = {name: difference(wanted, outputs_of(os.path.join(folder, name + ".npz")))
+                 for name, worker in workers.items() if not worker.error}
+    for worker in workers.values():
+        worker.turn(2)
+    runs = {name: max(2, round(args.turn / statistics.median(worker.times)))
+            for name, worker in workers.items() if worker.times}
+    for worker in workers.values():
+        worker.times = []
+    for _ in range(args.rounds):
+        for name, worker in workers.items():
+            worker.turn(runs.get(name, 2))
+    for worker in workers.values():
+        worker.close()
+    return [row(network, precision, threads, name, worker, found.get(name))
+            for name, worker in workers.items()]
+
+
+def row(network, precision, threads, name, worker, error):
+    made = {"network": network, "precision": precision, "threads": threads, "engine": name,
+            "version": worker.version, "error": worker.error}
+    if worker.error:
+        return made
+    times = sorted(worker.times)
+    return dict(made, median_ms=statistics.median(times), min_ms=times[0],
+                p95_ms=times[int(len(times) * 0.95)], runs=len(times), difference=error,
+                same=error is not None and error <= WRONG[precision])
+
+
+def cell(made):
+    if made["error"]:
+        return "-"
+    return f"{made['median_ms']:.3f}" + ("" if made["same"] else "!")
+
+
+def best_ratio(rows):
+    ours = rows[0]["median_ms"]
+    others = [r["median_ms"] / ours for r in rows[1:] if not r["error"] and r["same"]]
+    return min(others) if others else None
+
+
+def print_row(rows):
+    ratio = best_ratio(rows)
+    head = f"{rows[0]['network']:12} {rows[0]['precision']:5} {rows[0]['threads']:2}"
+    apart = max((r["difference"] or 0 for r in rows if not r["error"]), default=0)
+    print(head + "".join(f"{cell(r):>12}" for r in rows) +
+          (f"{ratio:8.2f}" if ratio else f"{'':8}") + f"  {apart:.1e}", flush=True)
+
+
+def print_notes(rows):
+    versions = {r["engine"]: r["version"] for r in rows if r["version"]}
+    print("\n" + ", ".join(f"{name} {text}" for name, text in versions.items()))
+    for r in rows:
+        where = f"{r['engine']}, {r['network']} {r['precision']}, {r['threads']} threads"
+        if r["error"]:
+            print(f"{where}: {r['error']}")
+        elif not r["same"]:
+            print(f"{where}: its outputs differ from ours"
+                  + (f" by {r['difference']:.2g} of their spread" if r["difference"] else " in shape"))
+
+
+def parse():
+    cache = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--network", default=",".join(NETWORKS), help="comma-separated; all")
+    parser.add_argument("--precision", default="f32,int8")
+    parser.add_argument("--threads", default="1,2")
+    parser.add_argument("--peers", default=",".join(list(ENGINES)[1:]))
+    parser.add_argument("--rounds", type=int, default=10)
+    parser.add_argument("--turn", type=float, default=30, help="milliseconds of a turn (30)")
+    parser.add_argument("--build", default=os.path.join(os.path.dirname(HERE), "build"))
+    parser.add_argument("--isa", help="highest instruction set of ours")
+    parser.add_argument("--files", default=os.path.join(cache, "mobilenet-bench", "files"))
+    parser.add_argument("--json", help="also write one JSON object a line here")
+    args = parser.parse_args()
+    args.library = os.path.join(os.path.abspath(args.build), "libmobilenet.so")
+    args.engines = ["ours"] + [name for name in args.peers.split(",") if name]
+    for name in args.engines:
+        if name not in ENGINES:
+            parser.error(f"no runtime {name}; there are {', '.join(list(ENGINES)[1:])}")
+    for name in args.network.split(","):
+        if name not in NETWORKS:
+            parser.error(f"no network {name}; there are {', '.join(NETWORKS)}")
+    return args
+
+
+def main():
+    args = parse()
+    files = Files(args.files, args.build)
+    print("median ms; ratio = best other / ours; ! = outputs differ; last column: largest difference\n")
+    print(f"{'network':12} {'':5} {'th':>2}" + "".join(f"{name:>12}" for name in args.engines) +
+          f"{'ratio':>8}  differ")
+    rows = []
+    for precision in args.precision.split(","):
+        for threads in map(int, args.threads.split(",")):
+            for network in args.network.split(","):
+                made = measure(network, precision, threads, args, files)
+                print_row(made)
+                rows += made
+    print_notes(rows)
+    if args.json:
+        with open(args.json, "w") as file:
+            file.writelines(json.dumps(r) + "\n" for r in rows)
+
+
+if __name__ == "__main__":
+    main()
