@@ -12,6 +12,7 @@ everybody reads codes and answers in codes.
 import importlib.util
 import json
 import os
+import shutil
 import subprocess
 import sys
 
@@ -92,10 +93,12 @@ def rename_reads(graph, old, new):
 
 
 class Files:
-    """Files of the networks, made when first asked for and when the build is newer than they."""
+    """Files of the networks, made when first asked for."""
 
-    def __init__(self, folder, build):
+    def __init__(self, folder, build, remake=False):
         self.folder, self.build = folder, build
+        if remake:
+            shutil.rmtree(folder, ignore_errors=True)
         os.makedirs(folder, exist_ok=True)
 
     def path(self, network, precision, ending):
@@ -104,9 +107,9 @@ class Files:
     def base(self, network, precision):
         """TFLite and ONNX; bf16 is a way to compute, so its files are the float ones."""
         precision = "int8" if precision == "int8" else "f32"
-        writer = os.path.join(self.build, "bench", "zoo_file")
         tflite, onnx = (self.path(network, "f32", e) for e in (".tflite", ".onnx"))
-        if not (is_newer(tflite, writer) and is_newer(onnx, writer)):
+        if not (os.path.exists(tflite) and os.path.exists(onnx)):
+            writer = os.path.join(self.build, "bench", "zoo_file")
             command(writer, NETWORKS[network], tflite, onnx)
         if precision == "int8":
             source = tflite

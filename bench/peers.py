@@ -158,23 +158,22 @@ def row(network, precision, threads, name, worker, error):
                 same=error is not None and error <= WRONG[precision])
 
 
-def cell(made):
+def cell(made, statistic):
     if made["error"]:
         return "-"
-    return f"{made['median_ms']:.3f}" + ("" if made["same"] else "!")
+    return f"{made[statistic]:.3f}" + ("" if made["same"] else "!")
 
 
-def best_ratio(rows):
-    ours = rows[0]["median_ms"]
-    others = [r["median_ms"] / ours for r in rows[1:] if not r["error"] and r["same"]]
+def best_ratio(rows, statistic):
+    others = [r[statistic] / rows[0][statistic] for r in rows[1:] if not r["error"] and r["same"]]
     return min(others) if others else None
 
 
-def print_row(rows):
-    ratio = best_ratio(rows)
+def print_row(rows, statistic):
+    ratio = best_ratio(rows, statistic)
     head = f"{rows[0]['network']:12} {rows[0]['precision']:5} {rows[0]['threads']:2}"
     apart = max((r["difference"] or 0 for r in rows if not r["error"]), default=0)
-    print(head + "".join(f"{cell(r):>12}" for r in rows) +
+    print(head + "".join(f"{cell(r, statistic):>12}" for r in rows) +
           (f"{ratio:8.2f}" if ratio else f"{'':8}") + f"  {apart:.1e}", flush=True)
 
 
@@ -202,6 +201,9 @@ def parse():
     parser.add_argument("--build", default=os.path.join(os.path.dirname(HERE), "build"))
     parser.add_argument("--isa", help="highest instruction set of ours")
     parser.add_argument("--files", default=os.path.join(cache, "mobilenet-bench", "files"))
+    parser.add_argument("--remake", action="store_true", help="write the networks' files anew")
+    parser.add_argument("--best", action="store_true",
+                        help="show the best times, not medians: on a machine with other work on it")
     parser.add_argument("--json", help="also write one JSON object a line here")
     args = parser.parse_args()
     args.library = os.path.join(os.path.abspath(args.build), "libmobilenet.so")
@@ -217,8 +219,9 @@ def parse():
 
 def main():
     args = parse()
-    files = Files(args.files, args.build)
-    print("median ms; ratio = best other / ours; ! = outputs differ; last column: largest difference\n")
+    files = Files(args.files, args.build, args.remake)
+    statistic = "min_ms" if args.best else "median_ms"
+    print(f"{statistic.replace('_', ' ')}; ratio = best other / ours; ! = outputs differ; last column: largest difference\n")
     print(f"{'network':12} {'':5} {'th':>2}" + "".join(f"{name:>12}" for name in args.engines) +
           f"{'ratio':>8}  differ")
     rows = []
@@ -226,7 +229,7 @@ def main():
         for threads in map(int, args.threads.split(",")):
             for network in args.network.split(","):
                 made = measure(network, precision, threads, args, files)
-                print_row(made)
+                print_row(made, statistic)
                 rows += made
     print_notes(rows)
     if args.json:
