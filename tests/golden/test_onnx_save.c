@@ -76,7 +76,30 @@ static void written_files_are_the_same_networks(void **state) {
   rmdir(folder);
 }
 
+/* Of a network that takes floats it is the same text (cli/convert has labels in it). */
+static void the_contract_is_in_the_file(void **state) {
+  (void)state;
+  char folder[] = "onnx_save.XXXXXX", saved[64];
+  mn_open_options options = {.struct_size = sizeof options, .contract = "torch"};
+  mn_error err;
+  mn_model *model, *again;
+  assert_non_null(mkdtemp(folder));
+  snprintf(saved, sizeof saved, "%s/saved.onnx", folder);
+  if (mn_model_open(&model, MN_TEST_DIR "/golden/onnx/tf_like.onnx", &options, &err)) {
+    fail_msg("%s", err.text);
+  }
+  if (mn_model_save(model, saved, MN_FORMAT_BY_NAME, &err)) fail_msg("%s", err.text);
+  if (mn_model_open(&again, saved, NULL, &err)) fail_msg("%s", err.text);
+  assert_string_equal(mn_model_contract(again), mn_model_contract(model));
+  assert_null(mn_model_assumptions(again));
+  mn_model_free(model);
+  mn_model_free(again);
+  unlink(saved);
+  rmdir(folder);
+}
+
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(written_files_are_the_same_networks)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(written_files_are_the_same_networks),
+                                     cmocka_unit_test(the_contract_is_in_the_file)};
   return cmocka_run_group_tests_name("onnx_save", tests, NULL, NULL);
 }

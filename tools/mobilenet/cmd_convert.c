@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
  * `mobilenet convert`: any model that opens, written in another format with its contract. */
-#include <string.h>
 #include <sys/stat.h>
 
 #include "json_writer.h"
@@ -14,16 +13,11 @@ verb_fn cmd_convert;
 enum { NOTES_MOST = 4 };
 
 /* What a careful reader of the new file should know. */
-static int collect_notes(const mn_model *model, const char *out, const char *notes[NOTES_MOST]) {
+static int collect_notes(const mn_model *model, const char *notes[NOTES_MOST]) {
   int count = 0;
-  const char *ending = strrchr(out, '.');
   const char *assumed = mn_model_assumptions(model);
   if (assumed) notes[count++] = assumed;
-  if (ending && strcmp(ending, ".onnx") == 0) {
-    notes[count++] =
-        "no contract, no labels: ONNX has no place for them; say them again with "
-        "--contract and --labels";
-  } else if (!mn_model_contract(model)) {
+  if (!mn_model_contract(model)) {
     notes[count++] = "no contract: pictures are refused until --contract says how they are fed";
   } else if (mn_model_label_count(model) == 0) {
     notes[count++] = "no labels: --labels FILE adds them";
@@ -33,7 +27,7 @@ static int collect_notes(const mn_model *model, const char *out, const char *not
 
 static void print_result(const cli_options *options, const mn_model *model) {
   const char *notes[NOTES_MOST], *out = options->args[1];
-  int count = collect_notes(model, out, notes);
+  int count = collect_notes(model, notes);
   if (options->given[OPTION_JSON]) {
     json_writer line = {stdout, false};
     json_open_object(&line, NULL);

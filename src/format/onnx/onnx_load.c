@@ -57,14 +57,27 @@ static void read_opset(mn_onnx_loader *loader, mn_pb_span bytes) {
   if (standard) loader->opset = version < 0 || version > INT16_MAX ? INT16_MAX : (int32_t)version;
 }
 
+/* Of the model's metadata only our contract is read. */
+static void read_entry(mn_onnx_loader *loader, mn_pb_span bytes) {
+  mn_pb_cursor cursor = mn_pb_open(bytes);
+  mn_pb_span key = {NULL, 0}, value = {NULL, 0};
+  mn_pb_field field;
+  while (mn_onnx_next(loader, &cursor, &field)) {
+    mn_pb_is_bytes(&field, ONNX_ENTRY_KEY, &key);
+    mn_pb_is_bytes(&field, ONNX_ENTRY_VALUE, &value);
+  }
+  if (mn_pb_equal(key, MN_ONNX_CONTRACT_KEY)) loader->contract = value;
+}
+
 static mn_status read_model(mn_onnx_loader *loader) {
   mn_pb_cursor cursor = mn_pb_open((mn_pb_span){loader->request->bytes, loader->request->size});
-  mn_pb_span opset;
+  mn_pb_span opset, entry;
   mn_pb_field field;
   int graphs = 0;
   while (mn_onnx_next(loader, &cursor, &field)) {
     if (mn_pb_is_bytes(&field, ONNX_MODEL_GRAPH, &loader->graph_bytes)) graphs++;
     if (mn_pb_is_bytes(&field, ONNX_MODEL_OPSET, &opset)) read_opset(loader, opset);
+    if (mn_pb_is_bytes(&field, ONNX_MODEL_METADATA, &entry)) read_entry(loader, entry);
   }
   mn_status status = mn_onnx_check(loader, 0);
   if (status) return status;
@@ -296,6 +309,19 @@ static mn_status read_ends(mn_onnx_loader *loader, uint32_t number,
   return set ? MN_OK : mn_fail_memory(loader->err, sizeof ids);
 }
 
+/* Names and strings are copied; a tree of the text is built on the way. */
+static mn_status read_contract(mn_onnx_loader *loader) {
+  mn_graph *graph = loader->graph;
+  size_t size = loader->contract.size;
+  if (!loader->contract.data) return MN_OK;
+  mn_status status = mn_onnx_check(loader, size > SIZE_MAX / 16 ? SIZE_MAX : size * 16);
+  if (status) return status;
+  graph->has_contract = true;
+  status = mn_contract_from_json(&graph->contract, (const char *)loader->contract.data, size,
+                                 &graph->arena, loader->err);
+  return status ? mn_error_at(loader->err, status, loader->request->name) : MN_OK;
+}
+
 static mn_status load(mn_onnx_loader *loader) {
   mn_status status = read_model(loader);
   if (!status) status = mn_onnx_collect(loader);
@@ -303,7 +329,7 @@ static mn_status load(mn_onnx_loader *loader) {
   if (!status) status = mn_onnx_count_reads(loader);
   if (!status) status = read_nodes(loader);
   if (!status) status = read_ends(loader, ONNX_GRAPH_OUTPUT, read_output);
-  return status;
+  return status ? status : read_contract(loader);
 }
 
 mn_status mn_onnx_load(mn_graph *graph, const mn_load_request *request, mn_error *err) {

@@ -70,7 +70,7 @@ typedef struct mn_onnx_loader {
   mn_arena scratch;    /* freed when loading ends */
   const char *problem; /* what is wrong with the file's encoding, or NULL */
   int32_t opset;
-  mn_pb_span graph_bytes;
+  mn_pb_span graph_bytes, contract;
   mn_onnx_tensor *tensors; /* [tensor_count], in order of their names once sorted */
   size_t tensor_count;
   mn_shape *shapes; /* [shape_capacity] by value, for shape inference */
@@ -253,13 +253,14 @@ bool mn_onnx_look_ahead(const mn_onnx_op *op, mn_onnx_codes *codes);
 
 typedef mn_status mn_onnx_op_loader(const mn_onnx_op *op);
 mn_onnx_op_loader mn_onnx_load_conv, mn_onnx_load_gemm, mn_onnx_load_matmul, mn_onnx_load_norm;
+mn_onnx_op_loader mn_onnx_load_transpose_conv;
 mn_onnx_op_loader mn_onnx_load_pool, mn_onnx_load_global_pool;
 mn_onnx_op_loader mn_onnx_load_binary, mn_onnx_load_clip, mn_onnx_load_hard_sigmoid;
 mn_onnx_op_loader mn_onnx_load_softmax, mn_onnx_load_unary;
 mn_onnx_op_loader mn_onnx_load_flatten, mn_onnx_load_reshape, mn_onnx_load_squeeze;
 mn_onnx_op_loader mn_onnx_load_transpose, mn_onnx_load_pad, mn_onnx_load_concat;
 mn_onnx_op_loader mn_onnx_load_quantize, mn_onnx_load_dequantize, mn_onnx_load_qlinear;
-mn_onnx_op_loader mn_onnx_load_reduce_mean, mn_onnx_load_resize;
+mn_onnx_op_loader mn_onnx_load_reduce_mean, mn_onnx_load_resize, mn_onnx_load_arg_max;
 mn_onnx_op_loader mn_onnx_load_shape, mn_onnx_load_gather, mn_onnx_load_slice, mn_onnx_load_cast;
 /* Operators that take integers too. */
 mn_onnx_op_loader mn_onnx_concat_integers, mn_onnx_squeeze_integers, mn_onnx_binary_integers;

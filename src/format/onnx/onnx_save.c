@@ -73,9 +73,12 @@ void mn_onnx_value_name(const mn_onnx_saver *saver, mn_id value, const char *end
   }
 }
 
-void mn_onnx_real_name(const mn_onnx_saver *saver, mn_id value, char text[MN_ONNX_SAVED_NAME]) {
-  bool floats = saver->graph->values[value].type == MN_F32;
-  mn_onnx_value_name(saver, value, floats ? "" : "/real", text);
+/* Indices, as arg_max gives, stand for themselves; integers among the constants are biases. */
+void mn_onnx_real_name(const mn_onnx_saver *saver, mn_id id, char text[MN_ONNX_SAVED_NAME]) {
+  const mn_value *value = &saver->graph->values[id];
+  bool wide = value->type == MN_I32 || value->type == MN_I64;
+  bool itself = value->type == MN_F32 || (wide && value->kind != MN_KIND_CONST);
+  mn_onnx_value_name(saver, id, itself ? "" : "/real", text);
 }
 
 void mn_onnx_put_data(mn_onnx_saver *saver, const mn_onnx_data *data) {
@@ -260,6 +263,37 @@ static mn_status put_graph(mn_onnx_saver *saver) {
   return status;
 }
 
+/* ---- The contract --------------------------------------------------------------------------- */
+
+/* Pixels as codes are pixels mapped to the floats that the file takes, which it makes these codes
+ * of again. */
+static void state_in_floats(mn_contract *contract, const mn_value *input) {
+  if (contract->input.map == MN_MAP_AFFINE || input->quant.count == 0) return;
+  int32_t zero = input->quant.zero[0] + (contract->input.map == MN_MAP_MINUS128 ? 128 : 0);
+  contract->input.map = MN_MAP_AFFINE;
+  for (int i = 0; i < 3; i++) {
+    contract->input.scale[i] = (double)input->quant.scale[0];
+    contract->input.offset[i] = -zero * (double)input->quant.scale[0];
+  }
+}
+
+/* The contract, labels included, as an entry of the model's metadata. */
+static mn_status put_contract(const mn_graph *graph, mn_pb_builder *model, mn_error *err) {
+  if (!graph->has_contract) return MN_OK;
+  mn_arena arena = {0};
+  mn_contract contract = graph->contract;
+  state_in_floats(&contract, &graph->values[graph->inputs[0]]);
+  char *json = mn_contract_to_json(&contract, &arena);
+  if (json) {
+    mn_pb_builder entry = {.failed = false};
+    mn_pb_put_text(&entry, ONNX_ENTRY_KEY, MN_ONNX_CONTRACT_KEY);
+    mn_pb_put_text(&entry, ONNX_ENTRY_VALUE, json);
+    mn_pb_put_message(model, ONNX_MODEL_METADATA, &entry);
+  }
+  mn_arena_free(&arena);
+  return json ? MN_OK : mn_fail_memory(err, 0);
+}
+
 mn_status mn_onnx_save(const mn_graph *graph, uint8_t **bytes, size_t *size, mn_error *err) {
   mn_onnx_saver saver = {.graph = graph, .err = err};
   mn_pb_builder model = {.failed = false}, opset = {.failed = false};
@@ -273,6 +307,7 @@ mn_status mn_onnx_save(const mn_graph *graph, uint8_t **bytes, size_t *size, mn_
   mn_pb_put_text(&opset, ONNX_OPSET_DOMAIN, "");
   mn_pb_put_int(&opset, ONNX_OPSET_VERSION, OPSET);
   mn_pb_put_message(&model, ONNX_MODEL_OPSET, &opset);
+  if (!status) status = put_contract(graph, &model, err);
   if (!status && model.failed) status = mn_fail_memory(err, model.size);
   if (status) mn_pb_builder_free(&model);
   *bytes = model.bytes;
