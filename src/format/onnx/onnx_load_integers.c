@@ -116,6 +116,17 @@ mn_status mn_onnx_load_slice(const mn_onnx_op *op) {
   return emit_list(op, &out);
 }
 
+/* Indices that nothing else reads become int32 where they are made. */
+static mn_status narrow_indices(const mn_onnx_op *op, mn_onnx_tensor *x) {
+  mn_graph *graph = op->loader->graph;
+  for (mn_id i = graph->node_count - 1; i >= 0; i--) {
+    if (graph->nodes[i].out[0] == x->id) graph->nodes[i].attr.arg_max.output_type = MN_I32;
+  }
+  graph->values[x->id].type = MN_I32;
+  x->data_type = ONNX_INT32;
+  return mn_onnx_alias(op, x);
+}
+
 /* Integers stay integers, floats stay floats: all of them are computed as f32. */
 mn_status mn_onnx_load_cast(const mn_onnx_op *op) {
   mn_onnx_tensor *tensor;
@@ -129,6 +140,9 @@ mn_status mn_onnx_load_cast(const mn_onnx_op *op) {
   }
   bool floats = to == ONNX_FLOAT || to == ONNX_FLOAT16;
   if (tensor->data_type == ONNX_FLOAT && floats) return mn_onnx_alias(op, tensor);
+  bool indices = tensor->kind == MN_ONNX_VALUE && tensor->data_type == ONNX_INT64;
+  bool alone = tensor->reads == 1 && !tensor->is_output;
+  if (indices && alone && to == ONNX_INT32) return narrow_indices(op, tensor);
   return mn_onnx_fail(op, MN_ERR_UNSUPPORTED, "it turns type %lld into type %lld",
                       (long long)tensor->data_type, (long long)to);
 }

@@ -115,6 +115,47 @@ mn_status mn_onnx_load_conv(const mn_onnx_op *op) {
   return mn_onnx_emit(op, &node, &x);
 }
 
+/* Rows and columns that the output gets besides are pads that cut off less than nothing. */
+static mn_status read_transposed_window(const mn_onnx_op *op, mn_window *window) {
+  int32_t more_h, more_w;
+  int64_t shape[2];
+  mn_status status = read_window(op, window);
+  if (!status) status = read_pair(op, "output_padding", 0, &more_h, &more_w);
+  if (status) return status;
+  if (window->pad_rule == MN_PAD_SAME || window->dilation_h != 1 || window->dilation_w != 1 ||
+      mn_onnx_ints(op, "output_shape", shape, 2) >= 0 || mn_onnx_int(op, "group", 1) != 1) {
+    return mn_onnx_fail(op, MN_ERR_UNSUPPORTED,
+                        "it has groups, dilations, an output_shape or SAME padding");
+  }
+  window->pad_bottom -= more_h;
+  window->pad_right -= more_w;
+  return MN_OK;
+}
+
+/* Weights are [ic][oc][kh][kw]. */
+mn_status mn_onnx_load_transpose_conv(const mn_onnx_op *op) {
+  mn_attr attr = {.conv = {.act = op->target ? op->target->act : MN_ACT_NONE}};
+  mn_onnx_tensor *weights, x;
+  mn_id in[3];
+  mn_status status = mn_onnx_map(op, 0, &x);
+  if (!status) status = find_weights(op, 4, &weights);
+  if (!status) status = read_transposed_window(op, &attr.conv.window);
+  if (status) return status;
+  const int32_t *d = weights->shape.dim;
+  attr.conv.window.kernel_h = d[2];
+  attr.conv.window.kernel_w = d[3];
+  mn_onnx_form form = {.view = {d[0], d[1], d[2], d[3]},
+                       .order = {1, 2, 3, 0},
+                       .shape = {4, {d[1], d[2], d[3], d[0]}}};
+  bool biased = mn_onnx_has_input(op, 2);
+  in[0] = x.id;
+  status = mn_onnx_constant(op, 1, &form, &in[1]);
+  if (!status && biased) status = read_vector(op, 2, d[1], 1, &in[2]);
+  mn_onnx_node node = {MN_OP_TRANSPOSE_CONV, in, biased ? 3 : 2, attr};
+  x.point = false;
+  return status ? status : mn_onnx_emit(op, &node, &x);
+}
+
 mn_status mn_onnx_load_norm(const mn_onnx_op *op) {
   mn_attr attr = {.batch_norm = {.act = MN_ACT_NONE}};
   mn_onnx_tensor *x;

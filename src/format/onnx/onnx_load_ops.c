@@ -250,6 +250,7 @@ typedef struct op_entry {
 
 static const op_entry entries[] = {
     {"Add", mn_onnx_load_binary, MN_ONNX_SUM},
+    {"ArgMax", mn_onnx_load_arg_max, MN_ONNX_IN_FLOAT},
     {"AveragePool", mn_onnx_load_pool, MN_ONNX_MOVE},
     {"BatchNormalization", mn_onnx_load_norm, MN_ONNX_IN_FLOAT},
     {"Cast", mn_onnx_load_cast, MN_ONNX_IN_FLOAT},
@@ -257,6 +258,7 @@ static const op_entry entries[] = {
     {"Concat", mn_onnx_load_concat, MN_ONNX_SUM},
     {"Constant", load_constant, MN_ONNX_IN_FLOAT},
     {"Conv", mn_onnx_load_conv, MN_ONNX_LAYER},
+    {"ConvTranspose", mn_onnx_load_transpose_conv, MN_ONNX_LAYER},
     {"DequantizeLinear", mn_onnx_load_dequantize, MN_ONNX_IN_FLOAT},
     {"Div", mn_onnx_load_binary, MN_ONNX_IN_FLOAT},
     {"Dropout", load_dropout, MN_ONNX_IN_FLOAT},

@@ -289,3 +289,32 @@ mn_status mn_onnx_load_reduce_mean(const mn_onnx_op *op) {
   node.attr.reduce.keep_dims = keep;
   return mn_onnx_emit(op, &node, &like);
 }
+
+/* Of codes as of the floats that they stand for: the order is the same. */
+mn_status mn_onnx_load_arg_max(const mn_onnx_op *op) {
+  mn_onnx_tensor *x, *out;
+  mn_onnx_node node = {.op = MN_OP_ARG_MAX, .in_count = 1};
+  int32_t axis;
+  mn_status status = mn_onnx_input(op, 0, &x);
+  bool codes = !status && x->kind == MN_ONNX_VALUE && x->coded && !x->split;
+  if (!status && !codes) status = mn_onnx_operand(op, 0, &x);
+  if (!status) status = mn_onnx_axis(op, mn_onnx_int(op, "axis", 0), x->shape.rank, &axis);
+  if (!status) status = mn_onnx_output(op, &out);
+  if (status) return status;
+  bool ordered = !x->channels_last || axis == 1;
+  if (!ordered || x->flat.rank || mn_onnx_int(op, "keepdims", 1) != 0 ||
+      mn_onnx_int(op, "select_last_index", 0) != 0) {
+    return mn_onnx_fail(op, MN_ERR_UNSUPPORTED,
+                        "it is not over the channels, keeps its axis or takes the last of equals");
+  }
+  node.in = codes ? &x->codes : &x->id;
+  node.attr.arg_max.axis = mn_onnx_value_axis(x, axis);
+  node.attr.arg_max.output_type = MN_I64;
+  status = mn_onnx_emit(op, &node, &(mn_onnx_tensor){.point = x->point});
+  if (status) return status;
+  mn_value *value = &op->loader->graph->values[out->id];
+  value->type = MN_I64;
+  value->quant = (mn_quant){0};
+  out->data_type = ONNX_INT64;
+  return MN_OK;
+}

@@ -52,7 +52,7 @@ void mn_onnx_put_number(mn_onnx_saver *saver, float number, char text[MN_ONNX_SA
 /* The name of a value, with an ending; long ones are numbered. */
 void mn_onnx_value_name(const mn_onnx_saver *saver, mn_id value, const char *ending,
                         char text[MN_ONNX_SAVED_NAME]);
-/* The name of the floats that a value is or stands for. */
+/* The name of the floats that a value is or stands for; of integers that are no codes their own. */
 void mn_onnx_real_name(const mn_onnx_saver *saver, mn_id value, char text[MN_ONNX_SAVED_NAME]);
 /* Writes a constant: `form` is the order of its dims (of rank 4 at most), `shape` what it gets. */
 typedef struct mn_onnx_layout {

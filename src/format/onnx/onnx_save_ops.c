@@ -79,14 +79,22 @@ static mn_status put_bias(mn_onnx_saver *saver, const mn_node *node) {
   return status;
 }
 
-static void put_window(mn_onnx_out *out, const mn_window *w, bool dilates) {
-  mn_onnx_put_ints(out, "kernel_shape", (int32_t[]){w->kernel_h, w->kernel_w}, 2);
-  mn_onnx_put_ints(out, "strides", (int32_t[]){w->stride_h, w->stride_w}, 2);
-  if (dilates) mn_onnx_put_ints(out, "dilations", (int32_t[]){w->dilation_h, w->dilation_w}, 2);
-  if (w->pad_rule == MN_PAD_SAME) {
+/* SAME depends on the map's size with strides only; without, its pads can be said, as they must be
+ * with dilations, for which onnxruntime has no SAME. */
+static void put_window(mn_onnx_out *out, const mn_window *window, const mn_shape *x, bool dilates) {
+  mn_window w = *window;
+  int32_t height, width;
+  bool dilated = w.dilation_h > 1 || w.dilation_w > 1;
+  if (dilated || (w.stride_h == 1 && w.stride_w == 1)) {
+    mn_window_resolve(&w, x->dim[1], x->dim[2], &height, &width);
+  }
+  mn_onnx_put_ints(out, "kernel_shape", (int32_t[]){w.kernel_h, w.kernel_w}, 2);
+  mn_onnx_put_ints(out, "strides", (int32_t[]){w.stride_h, w.stride_w}, 2);
+  if (dilates) mn_onnx_put_ints(out, "dilations", (int32_t[]){w.dilation_h, w.dilation_w}, 2);
+  if (w.pad_rule == MN_PAD_SAME) {
     mn_onnx_put_string(out, "auto_pad", "SAME_UPPER");
   } else {
-    int32_t pads[4] = {w->pad_top, w->pad_left, w->pad_bottom, w->pad_right};
+    int32_t pads[4] = {w.pad_top, w.pad_left, w.pad_bottom, w.pad_right};
     mn_onnx_put_ints(out, "pads", pads, 4);
   }
 }
@@ -111,8 +119,27 @@ static mn_status save_conv(mn_onnx_saver *saver, const mn_node *node) {
   mn_onnx_out out = mn_onnx_begin(saver);
   mn_status status = put_layer(saver, node, &out, &layout);
   if (depthwise) mn_onnx_put_int(&out, "group", in_value(saver, node, 0)->shape.dim[3]);
-  put_window(&out, &node->attr.conv.window, true);
+  put_window(&out, &node->attr.conv.window, &in_value(saver, node, 0)->shape, true);
   mn_status ended = finish(&out, node, "Conv", node->attr.conv.act);
+  return status ? status : ended;
+}
+
+/* Pads of ours that are negative add rows and columns, which ONNX can do at the ends only. */
+static mn_status save_transpose_conv(mn_onnx_saver *saver, const mn_node *node) {
+  const mn_window *w = &node->attr.conv.window;
+  const int32_t *d = in_value(saver, node, 1)->shape.dim;
+  if (w->pad_top < 0 || w->pad_left < 0) return refuse(saver, node, "its map begins with padding");
+  mn_onnx_layout layout = {.order = {3, 0, 1, 2}, .shape = {4, {d[3], d[0], d[1], d[2]}}};
+  layout.channel_axis = 1;
+  mn_onnx_out out = mn_onnx_begin(saver);
+  mn_status status = put_layer(saver, node, &out, &layout);
+  int32_t more[2] = {w->pad_bottom < 0 ? -w->pad_bottom : 0, w->pad_right < 0 ? -w->pad_right : 0};
+  mn_window cut = *w;
+  cut.pad_bottom += more[0];
+  cut.pad_right += more[1];
+  put_window(&out, &cut, &in_value(saver, node, 0)->shape, false);
+  mn_onnx_put_ints(&out, "output_padding", more, 2);
+  mn_status ended = finish(&out, node, "ConvTranspose", node->attr.conv.act);
   return status ? status : ended;
 }
 
@@ -163,7 +190,7 @@ static mn_status save_pool(mn_onnx_saver *saver, const mn_node *node) {
   bool largest = node->op == MN_OP_MAX_POOL, global = node->attr.pool.global;
   mn_onnx_out out = mn_onnx_begin(saver);
   put_operand(&out, node->in[0]);
-  if (!global) put_window(&out, &node->attr.pool.window, false);
+  if (!global) put_window(&out, &node->attr.pool.window, &in_value(saver, node, 0)->shape, false);
   return finish(&out, node,
                 global    ? (largest ? "GlobalMaxPool" : "GlobalAveragePool")
                 : largest ? "MaxPool"
@@ -210,10 +237,21 @@ static mn_status save_relu(mn_onnx_saver *saver, const mn_node *node) {
   return finish(&out, node, "Identity", node->attr.eltwise.act);
 }
 
+/* ONNX has no beta: what it multiplies is multiplied before. */
 static mn_status save_softmax(mn_onnx_saver *saver, const mn_node *node) {
-  if (node->attr.softmax.beta != 1) return refuse(saver, node, "its beta is not 1");
+  char beta[MN_ONNX_SAVED_NAME], scaled[MN_ONNX_SAVED_NAME];
   mn_onnx_out out = mn_onnx_begin(saver);
-  put_operand(&out, node->in[0]);
+  if (node->attr.softmax.beta == 1) {
+    put_operand(&out, node->in[0]);
+  } else {
+    mn_onnx_out times = mn_onnx_begin(saver);
+    put_operand(&times, node->in[0]);
+    mn_onnx_put_number(saver, node->attr.softmax.beta, beta);
+    mn_onnx_put_in(&times, beta);
+    mn_onnx_new_name(saver, scaled);
+    mn_onnx_end(&times, "Mul", scaled);
+    mn_onnx_put_in(&out, scaled);
+  }
   mn_onnx_put_int(&out, "axis", in_value(saver, node, 0)->shape.rank == 4 ? 1 : -1);
   return finish(&out, node, "Softmax", MN_ACT_NONE);
 }
@@ -245,6 +283,25 @@ static mn_status save_concat(mn_onnx_saver *saver, const mn_node *node) {
   const mn_shape *x = &in_value(saver, node, 0)->shape;
   mn_onnx_put_int(&out, "axis", file_axis(x, node->attr.concat.axis));
   return finish(&out, node, "Concat", node->attr.concat.act);
+}
+
+/* The order of floats is that of the codes that they stand for. */
+static mn_status save_arg_max(mn_onnx_saver *saver, const mn_node *node) {
+  const mn_shape *x = &in_value(saver, node, 0)->shape;
+  int32_t axis = node->attr.arg_max.axis;
+  char index[MN_ONNX_SAVED_NAME];
+  if (x->rank == 4 && axis != 3) return refuse(saver, node, "it is not over the channels");
+  mn_onnx_out out = mn_onnx_begin(saver);
+  put_operand(&out, node->in[0]);
+  mn_onnx_put_int(&out, "axis", file_axis(x, axis));
+  mn_onnx_put_int(&out, "keepdims", 0);
+  if (node->attr.arg_max.output_type == MN_I64) return finish(&out, node, "ArgMax", MN_ACT_NONE);
+  mn_onnx_new_name(saver, index);
+  mn_onnx_end(&out, "ArgMax", index);
+  mn_onnx_out narrow = mn_onnx_begin(saver);
+  mn_onnx_put_in(&narrow, index);
+  mn_onnx_put_int(&narrow, "to", ONNX_INT32);
+  return finish(&narrow, node, "Cast", MN_ACT_NONE);
 }
 
 static mn_status save_mean(mn_onnx_saver *saver, const mn_node *node) {
@@ -317,6 +374,7 @@ static mn_status save_reshape(mn_onnx_saver *saver, const mn_node *node) {
 static mn_status save_resize(mn_onnx_saver *saver, const mn_node *node) {
   bool nearest = node->op == MN_OP_RESIZE_NEAREST;
   bool corners = node->attr.resize.align_corners, half = node->attr.resize.half_pixel;
+  if (corners && half) return refuse(saver, node, "it has both align_corners and half_pixel");
   const mn_shape *to = &saver->graph->values[node->out[0]].shape;
   char sizes[MN_ONNX_SAVED_NAME];
   mn_onnx_put_list(saver, (int32_t[]){to->dim[0], to->dim[3], to->dim[1], to->dim[2]}, 4, sizes);
@@ -340,6 +398,7 @@ mn_status mn_onnx_save_node(mn_onnx_saver *saver, const mn_node *node) {
   switch (node->op) {
     case MN_OP_CONV2D:
     case MN_OP_DWCONV2D: return save_conv(saver, node);
+    case MN_OP_TRANSPOSE_CONV: return save_transpose_conv(saver, node);
     case MN_OP_DENSE: return save_dense(saver, node);
     case MN_OP_BATCH_NORM: return save_norm(saver, node);
     case MN_OP_ADD:
@@ -349,6 +408,7 @@ mn_status mn_onnx_save_node(mn_onnx_saver *saver, const mn_node *node) {
     case MN_OP_MAX_POOL: return save_pool(saver, node);
     case MN_OP_MEAN: return save_mean(saver, node);
     case MN_OP_PAD: return save_pad(saver, node);
+    case MN_OP_ARG_MAX: return save_arg_max(saver, node);
     case MN_OP_CONCAT: return save_concat(saver, node);
     case MN_OP_RESHAPE: return save_reshape(saver, node);
     case MN_OP_SOFTMAX: return save_softmax(saver, node);
