@@ -37,7 +37,8 @@ fuzz:
 
 bench: all
 	@cmake --build $(BUILD) --target zoo_file >/dev/null
-	@"$$(bench/environment.sh)" bench/peers.py --build $(BUILD) --remake --json $(BUILD)/bench/peers.jsonl $(BENCH)
+	@"$$(bench/environment.sh)" bench/peers.py --build $(BUILD) --remake \
+	  --json $(BUILD)/bench/peers.jsonl --svg $(BUILD)/bench/peers.svg $(BENCH)
 
 bench-kernels: all
 	@cmake --build $(BUILD) --target kernel_bench >/dev/null && $(BUILD)/bench/kernel_bench

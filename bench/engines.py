@@ -24,6 +24,12 @@ def channels_last(x):
     return np.ascontiguousarray(x.transpose(0, 2, 3, 1)) if x.ndim == 4 else x
 
 
+def onnx_of(job):
+    if "onnx_error" in job:
+        raise RuntimeError(job["onnx_error"])
+    return job["onnx"]
+
+
 class Mobilenet(Ours):
     def __init__(self, job):
         super().__init__(job["library"], job["tflite"], job["threads"], job.get("isa"))
@@ -56,7 +62,7 @@ class OnnxRuntime:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = job["threads"]
         options.log_severity_level = 3
-        self.session = onnxruntime.InferenceSession(job["onnx"], options,
+        self.session = onnxruntime.InferenceSession(onnx_of(job), options,
                                                     providers=["CPUExecutionProvider"])
         self.binding = self.session.io_binding()
         self.names = [y.name for y in self.session.get_outputs()]
@@ -86,7 +92,7 @@ class OpenVINO:
         core = openvino.Core()
         # Of QDQ ONNX it computes most layers in float; the TFLite file of the same codes in 8 bits.
         self.from_tflite = job["precision"] == "int8"
-        source = job["tflite"] if self.from_tflite else job["onnx"]
+        source = job["tflite"] if self.from_tflite else onnx_of(job)
         precision = "bf16" if job["precision"] == "bf16" else "f32"
         self.compiled = core.compile_model(source, "CPU", {
             "PERFORMANCE_HINT": "LATENCY", "NUM_STREAMS": "1", "INFERENCE_PRECISION_HINT": precision,
@@ -154,7 +160,7 @@ class Mnn:
 
     def fill(self, x):
         tensor, x = self.interpreter.getSessionInput(self.session), channels_first(x)
-        if x.dtype == np.int8:  # its files keep their float ends
+        if x.dtype != np.float32:  # its files keep their float ends
             x = to_real(x, *self.codes["input"])
         tensor.copyFrom(
             self.MNN.Tensor(x.shape, self.MNN.Halide_Type_Float, x, self.MNN.Tensor_DimensionType_Caffe))

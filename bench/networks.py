@@ -24,6 +24,8 @@ NETWORKS = {"v1": "v1-1.0-224", "v2": "v2-1.0-224", "v3-large": "v3-large-1.0-22
             "v2-0.35-96": "v2-0.35-96", "ssdlite": "v2-1.0-300+ssdlite",
             "deeplab": "v2-1.0-257+deeplab"}
 CALIBRATION = 8
+PHOTO = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "examples", "photos",
+                     "sunflower.jpg")
 
 
 def command(*words):
@@ -60,18 +62,19 @@ def cut_float_ends(source, target):
     model = onnx.load(source)
     graph, codes = model.graph, {}
     constants = {c.name: onnx.numpy_helper.to_array(c) for c in graph.initializer}
+    kinds = {c.name: c.data_type for c in graph.initializer}
     for node in [n for n in graph.node if n.op_type == "QuantizeLinear"]:
         for x in graph.input:
             if node.input[0] == x.name:
                 codes["input"] = code_of(node, constants)
                 rename_reads(graph, node.output[0], x.name)
-                x.type.tensor_type.elem_type = onnx.TensorProto.INT8
+                x.type.tensor_type.elem_type = kinds[node.input[2]]
                 graph.node.remove(node)
     for node in [n for n in graph.node if n.op_type == "DequantizeLinear"]:
         for y in graph.output:
             if node.output[0] == y.name:
                 y.name = node.input[0]
-                y.type.tensor_type.elem_type = onnx.TensorProto.INT8
+                y.type.tensor_type.elem_type = kinds[node.input[2]]
                 codes[y.name] = code_of(node, constants)
                 graph.node.remove(node)
     onnx.checker.check_model(model)
@@ -102,11 +105,30 @@ class Files:
         os.makedirs(folder, exist_ok=True)
 
     def path(self, network, precision, ending):
-        return os.path.join(self.folder, f"{NETWORKS[network]}-{precision}{ending}")
+        name = NETWORKS.get(network) or os.path.splitext(os.path.basename(network))[0]
+        return os.path.join(self.folder, f"{name}-{precision}{ending}")
+
+    def convert(self, source, target):
+        command(os.path.join(self.build, "mobilenet"), "convert", source, target)
+
+    def outside(self, network, precision):
+        """A TFLite file that somebody else made: everybody else gets what we make of it."""
+        whole, codes = (self.path(network, precision, e) for e in (".onnx", "-codes.onnx"))
+        try:
+            if not is_newer(whole, network):
+                self.convert(network, whole)
+        except RuntimeError as error:
+            return {"tflite": network, "onnx_error": str(error), "codes": {}}
+        if precision == "int8" and not is_newer(codes, whole):
+            cut_float_ends(whole, codes)
+        onnx = codes if precision == "int8" else whole
+        return {"tflite": network, "onnx": onnx, "codes": self.codes(onnx)}
 
     def base(self, network, precision):
         """TFLite and ONNX; bf16 is a way to compute, so its files are the float ones."""
         precision = "int8" if precision == "int8" else "f32"
+        if network not in NETWORKS:
+            return self.outside(network, precision)
         tflite, onnx = (self.path(network, "f32", e) for e in (".tflite", ".onnx"))
         if not (os.path.exists(tflite) and os.path.exists(onnx)):
             writer = os.path.join(self.build, "bench", "zoo_file")
@@ -117,7 +139,7 @@ class Files:
                                    for e in (".tflite", ".onnx", "-codes.onnx"))
             if not (is_newer(tflite, source) and is_newer(onnx, source)):
                 quantize(source, tflite)
-                command(os.path.join(self.build, "mobilenet"), "convert", tflite, whole)
+                self.convert(tflite, whole)
                 cut_float_ends(whole, onnx)
         return {"tflite": tflite, "onnx": onnx, "codes": self.codes(onnx)}
 
@@ -151,9 +173,13 @@ class Files:
         path = self.path(network, precision, ".npy")
         from ai_edge_litert.interpreter import Interpreter
         details = Interpreter(tflite).get_input_details()[0]
+        if network not in NETWORKS:  # trained: what is no picture would look the same to it
+            command(os.path.join(self.build, "mobilenet"), "preprocess", "-m", network, "--contract",
+                    "tf", "-o", path, PHOTO)
+            return path
         x = np.random.default_rng(2).uniform(-1, 1, details["shape"]).astype(np.float32)
-        if details["dtype"] == np.int8:
-            scale, zero = details["quantization"]
-            x = np.clip(np.round(x / scale) + zero, -128, 127).astype(np.int8)
+        if details["dtype"] != np.float32:
+            (scale, zero), limits = details["quantization"], np.iinfo(details["dtype"])
+            x = np.clip(np.round(x / scale) + zero, limits.min, limits.max).astype(limits.dtype)
         np.save(path, x)
         return path

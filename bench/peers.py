@@ -22,13 +22,14 @@ import tempfile
 
 import numpy as np
 
+import chart
 from engines import ENGINES
 from networks import NETWORKS, Files
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-# Largest error of a right answer, as a part of the spread of ours: float sums in another order, and
-# 8-bit roundings that differ by one code in every layer of a network.
-WRONG = {"f32": 1e-3, "int8": 0.25, "bf16": 0.25}
+# Most error of a right answer, root mean square over the deviation of ours: float sums in another
+# order, and 8-bit roundings that differ by one code in every layer of a network.
+WRONG = {"f32": 1e-3, "int8": 0.5, "bf16": 0.25}
 
 
 class Worker:
@@ -102,13 +103,13 @@ def start(name, network, job, files):
 
 
 def difference(ours, theirs):
-    """The largest error, as a part of the spread of ours; None where shapes differ."""
+    """Root mean square of the error over the deviation of ours; None where shapes differ."""
     worst = 0.0
     for a, b in zip(ours, theirs):
         if a.size != b.size:
             return None
-        spread = float(a.max() - a.min()) or 1.0
-        worst = max(worst, float(np.abs(a.ravel() - b.ravel()).max()) / spread)
+        error = float(np.sqrt(np.mean(np.square(a.ravel() - b.ravel(), dtype=np.float64))))
+        worst = max(worst, error / (float(a.std()) or 1.0))
     return worst if len(ours) == len(theirs) else None
 
 
@@ -171,7 +172,7 @@ def best_ratio(rows, statistic):
 
 def print_row(rows, statistic):
     ratio = best_ratio(rows, statistic)
-    head = f"{rows[0]['network']:12} {rows[0]['precision']:5} {rows[0]['threads']:2}"
+    head = f"{os.path.basename(rows[0]['network'])[:22]:22} {rows[0]['precision']:5} {rows[0]['threads']:2}"
     apart = max((r["difference"] or 0 for r in rows if not r["error"]), default=0)
     print(head + "".join(f"{cell(r, statistic):>12}" for r in rows) +
           (f"{ratio:8.2f}" if ratio else f"{'':8}") + f"  {apart:.1e}", flush=True)
@@ -186,13 +187,13 @@ def print_notes(rows):
             print(f"{where}: {r['error']}")
         elif not r["same"]:
             print(f"{where}: its outputs differ from ours"
-                  + (f" by {r['difference']:.2g} of their spread" if r["difference"] else " in shape"))
+                  + (f" by {r['difference']:.2g} of their deviation" if r["difference"] else " in shape"))
 
 
 def parse():
     cache = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--network", default=",".join(NETWORKS), help="comma-separated; all")
+    parser.add_argument("--network", default=",".join(NETWORKS), help="comma-separated names, or .tflite files; all")
     parser.add_argument("--precision", default="f32,int8")
     parser.add_argument("--threads", default="1,2")
     parser.add_argument("--peers", default=",".join(list(ENGINES)[1:]))
@@ -205,6 +206,7 @@ def parse():
     parser.add_argument("--best", action="store_true",
                         help="show the best times, not medians: on a machine with other work on it")
     parser.add_argument("--json", help="also write one JSON object a line here")
+    parser.add_argument("--svg", help="also draw the bar chart of the first thread count here")
     args = parser.parse_args()
     args.library = os.path.join(os.path.abspath(args.build), "libmobilenet.so")
     args.engines = ["ours"] + [name for name in args.peers.split(",") if name]
@@ -212,7 +214,7 @@ def parse():
         if name not in ENGINES:
             parser.error(f"no runtime {name}; there are {', '.join(list(ENGINES)[1:])}")
     for name in args.network.split(","):
-        if name not in NETWORKS:
+        if name not in NETWORKS and not name.endswith(".tflite"):
             parser.error(f"no network {name}; there are {', '.join(NETWORKS)}")
     return args
 
@@ -222,7 +224,7 @@ def main():
     files = Files(args.files, args.build, args.remake)
     statistic = "min_ms" if args.best else "median_ms"
     print(f"{statistic.replace('_', ' ')}; ratio = best other / ours; ! = outputs differ; last column: largest difference\n")
-    print(f"{'network':12} {'':5} {'th':>2}" + "".join(f"{name:>12}" for name in args.engines) +
+    print(f"{'network':22} {'':5} {'th':>2}" + "".join(f"{name:>12}" for name in args.engines) +
           f"{'ratio':>8}  differ")
     rows = []
     for precision in args.precision.split(","):
@@ -232,6 +234,8 @@ def main():
                 print_row(made, statistic)
                 rows += made
     print_notes(rows)
+    if args.svg:
+        chart.write(rows, args.svg, rows[0]["threads"])
     if args.json:
         with open(args.json, "w") as file:
             file.writelines(json.dumps(r) + "\n" for r in rows)
