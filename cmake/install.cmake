@@ -32,6 +32,8 @@ endforeach()
 
 if(TARGET mobilenet_tool)
   install(TARGETS mobilenet_tool)
+  install(TARGETS mobilenet_draw mobilenet_fetch
+    LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}/mobilenet)
   install(FILES ${CMAKE_CURRENT_BINARY_DIR}/mobilenet.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1
     OPTIONAL)
   install(FILES ${CMAKE_CURRENT_BINARY_DIR}/mobilenet.bash RENAME mobilenet OPTIONAL

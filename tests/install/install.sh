@@ -27,6 +27,21 @@ check_files() {
       pkgconfig/mobilenet.pc cmake/mobilenet/mobilenet-config.cmake; do
     [ -s "$library/$file" ] || fail "$file is missing"
   done
+  for part in mobilenet_draw mobilenet_fetch; do # parts of the command, each with one public name
+    names=$(objdump -T "$library/mobilenet/$part.so" | awk '/ Base / && !/UND/ { print $NF }')
+    [ "$names" = "$part" ] || fail "$part.so shows '$names'"
+  done
+  # A mirror with a wrong file: the command has found its part, and fetched.
+  first=$("$prefix/bin/mobilenet" pull --list --json | head -n 1)
+  name=${first#*\"name\":\"}
+  source=${first#*\"source\":\"}
+  file=$(basename "${source%%\"*}")
+  mkdir "$work/mirror"
+  echo wrong >"$work/mirror/$file"
+  http_proxy=http://127.0.0.1:1 https_proxy=http://127.0.0.1:1 MOBILENET_HOME=$work/home \
+    MOBILENET_MIRROR=$work/mirror "$prefix/bin/mobilenet" pull "${name%%\"*}" 2>"$work/said" &&
+    fail "a wrong file was taken"
+  grep -q "$file: its SHA-256 is" "$work/said" || { cat "$work/said"; fail "nothing was fetched"; }
   soname=$(objdump -p "$library/libmobilenet.so" | awk '$1 == "SONAME" { print $2 }')
   [ "$soname" = libmobilenet.so.0 ] || fail "the SONAME is $soname, not libmobilenet.so.0"
   leaks=$(find "$prefix" -name '*.pc' -o -name '*.cmake' | xargs grep -l "$build" || true)

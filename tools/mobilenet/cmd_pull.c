@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "interrupt.h"
 #include "json_writer.h"
 #include "message.h"
 #include "new_file.h"
@@ -39,7 +40,7 @@ static bool digest_is_right(pull_job *job, const char *path) {
 /* What a cut-off fetch left may be of another file: a wrong digest then means once more from the
  * start. */
 static fetch_result pull_from(pull_job *job, const char *url) {
-  const fetch_request request = {url, job->part, job->entry->bytes};
+  const fetch_request request = {url, job->part, job->entry->bytes, interrupted};
   for (;;) {
     struct stat info;
     const bool continued = stat(job->part, &info) == 0 && info.st_size > 0;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Fetching through libcurl. Failures that pass (no connection, cut off, busy servers) are tried
- * again after a growing pause; as long as a try brings something, the count starts over. */
+ * again after a growing pause; as long as a try brings something, the count starts over. A part of
+ * its own (part.h). */
 #include "pull_fetch.h"
 
 #include <curl/curl.h>
@@ -12,8 +13,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "interrupt.h"
 #include "message.h"
+#include "part.h"
 #include "progress.h"
 
 enum { TRIES = 4, FIRST_PAUSE_MS = 500, STALLED_SECONDS = 30 };
@@ -28,6 +29,8 @@ typedef struct transfer {
   char reason[CURL_ERROR_SIZE];
 } transfer;
 
+static bool stops(const transfer *t) { return t->request->stop(); }
+
 static int64_t file_bytes(const char *path) {
   struct stat info;
   return stat(path, &info) == 0 ? (int64_t)info.st_size : 0;
@@ -40,7 +43,7 @@ static int on_progress(void *of, curl_off_t total, curl_off_t done, curl_off_t u
   (void)up_total;
   (void)up;
   progress_update(&t->progress, (t->have + done) / 1024);
-  return interrupted();
+  return stops(t);
 }
 
 static void set_options(CURL *curl, transfer *t, FILE *file) {
@@ -110,17 +113,17 @@ static bool may_pass(const transfer *t) {
   }
 }
 
-static void pause_ms(int milliseconds) {
+static void pause_ms(const transfer *t, int milliseconds) {
   enum { SLICE_MS = 50 };
   const struct timespec slice = {0, SLICE_MS * 1000000L};
-  for (int past = 0; past < milliseconds && !interrupted(); past += SLICE_MS) {
+  for (int past = 0; past < milliseconds && !stops(t); past += SLICE_MS) {
     nanosleep(&slice, NULL);
   }
 }
 
 static fetch_result refuse(transfer *t) {
   progress_clear(&t->progress);
-  if (interrupted()) return FETCH_INTERRUPTED;
+  if (stops(t)) return FETCH_INTERRUPTED;
   if (t->file_errno) {
     say("%s cannot be written: %s", t->request->part, strerror(t->file_errno));
   } else if (t->code == CURLE_HTTP_RETURNED_ERROR) {
@@ -131,14 +134,14 @@ static fetch_result refuse(transfer *t) {
   return FETCH_FAILED;
 }
 
-fetch_result fetch_url(const fetch_request *request) {
+static fetch_result fetch(const fetch_request *request) {
   transfer t = {.request = request};
   int pause = FIRST_PAUSE_MS;
   progress_begin(&t.progress, "KiB", request->bytes / 1024);
   for (int tries = 1;; tries++) {
     try_once(&t);
     if (t.code == CURLE_OK) break;
-    if (interrupted() || t.file_errno) return refuse(&t);
+    if (stops(&t) || t.file_errno) return refuse(&t);
     if (must_start_over(&t)) {
       if (truncate(request->part, 0) != 0) return refuse(&t);
       continue;
@@ -148,42 +151,12 @@ fetch_result fetch_url(const fetch_request *request) {
       pause = FIRST_PAUSE_MS;
     }
     if (!may_pass(&t) || tries >= TRIES) return refuse(&t);
-    pause_ms(pause);
+    pause_ms(&t, pause);
     pause *= 2;
   }
   progress_clear(&t.progress);
   return FETCH_DONE;
 }
 
-/* "file://" and the folder with what a URL cannot hold escaped, slashes kept. */
-static char *folder_url(const char *folder) {
-  char *path = realpath(folder, NULL);
-  if (!path) {
-    say("MOBILENET_MIRROR: '%s' is no folder and no http or https address: %s", folder,
-        strerror(errno));
-    return NULL;
-  }
-  char *url = malloc(3 * strlen(path) + 8);
-  char *to = url;
-  if (url) to += sprintf(to, "file://");
-  for (const char *s = path; url && *s; s++) {
-    const bool plain = strchr("/-_.~", *s) || (*s >= '0' && *s <= '9') ||
-                       (*s >= 'A' && *s <= 'Z') || (*s >= 'a' && *s <= 'z');
-    to += sprintf(to, plain ? "%c" : "%%%02X", (unsigned char)*s);
-  }
-  free(path);
-  if (!url) say_out_of_memory();
-  return url;
-}
-
-char *fetch_mirror_url(const char *mirror, const char *file) {
-  const bool is_url = strncmp(mirror, "http://", 7) == 0 || strncmp(mirror, "https://", 8) == 0;
-  char *base = is_url ? strdup(mirror) : folder_url(mirror);
-  if (!base) return NULL;
-  size_t length = strlen(base);
-  while (length > 0 && base[length - 1] == '/') length--;
-  char *url = malloc(length + strlen(file) + 2);
-  if (url) sprintf(url, "%.*s/%s", (int)length, base, file);
-  free(base);
-  return url;
-}
+extern const fetch_part mobilenet_fetch;
+PART_PUBLIC const fetch_part mobilenet_fetch = {fetch};
