@@ -7,15 +7,13 @@
  *   kernel_bench [PART OF A KERNEL'S NAME]
  *
  * Unlike the other benchmarks it looks inside the library. Pin it to one core. */
-#define _POSIX_C_SOURCE 200809L
-
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-#include "kernel_peak.h"
 #include "kernels/kernels.h"
+#include "machine_peak.h"
 
 enum { SAMPLES = 21, OPERAND_BYTES = 16 << 20 };
 
@@ -199,17 +197,10 @@ static double time_layer(const mn_kernel *kernel, const layer *x, const operands
   return samples[SAMPLES / 2];
 }
 
-/* Multiply-adds per second of registers alone, the best of many short runs. */
+/* Of registers alone, with the instructions that the kernel needs. */
 static double peak_of(const mn_kernel *kernel) {
   const bool f32 = kernel->slot == MN_SLOT_gemm_f32 || kernel->slot == MN_SLOT_dw_f32;
-  double best = 0.0;
-  for (int i = 0; i < SAMPLES; i++) {
-    const double start = now();
-    const double count = kernel_peak_spin(kernel->needs, f32);
-    const double rate = count / (now() - start);
-    if (rate > best) best = rate;
-  }
-  return best;
+  return machine_peak_macs(mn_cpu_level_needed(kernel->needs), f32);
 }
 
 static void report(const mn_kernel *kernel, const layer *x, const operands *o) {

@@ -208,6 +208,9 @@ typedef struct mn_step_info {
   const char *op;
   const char *kernel;
   uint64_t macs;
+  mn_type type;              /* of its first input: what it computes in */
+  uint64_t weight_bytes;     /* constants it reads, as laid out for the kernel */
+  uint64_t activation_bytes; /* what else it reads, and what it writes */
 } mn_step_info;
 MN_API int mn_plan_step_count(const mn_plan *plan);
 MN_API mn_status mn_plan_step(const mn_plan *plan, int index, mn_step_info *info);

@@ -108,6 +108,24 @@ mn_status mn_plan_output_info(const mn_plan *plan, int index, mn_tensor_info *in
 
 int mn_plan_step_count(const mn_plan *plan) { return plan->step_count; }
 
+static size_t operand_bytes(const mn_operand *operand) {
+  return mn_operand_pixels(operand) * mn_operand_channels(operand) * mn_type_bytes(operand->type);
+}
+
+/* Packed constants stand for all of the step's. */
+static void count_traffic(const mn_step *step, mn_step_info *info) {
+  info->weight_bytes = step->packed_bytes;
+  info->activation_bytes = operand_bytes(&step->out);
+  for (int32_t i = 0; i < step->node->in_count; i++) {
+    if (!mn_operand_present(step, i)) continue;
+    if (!step->in[i].data) {
+      info->activation_bytes += operand_bytes(&step->in[i]);
+    } else if (step->packed_bytes == 0) {
+      info->weight_bytes += operand_bytes(&step->in[i]);
+    }
+  }
+}
+
 mn_status mn_plan_step(const mn_plan *plan, int index, mn_step_info *info) {
   if (index < 0 || index >= plan->step_count) return MN_ERR_ARGUMENT;
   const mn_step *step = &plan->steps[index];
@@ -117,6 +135,8 @@ mn_status mn_plan_step(const mn_plan *plan, int index, mn_step_info *info) {
       .op = mn_op_name(step->node->op),
       .kernel = step->kernel_name,
       .macs = mn_node_cost(&plan->graph, node, plan->shapes).macs,
+      .type = step->in[0].type,
   };
+  count_traffic(step, info);
   return MN_OK;
 }

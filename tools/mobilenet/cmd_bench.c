@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bench_profile.h"
 #include "interrupt.h"
 #include "json_writer.h"
-#include "layer_name.h"
 #include "message.h"
 #include "progress.h"
 #include "runner.h"
@@ -17,35 +17,15 @@ verb_fn cmd_bench;
 
 enum { DEFAULT_RUNS = 50, WARM_UP_RUNS = 5 };
 
-/* Times of every step in the last `kept` runs; the median of each is shown, which one interruption
- * by another process cannot move. */
-typedef struct step_profile {
-  double *times;   /* [step_count][kept] */
-  double *step_ms; /* [step_count], medians once all is done */
-  int step_count, kept, run;
-  double since; /* when the current step began */
-} step_profile;
-
 typedef struct bench_run {
   const cli_options *options;
   cli_runner runner;
   mn_model_summary summary;
-  step_profile profile;
+  bench_profile profile;
   int threads, batch, runs;
   double *times; /* [runs], ascending once all are done */
   double first_ms;
 } bench_run;
-
-static void on_step(void *user, int step) {
-  step_profile *profile = user;
-  double now = now_ms();
-  if (step > 0) {
-    profile->times[(step - 1) * profile->kept + profile->run % profile->kept] =
-        now - profile->since;
-  }
-  if (step == profile->step_count) profile->run++;
-  profile->since = now_ms();
-}
 
 /* Bytes that look like anything: speed must not depend on them, but zeros could flatter it. */
 static void fill_bytes(uint8_t *bytes, size_t count, uint32_t *state) {
@@ -102,22 +82,13 @@ static double median(const double *sorted, int count) {
   return count % 2 ? sorted[half] : (sorted[half - 1] + sorted[half]) / 2;
 }
 
-static void settle_profile(step_profile *profile, int runs) {
-  int count = runs < profile->kept ? runs : profile->kept;
-  for (int i = 0; i < profile->step_count; i++) {
-    double *times = profile->times + (ptrdiff_t)i * profile->kept;
-    qsort(times, (size_t)count, sizeof *times, ascending);
-    profile->step_ms[i] = median(times, count);
-  }
-}
-
 static int time_all(bench_run *bench) {
   double ignored;
   int code = time_run(&bench->runner, &bench->first_ms), done = 0;
   for (int i = 0; code == EXIT_DONE && i < WARM_UP_RUNS; i++) {
     code = time_run(&bench->runner, &ignored);
   }
-  bench->profile.run = 0;
+  profile_restart(&bench->profile);
   progress_bar bar;
   progress_begin(&bar, "runs", bench->runs);
   while (code == EXIT_DONE && done < bench->runs && !interrupted()) {
@@ -128,7 +99,7 @@ static int time_all(bench_run *bench) {
   bench->runs = done;
   if (code == EXIT_DONE && done > 0) {
     qsort(bench->times, (size_t)done, sizeof *bench->times, ascending);
-    if (bench->profile.times) settle_profile(&bench->profile, done);
+    if (bench->profile.times) profile_settle(&bench->profile, done);
   }
   return code;
 }
@@ -151,25 +122,6 @@ static const char *isa_name(const bench_run *bench) {
   return isa && strcmp(isa, "native") != 0 ? isa : mn_isa();
 }
 
-static void json_steps(json_writer *line, const bench_run *bench) {
-  double sum = 0;
-  for (int i = 0; i < bench->profile.step_count; i++) sum += bench->profile.step_ms[i];
-  json_open_array(line, "steps");
-  for (int i = 0; i < bench->profile.step_count; i++) {
-    mn_step_info step;
-    if (mn_plan_step(bench->runner.plan, i, &step)) break;
-    json_open_object(line, NULL);
-    json_text(line, "node", step.node);
-    json_text(line, "op", step.op);
-    json_text(line, "kernel", step.kernel);
-    json_integer(line, "macs", (int64_t)step.macs);
-    json_float(line, "ms", bench->profile.step_ms[i]);
-    json_float(line, "share", bench->profile.step_ms[i] / sum);
-    json_close_object(line);
-  }
-  json_close_array(line);
-}
-
 static void print_json(const bench_run *bench) {
   json_writer line = {stdout, false};
   json_open_object(&line, NULL);
@@ -186,34 +138,9 @@ static void print_json(const bench_run *bench) {
   json_integer(&line, "weights_bytes", (int64_t)bench->summary.weights_bytes);
   json_integer(&line, "macs", (int64_t)bench->summary.macs);
   json_integer(&line, "rss_bytes", resident_bytes());
-  if (bench->profile.step_ms) json_steps(&line, bench);
+  if (bench->profile.times) profile_json(&line, &bench->profile);
   json_close_object(&line);
   json_end_line(&line);
-}
-
-static void print_steps(const bench_run *bench) {
-  enum { NAME = 32 };
-  const step_profile *profile = &bench->profile;
-  const char *folder;
-  const int folder_length = layer_folder(bench->runner.opened.model, &folder);
-  double sum = 0;
-  for (int i = 0; i < profile->step_count; i++) sum += profile->step_ms[i];
-  printf("\n%4s  %-*s  %-16s%9s%8s%9s  %s\n", "step", NAME, "node", "op", "ms", "share", "GMAC/s",
-         "kernel");
-  for (int i = 0; i < profile->step_count; i++) {
-    mn_step_info step;
-    if (mn_plan_step(bench->runner.plan, i, &step)) break;
-    double ms = profile->step_ms[i];
-    printf("%4d  ", i);
-    print_layer_name(step.node, folder, folder_length, NAME);
-    printf("  %-16s%9.4f%6.1f %%", step.op, ms, profile->step_ms[i] / sum * 100);
-    if (step.macs > 0 && ms > 0) {
-      printf("%9.2f", (double)step.macs / ms * 1e-6);
-    } else {
-      printf("%9s", "");
-    }
-    printf("  %s\n", step.kernel ? step.kernel : "");
-  }
 }
 
 static void print_times(const bench_run *bench) {
@@ -233,19 +160,13 @@ static void print_times(const bench_run *bench) {
   printf("  packed   %12s\n", bytes_text(text, sizeof text, mn_plan_packed_bytes(plan)));
   printf("  arena    %12s\n", bytes_text(text, sizeof text, mn_plan_arena_bytes(plan)));
   printf("  resident %12s\n", bytes_text(text, sizeof text, (uint64_t)resident_bytes()));
-  if (bench->profile.step_ms) print_steps(bench);
+  if (bench->profile.times) profile_print(&bench->profile, bench->runner.opened.model);
 }
 
 static bool begin_profile(bench_run *bench) {
-  enum { KEPT_MOST = 1000 };
-  step_profile *profile = &bench->profile;
-  profile->kept = bench->runs < KEPT_MOST ? bench->runs : KEPT_MOST;
-  profile->step_count = mn_plan_step_count(bench->runner.plan);
-  const size_t steps = (size_t)profile->step_count + 1;
-  profile->step_ms = calloc(steps, sizeof *profile->step_ms);
-  profile->times = calloc(steps * (size_t)profile->kept, sizeof *profile->times);
-  if (!profile->step_ms || !profile->times) return false;
-  mn_session_on_step(bench->runner.session, on_step, profile);
+  const cli_runner *runner = &bench->runner;
+  if (!profile_begin(&bench->profile, runner->plan, runner->session, bench->runs)) return false;
+  profile_measure_machine(&bench->profile, isa_name(bench), bench->threads);
   return true;
 }
 
@@ -279,8 +200,7 @@ int cmd_bench(const cli_options *options) {
   code = runner_open(&bench.runner, options, spec, &sizes);
   if (code == EXIT_DONE) code = measure(&bench);
   free(bench.times);
-  free(bench.profile.step_ms);
-  free(bench.profile.times);
+  profile_end(&bench.profile);
   runner_close(&bench.runner);
   return code;
 }
