@@ -138,10 +138,14 @@ static void run_eltwise(const mn_kernel *kernel, const layer *x, const operands 
   const mn_add_q8_args add = {o->a, o->b,    o->c, count,   0x80, 100, 90, 20, 1 << 30,
                               -1,   1 << 30, -2,   1 << 30, -18,  3,   0,  255};
   const mn_mul_q8_args mul = {o->a, o->b, o->c, count, 0x80, 100, 90, 1 << 30, -7, 3, 0, 255};
+  const mn_add_real_q8_args add_real = {o->a, o->b, o->c, count, 0x80, 0.75f, 0.5f, -30.0f, 0, 255};
+  const mn_mul_real_q8_args mul_real = {o->a, o->b, o->c, count, 0x80, 0.01f, 100, 90, 131, 0, 255};
   const mn_lut8_args lut = {o->a, o->c, count, o->b};
   switch (kernel->slot) {
     case MN_SLOT_add_q8: ((mn_add_q8_fn *)kernel->function)(&add); break;
     case MN_SLOT_mul_q8: ((mn_mul_q8_fn *)kernel->function)(&mul); break;
+    case MN_SLOT_add_real_q8: ((mn_add_real_q8_fn *)kernel->function)(&add_real); break;
+    case MN_SLOT_mul_real_q8: ((mn_mul_real_q8_fn *)kernel->function)(&mul_real); break;
     case MN_SLOT_lut8: ((mn_lut8_fn *)kernel->function)(&lut); break;
     case MN_SLOT_add_f32:
     case MN_SLOT_sub_f32:

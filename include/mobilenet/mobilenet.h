@@ -161,6 +161,9 @@ typedef struct mn_model_summary {
   uint64_t macs;          /* multiply-adds for one image at the model's own size */
   uint64_t weights_bytes; /* bytes of all constants */
   int32_t node_count;
+  /* How its 8-bit operators round: "litert" as LiteRT's reference kernels, "onnx" as ONNX defines
+   * it, in float and half to even. NULL when it has none. */
+  const char *arithmetic;
 } mn_model_summary;
 MN_API mn_status mn_model_summarize(const mn_model *model, mn_model_summary *summary,
                                     mn_error *err);

@@ -142,7 +142,11 @@ mn_status mn_model_summarize(const mn_model *model, mn_model_summary *summary, m
   }
   mn_free(shapes);
   for (int32_t i = 0; i < graph->value_count; i++) {
-    if (graph->values[i].kind == MN_KIND_CONST) summary->weights_bytes += graph->values[i].bytes;
+    const mn_value *value = &graph->values[i];
+    if (value->kind == MN_KIND_CONST) summary->weights_bytes += value->bytes;
+    if (value->kind == MN_KIND_TEMP && (value->type == MN_U8 || value->type == MN_I8)) {
+      summary->arithmetic = mn_arithmetic_name(graph->arithmetic);
+    }
   }
   return MN_OK;
 }

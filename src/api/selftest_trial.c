@@ -171,6 +171,33 @@ static void run_mul_q8(mn_trial *trial, const mn_kernel *kernel) {
   ((mn_mul_q8_fn *)kernel->function)(&args);
 }
 
+static void run_add_real_q8(mn_trial *trial, const mn_kernel *kernel) {
+  const mn_add_real_q8_args args = {.a = trial->a_q8,
+                                    .b = trial->b_q8,
+                                    .out = trial->out_q8,
+                                    .count = TRIAL_COUNT,
+                                    .flip = FLIP,
+                                    .a_scale = 0.75f,
+                                    .b_scale = -0.5f,
+                                    .constant = 99.25f,
+                                    .out_max = 255};
+  ((mn_add_real_q8_fn *)kernel->function)(&args);
+}
+
+static void run_mul_real_q8(mn_trial *trial, const mn_kernel *kernel) {
+  const mn_mul_real_q8_args args = {.a = trial->a_q8,
+                                    .b = trial->b_q8,
+                                    .out = trial->out_q8,
+                                    .count = TRIAL_COUNT,
+                                    .flip = FLIP,
+                                    .scale = 0.03125f,
+                                    .a_zero = 120,
+                                    .b_zero = 131,
+                                    .out_zero = 121,
+                                    .out_max = 255};
+  ((mn_mul_real_q8_fn *)kernel->function)(&args);
+}
+
 static void run_lut8(mn_trial *trial, const mn_kernel *kernel) {
   const mn_lut8_args args = {trial->a_q8, trial->out_q8, TRIAL_COUNT, trial->table};
   ((mn_lut8_fn *)kernel->function)(&args);
@@ -200,6 +227,8 @@ static const slot_runner runners[MN_SLOT_COUNT] = {
     [MN_SLOT_dw_q8] = {run_dw_q8, false, TRIAL_TAPS},
     [MN_SLOT_add_q8] = {run_add_q8, false, 0},
     [MN_SLOT_mul_q8] = {run_mul_q8, false, 0},
+    [MN_SLOT_add_real_q8] = {run_add_real_q8, false, 0},
+    [MN_SLOT_mul_real_q8] = {run_mul_real_q8, false, 0},
     [MN_SLOT_lut8] = {run_lut8, false, 0},
     [MN_SLOT_add_f32] = {run_binary_f32, true, 0},
     [MN_SLOT_sub_f32] = {run_binary_f32, true, 0},

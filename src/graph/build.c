@@ -183,6 +183,7 @@ mn_status mn_graph_copy(mn_graph *to, const mn_graph *from, mn_error *err) {
   mn_graph_init(to);
   to->contract = from->contract;
   to->has_contract = from->has_contract;
+  to->arithmetic = from->arithmetic;
   to->fixed_by = from->fixed_by;
   to->open_size = from->open_size;
   if (copy_values(to, from) && copy_nodes(to, from) && copy_labels(to, from) &&
@@ -192,6 +193,10 @@ mn_status mn_graph_copy(mn_graph *to, const mn_graph *from, mn_error *err) {
   }
   mn_graph_free(to);
   return mn_fail_memory(err, from->arena.used);
+}
+
+const char *mn_arithmetic_name(mn_arithmetic arithmetic) {
+  return arithmetic == MN_ARITHMETIC_ONNX ? "onnx" : "litert";
 }
 
 mn_id mn_graph_find_value(const mn_graph *graph, const char *name) {

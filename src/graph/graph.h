@@ -139,6 +139,10 @@ typedef struct mn_node {
   mn_attr attr;
 } mn_node;
 
+/* How 8-bit operators round (docs/numerics.md): as LiteRT's reference kernels do, by 31-bit
+ * fractions and half away from zero; or as ONNX defines it, by floats and half to even. */
+typedef enum mn_arithmetic { MN_ARITHMETIC_LITERT, MN_ARITHMETIC_ONNX } mn_arithmetic;
+
 typedef struct mn_graph {
   mn_value *values;
   int32_t value_count, value_capacity;
@@ -148,6 +152,7 @@ typedef struct mn_graph {
   int32_t input_count, output_count;
   mn_contract contract;
   bool has_contract;
+  mn_arithmetic arithmetic;
   /* Another input size is refused, with this node's name, when the file froze one that could not
    * be raised to a rule. MN_NONE: any size. */
   mn_id fixed_by;
@@ -249,6 +254,8 @@ mn_cost mn_node_cost(const mn_graph *graph, mn_id node, const mn_shape *shapes);
  * when out of memory. */
 char *mn_graph_print(const mn_graph *graph, mn_arena *arena);
 
+/* "litert", "onnx". */
+const char *mn_arithmetic_name(mn_arithmetic arithmetic);
 /* Fused activation as a real interval. */
 void mn_act_range(mn_act act, float *lo, float *hi);
 const char *mn_act_name(mn_act act);

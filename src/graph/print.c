@@ -5,7 +5,8 @@
  *     const w u8[32,3,3,3] q(0.02,151)
  *     y u8[1,112,112,32] q(0.023,0) = conv2d(x, w, b) 3x3 stride 2x2 same act relu6
  *     output y
- */
+ *
+ * A first line "arithmetic onnx" says so when it is not LiteRT's. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -175,6 +176,9 @@ static void put_node(text *t, const mn_graph *graph, const mn_node *node) {
 
 char *mn_graph_print(const mn_graph *graph, mn_arena *arena) {
   text t = {0};
+  if (graph->arithmetic != MN_ARITHMETIC_LITERT) {
+    put(&t, "arithmetic %s\n", mn_arithmetic_name(graph->arithmetic));
+  }
   for (int32_t i = 0; i < graph->value_count; i++) {
     const mn_value *value = &graph->values[i];
     if (value->kind == MN_KIND_TEMP) continue;

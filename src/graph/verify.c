@@ -146,6 +146,10 @@ static mn_status verify_lists(const mn_graph *graph, mn_error *err) {
     return mn_fail(err, MN_ERR_FORMAT, "graph", "fixed_by names node %d of %d", graph->fixed_by,
                    graph->node_count);
   }
+  if (graph->arithmetic != MN_ARITHMETIC_LITERT && graph->arithmetic != MN_ARITHMETIC_ONNX) {
+    return mn_fail(err, MN_ERR_FORMAT, "graph", "its arithmetic %d is unknown",
+                   (int)graph->arithmetic);
+  }
   for (int32_t i = 0; i < graph->input_count; i++) {
     if (!id_valid(graph, graph->inputs[i]) ||
         graph->values[graph->inputs[i]].kind != MN_KIND_INPUT) {

@@ -125,6 +125,29 @@ typedef struct mn_mul_q8_args {
 } mn_mul_q8_args;
 typedef void mn_mul_q8_fn(const mn_mul_q8_args *args);
 
+/* Sums and products as ONNX defines them, in float: a difference has a negative b_scale. Codes,
+ * zero points and limits are unsigned; scales are in steps of the output's. */
+typedef struct mn_add_real_q8_args {
+  const uint8_t *a, *b;
+  uint8_t *out;
+  size_t count;
+  uint8_t flip; /* of all three */
+  float a_scale, b_scale, constant;
+  int32_t out_min, out_max;
+} mn_add_real_q8_args;
+typedef void mn_add_real_q8_fn(const mn_add_real_q8_args *args);
+
+typedef struct mn_mul_real_q8_args {
+  const uint8_t *a, *b;
+  uint8_t *out;
+  size_t count;
+  uint8_t flip; /* of all three */
+  float scale;
+  int32_t a_zero, b_zero;
+  int32_t out_zero, out_min, out_max;
+} mn_mul_real_q8_args;
+typedef void mn_mul_real_q8_fn(const mn_mul_real_q8_args *args);
+
 /* Any function of one byte: out[i] = table[in[i]]. */
 typedef struct mn_lut8_args {
   const uint8_t *in;
@@ -161,8 +184,9 @@ typedef void mn_logistic_f32_fn(const mn_unary_f32_args *args);
 
 /* clang-format off */
 #define MN_SLOTS(X) \
-  X(gemm_f32) X(gemm_q8) X(gemm_q8s) X(dw_f32) X(dw_q8) X(add_q8) X(mul_q8) X(lut8) X(add_f32) \
-  X(sub_f32) X(mul_f32) X(clamp_f32) X(hard_swish_f32) X(hard_sigmoid_f32) X(logistic_f32)
+  X(gemm_f32) X(gemm_q8) X(gemm_q8s) X(dw_f32) X(dw_q8) X(add_q8) X(mul_q8) X(add_real_q8) \
+  X(mul_real_q8) X(lut8) X(add_f32) X(sub_f32) X(mul_f32) X(clamp_f32) X(hard_swish_f32) \
+  X(hard_sigmoid_f32) X(logistic_f32)
 /* clang-format on */
 
 typedef enum mn_slot {

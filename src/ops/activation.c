@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Logistic, hard-swish, hard-sigmoid. Every 8-bit one is a table of 256 bytes, filled when planning
- * with the arithmetic of LiteRT's reference kernels (docs/numerics.md). */
+ * with the arithmetic of LiteRT's reference kernels or ONNX's (docs/numerics.md). */
 #include <math.h>
 
 #include "kernels/ref/exp_f64.h"
 #include "kernels/ref/ref.h"
 #include "kernels/ref/requant.h"
+#include "ops/real_codes.h"
 #include "ops/unary.h"
 
 /* LiteRT's LUTPopulate: float throughout, with our exp (correct to the last bit of a float but for
@@ -14,6 +15,14 @@ static float logistic_real(float x) {
   double bounded = x < -700.0f ? 700.0 : x > 700.0f ? -700.0 : -(double)x;
   return 1.0f / (1.0f + (float)mn_exp_one_f64(bounded));
 }
+
+/* As onnxruntime's, with constants rounded to float. */
+static float hard_sigmoid_real(float x) {
+  float gate = (1.0f / 6.0f) * x + 0.5f;
+  return gate < 0.0f ? 0.0f : gate > 1.0f ? 1.0f : gate;
+}
+
+static float hard_swish_real(float x) { return x * hard_sigmoid_real(x); }
 
 static void fill_logistic(uint8_t table[256], const mn_operand *in, const mn_operand *out) {
   float inverse_scale = 1.0f / mn_operand_scale(out);
@@ -37,7 +46,11 @@ MN_PLANNING mn_status logistic_plan(mn_step *step, const mn_op_request *request,
   if (in->type != out->type || !mn_operand_is_coded(in) || !mn_operand_is_coded(out)) {
     return mn_op_refuse(step, "f32, or u8 or i8 with one scale", err);
   }
-  fill_logistic(unary->table, in, out);
+  if (step->arithmetic == MN_ARITHMETIC_ONNX) {
+    mn_real_table(unary->table, in, out, logistic_real);
+  } else {
+    fill_logistic(unary->table, in, out);
+  }
   mn_unary_use_table(step, request);
   return MN_OK;
 }
@@ -64,6 +77,15 @@ static bool prepare_hard_swish(mn_hard_swish_q8 *args, const mn_operand *in,
   return args->out_exponent <= 0;
 }
 
+static bool fill_hard_swish(uint8_t table[256], const mn_operand *in, const mn_operand *out) {
+  mn_hard_swish_q8 args;
+  if (!prepare_hard_swish(&args, in, out)) return false;
+  for (int byte = 0; byte < 256; byte++) {
+    table[byte] = (uint8_t)mn_hard_swish_code_ref(&args, mn_code_of_byte(in->type, byte));
+  }
+  return true;
+}
+
 MN_PLANNING mn_status hard_swish_plan(mn_step *step, const mn_op_request *request, mn_error *err) {
   const mn_operand *in = &step->in[0], *out = &step->out;
   mn_unary *unary = mn_unary_plan(step, request, err);
@@ -75,12 +97,10 @@ MN_PLANNING mn_status hard_swish_plan(mn_step *step, const mn_op_request *reques
   if (in->type != out->type || !mn_operand_is_coded(in) || !mn_operand_is_coded(out)) {
     return mn_op_refuse(step, "f32, or u8 or i8 with one scale", err);
   }
-  mn_hard_swish_q8 args;
-  if (!prepare_hard_swish(&args, in, out)) {
+  if (step->arithmetic == MN_ARITHMETIC_ONNX) {
+    mn_real_table(unary->table, in, out, hard_swish_real);
+  } else if (!fill_hard_swish(unary->table, in, out)) {
     return mn_op_refuse(step, "an output scale of at least 1/128 of the input's", err);
-  }
-  for (int byte = 0; byte < 256; byte++) {
-    unary->table[byte] = (uint8_t)mn_hard_swish_code_ref(&args, mn_code_of_byte(in->type, byte));
   }
   mn_unary_use_table(step, request);
   return MN_OK;
@@ -88,11 +108,19 @@ MN_PLANNING mn_status hard_swish_plan(mn_step *step, const mn_op_request *reques
 
 MN_PLANNING mn_status hard_sigmoid_plan(mn_step *step, const mn_op_request *request,
                                         mn_error *err) {
-  if (step->in[0].type != MN_F32 || step->out.type != MN_F32) {
-    return mn_op_refuse(step, "f32", err);
+  const mn_operand *in = &step->in[0], *out = &step->out;
+  bool coded = mn_operand_is_coded(in) && mn_operand_is_coded(out);
+  if (coded ? step->arithmetic != MN_ARITHMETIC_ONNX : in->type != MN_F32 || out->type != MN_F32) {
+    return mn_op_refuse(step, "f32, or codes in ONNX's arithmetic", err);
   }
-  if (!mn_unary_plan(step, request, err)) return MN_ERR_MEMORY;
-  mn_unary_use_f32(step, request, MN_SLOT_hard_sigmoid_f32);
+  mn_unary *unary = mn_unary_plan(step, request, err);
+  if (!unary) return MN_ERR_MEMORY;
+  if (coded) {
+    mn_real_table(unary->table, in, out, hard_sigmoid_real);
+    mn_unary_use_table(step, request);
+  } else {
+    mn_unary_use_f32(step, request, MN_SLOT_hard_sigmoid_f32);
+  }
   return MN_OK;
 }
 

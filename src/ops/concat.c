@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "kernels/ref/requant.h"
-#include "ops/operand.h"
+#include "ops/real_codes.h"
 
 typedef struct concat {
   bool along_channels;
@@ -42,7 +42,11 @@ static mn_status plan_tables(mn_step *step, const mn_op_request *request, mn_err
   for (size_t i = 0; i < count; i++) {
     op->scaled[i] = !mn_operand_same_quant(&step->in[i], &step->out);
     if (!op->scaled[i]) continue;
-    fill_table(op->tables[i], &step->in[i], &step->out);
+    if (step->arithmetic == MN_ARITHMETIC_ONNX) {
+      mn_real_table(op->tables[i], &step->in[i], &step->out, NULL);
+    } else {
+      fill_table(op->tables[i], &step->in[i], &step->out);
+    }
     step->kernel = kernel;
     step->kernel_name = kernel->name;
   }

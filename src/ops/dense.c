@@ -31,8 +31,7 @@ static void plan_q8(mn_step *step, dense_params *p) {
   const mn_operand *out = &step->out;
   p->q8.flip = mn_code_flip(step->in[0].type);
   p->q8.out_zero = mn_operand_zero(out);
-  mn_activation_codes(step->node->attr.dense.act, out->type, out->quant, &p->q8.out_min,
-                      &p->q8.out_max);
+  mn_activation_codes(step, step->node->attr.dense.act, &p->q8.out_min, &p->q8.out_max);
   step->kernel_name = "dense_q8_ref";
   step->packed_bytes = p->n * (sizeof(double) + sizeof(int32_t) + p->k * sizeof(int16_t));
 }

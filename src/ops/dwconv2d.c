@@ -66,8 +66,7 @@ MN_PLANNING mn_status plan(mn_step *step, const mn_op_request *request, mn_error
   p->padded_taps = mn_whole(p->taps, (size_t)p->kernel->tile.deep);
   mn_act_range(step->node->attr.conv.act, &p->lo, &p->hi);
   if (quantized) {
-    mn_activation_codes(step->node->attr.conv.act, step->out.type, step->out.quant, &p->out_min,
-                        &p->out_max);
+    mn_activation_codes(step, step->node->attr.conv.act, &p->out_min, &p->out_max);
   }
   lay_out_pack(p, step);
   if (!lay_out_scratch(p, step)) return mn_fail_memory(err, SIZE_MAX);

@@ -2,11 +2,13 @@
  * ADD, SUB, MUL of two tensors that broadcast as in NumPy, and the standalone ReLUs. Dense operands
  * of one shape (or one element) go to the kernel in long runs; everything else pixel by pixel. A
  * single value is first repeated in scratch memory, so that kernels see vectors only. */
+#include <math.h>
 #include <string.h>
 
 #include "base/alloc.h"
 #include "kernels/ref/ref.h"
 #include "kernels/ref/requant.h"
+#include "ops/real_codes.h"
 #include "ops/unary.h"
 
 typedef struct eltwise eltwise;
@@ -15,9 +17,13 @@ typedef void eltwise_fn(const eltwise *op, const void *a, const void *b, void *o
 struct eltwise {
   eltwise_fn *apply;
   mn_any_fn *kernel;
-  mn_binary_f32_args f32; /* templates: pointers and count are filled in a run */
-  mn_add_q8_args sum;
-  mn_mul_q8_args product;
+  union { /* templates: pointers and count are filled in a run */
+    mn_binary_f32_args f32;
+    mn_add_q8_args sum;
+    mn_mul_q8_args product;
+    mn_add_real_q8_args real_sum;
+    mn_mul_real_q8_args real_product;
+  };
   bool flat;
   bool repeat[2];                     /* the operand's last dim is 1 and the output's is not */
   size_t step_of[2][MN_MAX_RANK - 1]; /* pixels that the operand advances per output dim; 0 where
@@ -53,10 +59,30 @@ static void apply_product(const eltwise *op, const void *a, const void *b, void 
   ((mn_mul_q8_fn *)op->kernel)(&args);
 }
 
+static void apply_real_sum(const eltwise *op, const void *a, const void *b, void *out,
+                           size_t count) {
+  mn_add_real_q8_args args = op->real_sum;
+  args.a = a;
+  args.b = b;
+  args.out = out;
+  args.count = count;
+  ((mn_add_real_q8_fn *)op->kernel)(&args);
+}
+
+static void apply_real_product(const eltwise *op, const void *a, const void *b, void *out,
+                               size_t count) {
+  mn_mul_real_q8_args args = op->real_product;
+  args.a = a;
+  args.b = b;
+  args.out = out;
+  args.count = count;
+  ((mn_mul_real_q8_fn *)op->kernel)(&args);
+}
+
 /* ---- Planning ----------------------------------------------------------------------------- */
 
 /* LiteRT, add.cc and sub.cc: twice the larger scale is formed in float, ratios in double. */
-static void prepare_sum(const mn_step *step, mn_add_q8_args *args) {
+MN_PLANNING void prepare_sum(const mn_step *step, mn_add_q8_args *args) {
   const mn_operand *a = &step->in[0], *b = &step->in[1], *out = &step->out;
   float sa = mn_operand_scale(a), sb = mn_operand_scale(b);
   double twice_max = 2.0f * (sa > sb ? sa : sb);
@@ -69,12 +95,11 @@ static void prepare_sum(const mn_step *step, mn_add_q8_args *args) {
   double common = (double)((float)(1 << 20) * mn_operand_scale(out));
   mn_quantize_multiplier(twice_max / common, &args->out_multiplier, &args->out_shift);
   args->out_zero = mn_operand_zero(out);
-  mn_activation_codes(step->node->attr.eltwise.act, out->type, out->quant, &args->out_min,
-                      &args->out_max);
+  mn_activation_codes(step, step->node->attr.eltwise.act, &args->out_min, &args->out_max);
 }
 
 /* LiteRT, mul.cc: the whole ratio is formed in float. */
-static void prepare_product(const mn_step *step, mn_mul_q8_args *args) {
+MN_PLANNING void prepare_product(const mn_step *step, mn_mul_q8_args *args) {
   const mn_operand *a = &step->in[0], *b = &step->in[1], *out = &step->out;
   float product = mn_operand_scale(a) * mn_operand_scale(b);
   float ratio = product / mn_operand_scale(out);
@@ -83,11 +108,41 @@ static void prepare_product(const mn_step *step, mn_mul_q8_args *args) {
   args->b_zero = mn_operand_unsigned_zero(b);
   mn_quantize_multiplier((double)ratio, &args->multiplier, &args->shift);
   args->out_zero = mn_operand_zero(out);
-  mn_activation_codes(step->node->attr.eltwise.act, out->type, out->quant, &args->out_min,
-                      &args->out_max);
+  mn_activation_codes(step, step->node->attr.eltwise.act, &args->out_min, &args->out_max);
 }
 
-static void plan_broadcast(mn_step *step, eltwise *op) {
+/* The output interval in unsigned codes. */
+MN_PLANNING void unsigned_limits(const mn_step *step, int32_t *min, int32_t *max) {
+  int32_t offset = mn_code_min(step->out.type);
+  mn_activation_codes(step, step->node->attr.eltwise.act, min, max);
+  *min -= offset;
+  *max -= offset;
+}
+
+/* onnxruntime, qladd_avx2.cpp; `sign` is that of b. */
+MN_PLANNING void prepare_real_sum(const mn_step *step, mn_add_real_q8_args *args, float sign) {
+  const mn_operand *a = &step->in[0], *b = &step->in[1], *out = &step->out;
+  args->flip = mn_code_flip(out->type);
+  args->a_scale = mn_operand_scale(a) / mn_operand_scale(out);
+  args->b_scale = sign * mn_operand_scale(b) / mn_operand_scale(out);
+  float zeros = fmaf(args->a_scale, (float)mn_operand_unsigned_zero(a),
+                     args->b_scale * (float)mn_operand_unsigned_zero(b));
+  args->constant = (float)mn_operand_unsigned_zero(out) - zeros;
+  unsigned_limits(step, &args->out_min, &args->out_max);
+}
+
+/* onnxruntime, qlmul.cpp. */
+MN_PLANNING void prepare_real_product(const mn_step *step, mn_mul_real_q8_args *args) {
+  const mn_operand *a = &step->in[0], *b = &step->in[1], *out = &step->out;
+  args->flip = mn_code_flip(out->type);
+  args->scale = mn_operand_scale(a) * mn_operand_scale(b) / mn_operand_scale(out);
+  args->a_zero = mn_operand_unsigned_zero(a);
+  args->b_zero = mn_operand_unsigned_zero(b);
+  args->out_zero = mn_operand_unsigned_zero(out);
+  unsigned_limits(step, &args->out_min, &args->out_max);
+}
+
+MN_PLANNING void plan_broadcast(mn_step *step, eltwise *op) {
   const mn_operand *out = &step->out;
   bool dense = mn_operand_dense(out);
   for (int i = 0; i < MN_MAX_RANK - 1; i++) {
@@ -117,14 +172,56 @@ static void plan_broadcast(mn_step *step, eltwise *op) {
   step->slices = dense ? mn_slices_of(mn_operand_elements(out)) : mn_operand_pixels(out);
 }
 
-static void use_slot(mn_step *step, const mn_op_request *request, mn_slot slot) {
+MN_PLANNING void use_slot(mn_step *step, const mn_op_request *request, mn_slot slot) {
   eltwise *op = step->params;
   step->kernel = mn_kernel_select(slot, request->features);
   step->kernel_name = step->kernel->name;
   op->kernel = step->kernel->function;
 }
 
-static mn_status plan_binary(mn_step *step, const mn_op_request *request, mn_error *err) {
+MN_PLANNING void plan_f32(mn_step *step, const mn_op_request *request) {
+  eltwise *op = step->params;
+  mn_op kind = step->node->op;
+  use_slot(step, request,
+           kind == MN_OP_ADD   ? MN_SLOT_add_f32
+           : kind == MN_OP_SUB ? MN_SLOT_sub_f32
+                               : MN_SLOT_mul_f32);
+  mn_act_range(step->node->attr.eltwise.act, &op->f32.lo, &op->f32.hi);
+  op->apply = apply_f32;
+}
+
+/* Sums and products of codes as ONNX has them. */
+MN_PLANNING void plan_real(mn_step *step, const mn_op_request *request) {
+  eltwise *op = step->params;
+  bool is_product = step->node->op == MN_OP_MUL;
+  use_slot(step, request, is_product ? MN_SLOT_mul_real_q8 : MN_SLOT_add_real_q8);
+  op->apply = is_product ? apply_real_product : apply_real_sum;
+  if (is_product) {
+    prepare_real_product(step, &op->real_product);
+  } else {
+    prepare_real_sum(step, &op->real_sum, step->node->op == MN_OP_SUB ? -1.0f : 1.0f);
+  }
+}
+
+MN_PLANNING void plan_codes(mn_step *step, const mn_op_request *request) {
+  eltwise *op = step->params;
+  if (step->node->op == MN_OP_MUL) {
+    use_slot(step, request, MN_SLOT_mul_q8);
+    prepare_product(step, &op->product);
+    op->apply = apply_product;
+    return;
+  }
+  prepare_sum(step, &op->sum);
+  op->apply = apply_sum;
+  if (step->node->op == MN_OP_ADD) {
+    use_slot(step, request, MN_SLOT_add_q8);
+  } else {
+    op->kernel = (mn_any_fn *)mn_sub_q8_ref;
+    step->kernel_name = "sub_q8_ref";
+  }
+}
+
+MN_PLANNING mn_status binary_plan(mn_step *step, const mn_op_request *request, mn_error *err) {
   const mn_operand *a = &step->in[0], *b = &step->in[1], *out = &step->out;
   bool coded = mn_operand_is_coded(a) && mn_operand_is_coded(b) && mn_operand_is_coded(out);
   if (a->type != out->type || b->type != out->type || (out->type != MN_F32 && !coded)) {
@@ -132,49 +229,14 @@ static mn_status plan_binary(mn_step *step, const mn_op_request *request, mn_err
   }
   mn_status status = mn_op_params(step, request, sizeof(eltwise), err);
   if (status) return status;
-  eltwise *op = step->params;
-  plan_broadcast(step, op);
-  mn_act_range(step->node->attr.eltwise.act, &op->f32.lo, &op->f32.hi);
-  op->apply = apply_f32;
-  return MN_OK;
-}
-
-MN_PLANNING mn_status add_plan(mn_step *step, const mn_op_request *request, mn_error *err) {
-  mn_status status = plan_binary(step, request, err);
-  if (status) return status;
-  bool is_float = step->out.type == MN_F32;
-  use_slot(step, request, is_float ? MN_SLOT_add_f32 : MN_SLOT_add_q8);
-  if (is_float) return MN_OK;
-  eltwise *op = step->params;
-  prepare_sum(step, &op->sum);
-  op->apply = apply_sum;
-  return MN_OK;
-}
-
-MN_PLANNING mn_status sub_plan(mn_step *step, const mn_op_request *request, mn_error *err) {
-  mn_status status = plan_binary(step, request, err);
-  if (status) return status;
-  eltwise *op = step->params;
-  if (step->out.type == MN_F32) {
-    use_slot(step, request, MN_SLOT_sub_f32);
-    return MN_OK;
+  plan_broadcast(step, step->params);
+  if (!coded) {
+    plan_f32(step, request);
+  } else if (step->arithmetic == MN_ARITHMETIC_ONNX) {
+    plan_real(step, request);
+  } else {
+    plan_codes(step, request);
   }
-  prepare_sum(step, &op->sum);
-  op->apply = apply_sum;
-  op->kernel = (mn_any_fn *)mn_sub_q8_ref;
-  step->kernel_name = "sub_q8_ref";
-  return MN_OK;
-}
-
-MN_PLANNING mn_status mul_plan(mn_step *step, const mn_op_request *request, mn_error *err) {
-  mn_status status = plan_binary(step, request, err);
-  if (status) return status;
-  bool is_float = step->out.type == MN_F32;
-  use_slot(step, request, is_float ? MN_SLOT_mul_f32 : MN_SLOT_mul_q8);
-  if (is_float) return MN_OK;
-  eltwise *op = step->params;
-  prepare_product(step, &op->product);
-  op->apply = apply_product;
   return MN_OK;
 }
 
@@ -244,12 +306,24 @@ static void binary_run(const mn_step *step, const mn_run *run, size_t begin, siz
 
 /* ---- ReLU --------------------------------------------------------------------------------- */
 
+/* Clamping codes comes to the same as clamping what they are quantized from. */
+MN_PLANNING void fill_real_relu(const mn_step *step, uint8_t table[256]) {
+  int32_t lo, hi;
+  mn_real_table(table, &step->in[0], &step->out, NULL);
+  mn_activation_codes(step, step->node->attr.eltwise.act, &lo, &hi);
+  for (int byte = 0; byte < 256; byte++) {
+    int32_t code = mn_code_of_byte(step->out.type, table[byte]);
+    table[byte] = (uint8_t)mn_clamp_i32(code, lo, hi);
+  }
+}
+
 /* LiteRT, activations.cc QuantizedReluX: the ratio of scales is formed in float. */
-static void fill_relu(uint8_t table[256], const mn_operand *in, const mn_operand *out, mn_act act) {
+MN_PLANNING void fill_relu(const mn_step *step, uint8_t table[256]) {
+  const mn_operand *in = &step->in[0], *out = &step->out;
   float ratio = mn_operand_scale(in) / mn_operand_scale(out);
   int32_t multiplier, shift, lo, hi;
   mn_quantize_multiplier((double)ratio, &multiplier, &shift);
-  mn_activation_codes(act, out->type, out->quant, &lo, &hi);
+  mn_activation_codes(step, step->node->attr.eltwise.act, &lo, &hi);
   for (int byte = 0; byte < 256; byte++) {
     int32_t code = mn_code_of_byte(in->type, byte) - mn_operand_zero(in);
     code = mn_multiply_quantized(code, multiplier, shift);
@@ -267,7 +341,7 @@ MN_PLANNING mn_status relu_plan(mn_step *step, const mn_op_request *request, mn_
   mn_unary *unary = mn_unary_plan(step, request, err);
   if (!unary) return MN_ERR_MEMORY;
   if (coded) {
-    fill_relu(unary->table, in, out, act);
+    (step->arithmetic == MN_ARITHMETIC_ONNX ? fill_real_relu : fill_relu)(step, unary->table);
     mn_unary_use_table(step, request);
     return MN_OK;
   }
@@ -276,7 +350,7 @@ MN_PLANNING mn_status relu_plan(mn_step *step, const mn_op_request *request, mn_
   return MN_OK;
 }
 
-const mn_op_impl mn_add_impl = {.plan = add_plan, .run = binary_run, .in_place = 3};
-const mn_op_impl mn_sub_impl = {.plan = sub_plan, .run = binary_run, .in_place = 3};
-const mn_op_impl mn_mul_impl = {.plan = mul_plan, .run = binary_run, .in_place = 3};
+const mn_op_impl mn_add_impl = {.plan = binary_plan, .run = binary_run, .in_place = 3};
+const mn_op_impl mn_sub_impl = {.plan = binary_plan, .run = binary_run, .in_place = 3};
+const mn_op_impl mn_mul_impl = {.plan = binary_plan, .run = binary_run, .in_place = 3};
 const mn_op_impl mn_relu_impl = {.plan = relu_plan, .run = mn_unary_run, .in_place = 1};

@@ -62,7 +62,7 @@ void mn_gemm_plan(mn_gemm *gemm, const mn_step *step, uint32_t features, mn_act 
   gemm->packed_bytes = gemm->shift_offset + column;
   gemm->flip = step->in[0].type == MN_I8 ? 0x80 : 0;
   gemm->out_zero = step->out.quant->zero[0];
-  mn_activation_codes(act, step->out.type, step->out.quant, &gemm->out_min, &gemm->out_max);
+  mn_activation_codes(step, act, &gemm->out_min, &gemm->out_max);
 }
 
 /* Where the weights of channel `c` begin; groups of `deep` of them are cols * deep apart:

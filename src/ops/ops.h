@@ -61,7 +61,8 @@ typedef struct mn_op_impl {
 struct mn_step {
   const mn_op_impl *impl;
   const mn_node *node;
-  mn_operand *in; /* [node->in_count] */
+  mn_arithmetic arithmetic; /* of 8 bits */
+  mn_operand *in;           /* [node->in_count] */
   mn_operand out;
   mn_operand more_out[MN_MAX_OUT - 1]; /* of ops with several outputs */
   const mn_kernel *kernel; /* the chosen one, for reports; NULL: a function without a slot */
@@ -117,7 +118,7 @@ static inline bool mn_operand_dense(const mn_operand *operand) {
 void mn_quantize_multiplier(double real, int32_t *multiplier, int32_t *shift);
 
 /* The output interval of a fused activation in the output's own codes. */
-void mn_activation_codes(mn_act act, mn_type type, const mn_quant *quant, int32_t *lo, int32_t *hi);
+void mn_activation_codes(const mn_step *step, mn_act act, int32_t *lo, int32_t *hi);
 
 /* Per-channel multipliers of a conv or depthwise layer: the product of scales is rounded to float
  * for u8 and not for i8 (docs/numerics.md). Arrays have `padded` entries, 0 after the last

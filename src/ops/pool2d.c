@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Average and maximum pooling. Padding is never counted: windows are clipped to the map. A slice is
  * an output pixel. The codes are pooled as they are, so input and output must share their scale
- * (LiteRT takes it for granted). */
+ * (LiteRT takes it for granted); averages in ONNX's arithmetic may have two. */
 #include "kernels/ref/ref.h"
 #include "ops/operand.h"
 
@@ -31,13 +31,19 @@ static bool resolve_window(const mn_step *step, mn_window *window) {
          out_h == step->out.shape.dim[1] && out_w == step->out.shape.dim[2];
 }
 
+/* Averages that are computed as ONNX has them. */
+static bool is_real(const mn_step *step) {
+  return step->node->op == MN_OP_AVG_POOL && step->arithmetic == MN_ARITHMETIC_ONNX &&
+         step->out.type != MN_F32;
+}
+
 MN_PLANNING mn_status pool_plan(mn_step *step, const mn_op_request *request, mn_error *err) {
   const mn_operand *in = &step->in[0], *out = &step->out;
   bool coded = mn_operand_is_coded(in) && mn_operand_is_coded(out);
   if (in->type != out->type || (in->type != MN_F32 && !coded)) {
     return mn_op_refuse(step, "f32, or u8 or i8 with one scale", err);
   }
-  if (coded && !mn_operand_near_quant(in, out)) {
+  if (coded && !is_real(step) && !mn_operand_near_quant(in, out)) {
     return mn_op_refuse(step, "the same scale and zero point in and out", err);
   }
   mn_status status = mn_op_params(step, request, sizeof(pool), err);
@@ -55,7 +61,7 @@ MN_PLANNING mn_status pool_plan(mn_step *step, const mn_op_request *request, mn_
   }
   mn_act act = step->node->attr.pool.act;
   mn_act_range(act, &op->lo, &op->hi);
-  if (coded) mn_activation_codes(act, out->type, out->quant, &op->code_lo, &op->code_hi);
+  if (coded) mn_activation_codes(step, act, &op->code_lo, &op->code_hi);
   step->slices = mn_operand_pixels(out);
   return MN_OK;
 }
@@ -68,6 +74,7 @@ MN_PLANNING mn_status avg_pool_plan(mn_step *step, const mn_op_request *request,
   op->apply = type == MN_F32  ? mn_avg_pool_f32_ref
               : type == MN_U8 ? mn_avg_pool_u8_ref
                               : mn_avg_pool_i8_ref;
+  if (is_real(step)) op->apply = type == MN_U8 ? mn_avg_pool_real_u8_ref : mn_avg_pool_real_i8_ref;
   step->kernel_name = type == MN_F32  ? "avg_pool_f32_ref"
                       : type == MN_U8 ? "avg_pool_u8_ref"
                                       : "avg_pool_i8_ref";
@@ -96,6 +103,13 @@ static void clip(int32_t at, int32_t kernel, int32_t size, size_t *first, size_t
   *count = (size_t)(end - begin);
 }
 
+static void set_real(mn_pool_args *args, const mn_operand *in, const mn_operand *out) {
+  args->in_scale = mn_operand_scale(in);
+  args->out_scale = mn_operand_scale(out);
+  args->in_zero = mn_operand_zero(in);
+  args->out_zero = mn_operand_zero(out);
+}
+
 static void pool_run(const mn_step *step, const mn_run *run, size_t begin, size_t end) {
   const pool *op = step->params;
   const mn_operand *in = &step->in[0], *out = &step->out;
@@ -113,6 +127,7 @@ static void pool_run(const mn_step *step, const mn_run *run, size_t begin, size_
                          .hi = op->hi,
                          .code_lo = op->code_lo,
                          .code_hi = op->code_hi};
+    if (is_real(step)) set_real(&args, in, out);
     clip(y * w->stride_h - w->pad_top, w->kernel_h, in->shape.dim[1], &first_y, &args.rows);
     clip(x * w->stride_w - w->pad_left, w->kernel_w, in->shape.dim[2], &first_x, &args.cols);
     args.in = mn_operand_pixel(run, in, (n * in_h + first_y) * in_w + first_x);

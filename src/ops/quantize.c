@@ -3,17 +3,28 @@
  * bytes, dequantization a table of floats. */
 #include "kernels/ref/ref.h"
 #include "kernels/ref/requant.h"
+#include "ops/real_codes.h"
 #include "ops/unary.h"
 
+static mn_quantize_args quantize_args(const mn_unary *unary, const void *in, void *out,
+                                      size_t count) {
+  return (mn_quantize_args){.in = in,
+                            .out = out,
+                            .count = count,
+                            .scale = unary->scale,
+                            .zero = unary->zero,
+                            .min = unary->code_lo,
+                            .max = unary->code_hi};
+}
+
 static void apply_quantize(const mn_unary *unary, const void *in, void *out, size_t count) {
-  mn_quantize_args args = {.in = in,
-                           .out = out,
-                           .count = count,
-                           .scale = unary->scale,
-                           .zero = unary->zero,
-                           .min = unary->code_lo,
-                           .max = unary->code_hi};
+  mn_quantize_args args = quantize_args(unary, in, out, count);
   mn_quantize_f32_ref(&args);
+}
+
+static void apply_quantize_real(const mn_unary *unary, const void *in, void *out, size_t count) {
+  mn_quantize_args args = quantize_args(unary, in, out, count);
+  mn_quantize_real_f32_ref(&args);
 }
 
 static void fill_requantize(uint8_t table[256], const mn_operand *in, const mn_operand *out) {
@@ -30,14 +41,18 @@ static void fill_requantize(uint8_t table[256], const mn_operand *in, const mn_o
 
 MN_PLANNING mn_status quantize_plan(mn_step *step, const mn_op_request *request, mn_error *err) {
   const mn_operand *in = &step->in[0], *out = &step->out;
-  bool from_float = in->type == MN_F32;
+  bool from_float = in->type == MN_F32, real = step->arithmetic == MN_ARITHMETIC_ONNX;
   if (!mn_operand_is_coded(out) || (!from_float && !mn_operand_is_coded(in))) {
     return mn_op_refuse(step, "f32, u8 or i8 to u8 or i8, with one scale", err);
   }
   mn_unary *unary = mn_unary_plan(step, request, err);
   if (!unary) return MN_ERR_MEMORY;
   if (!from_float) {
-    fill_requantize(unary->table, in, out);
+    if (real) {
+      mn_real_table(unary->table, in, out, NULL);
+    } else {
+      fill_requantize(unary->table, in, out);
+    }
     mn_unary_use_table(step, request);
     return MN_OK;
   }
@@ -45,8 +60,8 @@ MN_PLANNING mn_status quantize_plan(mn_step *step, const mn_op_request *request,
   unary->zero = mn_operand_zero(out);
   unary->code_lo = mn_code_min(out->type);
   unary->code_hi = mn_code_max(out->type);
-  unary->apply = apply_quantize;
-  step->kernel_name = "quantize_f32_ref";
+  unary->apply = real ? apply_quantize_real : apply_quantize;
+  step->kernel_name = real ? "quantize_real_f32_ref" : "quantize_f32_ref";
   return MN_OK;
 }
 

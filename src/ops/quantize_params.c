@@ -29,26 +29,27 @@ void mn_quantize_multiplier(double real, int32_t *multiplier, int32_t *shift) {
 }
 
 /* zero + round(real / scale), kept within what an int32 holds. */
-static int32_t code_of(float real, float scale, int32_t zero) {
-  float steps = roundf(real / scale);
+static int32_t code_of(mn_arithmetic arithmetic, float real, float scale, int32_t zero) {
+  float steps = real / scale;
+  steps = arithmetic == MN_ARITHMETIC_ONNX ? rintf(steps) : roundf(steps);
   if (!(steps > -1073741824.0f)) return INT32_MIN / 2;
   if (!(steps < 1073741824.0f)) return INT32_MAX / 2;
   return zero + (int32_t)steps;
 }
 
-void mn_activation_codes(mn_act act, mn_type type, const mn_quant *quant, int32_t *lo,
-                         int32_t *hi) {
+void mn_activation_codes(const mn_step *step, mn_act act, int32_t *lo, int32_t *hi) {
+  const mn_quant *quant = step->out.quant;
   float real_lo, real_hi;
   mn_act_range(act, &real_lo, &real_hi);
-  *lo = type == MN_U8 ? 0 : -128;
-  *hi = type == MN_U8 ? 255 : 127;
+  *lo = step->out.type == MN_U8 ? 0 : -128;
+  *hi = step->out.type == MN_U8 ? 255 : 127;
   if (quant->count == 0) return;
   if (real_lo > -FLT_MAX) {
-    int32_t code = code_of(real_lo, quant->scale[0], quant->zero[0]);
+    int32_t code = code_of(step->arithmetic, real_lo, quant->scale[0], quant->zero[0]);
     if (code > *lo) *lo = code;
   }
   if (real_hi < FLT_MAX) {
-    int32_t code = code_of(real_hi, quant->scale[0], quant->zero[0]);
+    int32_t code = code_of(step->arithmetic, real_hi, quant->scale[0], quant->zero[0]);
     if (code < *hi) *hi = code;
   }
 }

@@ -51,6 +51,7 @@ static void plan_region(const mn_step *step, mean *op) {
 
 static void plan_codes(const mn_step *step, mn_mean_q8 *q8, size_t averaged) {
   const mn_operand *in = &step->in[0], *out = &step->out;
+  q8->scale = mn_operand_scale(in) / (mn_operand_scale(out) * (float)averaged);
   mn_quantize_multiplier((double)mn_operand_scale(in) / (double)mn_operand_scale(out),
                          &q8->multiplier, &q8->shift);
   mn_mean_prepare_q8_ref(q8, (int64_t)averaged, mn_operand_zero(in));
@@ -89,15 +90,19 @@ static size_t region_start(const mean *op, size_t slice) {
   return start;
 }
 
-static void write_means(const mean *op, mn_type type, const void *sums, unsigned char *out) {
-  if (type == MN_F32) {
+static void write_means(const mn_step *step, const void *sums, unsigned char *out) {
+  const mean *op = step->params;
+  if (step->out.type == MN_F32) {
     float *to = (float *)(void *)out;
     const float *from = sums;
     for (size_t c = 0; c < op->region.channels; c++) to[c] = from[c] / (float)op->averaged;
     return;
   }
   const int32_t *from = sums;
-  for (size_t c = 0; c < op->region.channels; c++) out[c] = mn_mean_code_ref(&op->q8, from[c]);
+  bool real = step->arithmetic == MN_ARITHMETIC_ONNX;
+  for (size_t c = 0; c < op->region.channels; c++) {
+    out[c] = real ? mn_mean_code_real_ref(&op->q8, from[c]) : mn_mean_code_ref(&op->q8, from[c]);
+  }
 }
 
 static void mean_run(const mn_step *step, const mn_run *run, size_t begin, size_t end) {
@@ -110,8 +115,7 @@ static void mean_run(const mn_step *step, const mn_run *run, size_t begin, size_
     args.in = from + region_start(op, slice) * mn_type_bytes(in->type);
     args.sums = run->scratch;
     op->sum(&args);
-    write_means(op, out->type, args.sums,
-                to + mn_operand_element_at(out, slice * op->region.channels));
+    write_means(step, args.sums, to + mn_operand_element_at(out, slice * op->region.channels));
   }
 }
 

@@ -22,7 +22,7 @@ static int32_t smaller(int32_t a, int32_t b) { return a < b ? a : b; }
 static int32_t larger(int32_t a, int32_t b) { return a > b ? a : b; }
 
 /* In float, as LiteRT's ComputeInterpolationValues. */
-static void place_float(mn_resize_tap *tap, const grid *g, int32_t index) {
+MN_PLANNING void place_float(mn_resize_tap *tap, const grid *g, int32_t index) {
   float scale = (float)g->in / (float)g->out, position;
   if (g->align_corners && g->out > 1) scale = (float)(g->in - 1) / (float)(g->out - 1);
   if (g->half_pixel) {
@@ -36,7 +36,7 @@ static void place_float(mn_resize_tap *tap, const grid *g, int32_t index) {
 }
 
 /* With 10 fractional bits, as LiteRT's ComputeInterpolationValuesInteger. */
-static void place_fixed(mn_resize_tap *tap, const grid *g, int32_t index) {
+MN_PLANNING void place_fixed(mn_resize_tap *tap, const grid *g, int32_t index) {
   int64_t in = g->in, out = g->out, one = 1 << 10;
   int64_t scale = (one * in + out / 2) / out;
   if (g->align_corners && out > 1) scale = (one * (in - 1) + (out - 1) / 2) / (out - 1);
@@ -49,7 +49,7 @@ static void place_fixed(mn_resize_tap *tap, const grid *g, int32_t index) {
 }
 
 /* LiteRT's GetNearestNeighbor. */
-static void place_nearest(mn_resize_tap *tap, const grid *g, int32_t index) {
+MN_PLANNING void place_nearest(mn_resize_tap *tap, const grid *g, int32_t index) {
   float scale = (float)g->in / (float)g->out, offset = g->half_pixel ? 0.5f : 0.0f;
   if (g->align_corners && g->out > 1) scale = (float)(g->in - 1) / (float)(g->out - 1);
   float position = ((float)index + offset) * scale;
@@ -59,8 +59,8 @@ static void place_nearest(mn_resize_tap *tap, const grid *g, int32_t index) {
 
 typedef void place_fn(mn_resize_tap *tap, const grid *g, int32_t index);
 
-static mn_status plan_grid(mn_step *step, const mn_op_request *request, place_fn *place,
-                           mn_error *err) {
+MN_PLANNING mn_status plan_grid(mn_step *step, const mn_op_request *request, place_fn *place,
+                                mn_error *err) {
   mn_status status = mn_op_params(step, request, sizeof(resize), err);
   if (status) return status;
   resize *op = step->params;
@@ -76,7 +76,7 @@ static mn_status plan_grid(mn_step *step, const mn_op_request *request, place_fn
   return MN_OK;
 }
 
-static mn_status refuse_other_scale(const mn_step *step, mn_error *err) {
+MN_PLANNING mn_status refuse_other_scale(const mn_step *step, mn_error *err) {
   const mn_operand *in = &step->in[0], *out = &step->out;
   bool coded = mn_operand_is_coded(in) && mn_operand_is_coded(out);
   if (in->type != out->type || (in->type != MN_F32 && !coded) ||
@@ -88,6 +88,9 @@ static mn_status refuse_other_scale(const mn_step *step, mn_error *err) {
 
 MN_PLANNING mn_status bilinear_plan(mn_step *step, const mn_op_request *request, mn_error *err) {
   mn_type type = step->in[0].type;
+  if (type != MN_F32 && step->arithmetic == MN_ARITHMETIC_ONNX) {
+    return mn_op_refuse(step, "f32 in ONNX's arithmetic", err);
+  }
   mn_status status = refuse_other_scale(step, err);
   if (!status) status = plan_grid(step, request, type == MN_I8 ? place_fixed : place_float, err);
   if (status) return status;

@@ -23,6 +23,9 @@ MN_PLANNING mn_status softmax_plan(mn_step *step, const mn_op_request *request, 
   if (in->type != out->type || (in->type != MN_F32 && !coded)) {
     return mn_op_refuse(step, "f32, or u8 or i8 with one scale", err);
   }
+  if (coded && step->arithmetic == MN_ARITHMETIC_ONNX) {
+    return mn_op_refuse(step, "f32 in ONNX's arithmetic", err);
+  }
   float steps = coded ? mn_operand_scale(out) * 256.0f : 1.0f;
   if (steps < 0.999f || steps > 1.001f || (coded && mn_operand_unsigned_zero(out) != 0)) {
     return mn_op_refuse(step, "an output of scale 1/256 whose lowest code is zero", err);

@@ -37,8 +37,7 @@ MN_PLANNING mn_status plan(mn_step *step, const mn_op_request *request, mn_error
   step->packed_bytes = coded ? op->shift_offset + column : op->multiplier_offset;
   mn_act_range(step->node->attr.conv.act, &op->lo, &op->hi);
   if (coded) {
-    mn_activation_codes(step->node->attr.conv.act, step->out.type, step->out.quant, &op->out_min,
-                        &op->out_max);
+    mn_activation_codes(step, step->node->attr.conv.act, &op->out_min, &op->out_max);
     step->scratch_bytes = op->out_channels * sizeof(int32_t);
   }
   step->kernel_name = coded ? "transpose_conv_q8_ref" : "transpose_conv_f32_ref";

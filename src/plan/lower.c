@@ -231,6 +231,7 @@ static mn_status add_step(lowering *at, const mn_node *node, const mn_op_request
   mn_step *step = &plan->steps[plan->step_count];
   step->impl = mn_op_impl_of(node->op);
   step->node = node;
+  step->arithmetic = at->graph->arithmetic;
   step->slices = 1;
   step->in = mn_arena_array(&plan->arena, (size_t)node->in_count, sizeof *step->in);
   if (!step->in) return mn_fail_memory(err, sizeof *step->in);

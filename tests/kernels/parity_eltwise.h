@@ -111,6 +111,71 @@ static int parity_all_mul_q8(const mn_kernel *kernel, size_t *cases) {
   return failures;
 }
 
+/* Also scales for which nothing is left but the clamp, and none that are numbers. */
+static float random_real_scale(void) {
+  static const float edges[] = {0.0f, 1e-30f, 1e30f, INFINITY, NAN, 0.5f, 0.25f};
+  return random_below(8) ? ldexpf(1.0f + random_f32() * 0.5f, (int)random_below(12) - 8)
+                         : edges[random_below(7)];
+}
+
+static void random_unsigned_output(int32_t *min, int32_t *max) {
+  *min = random_below(3) ? 0 : (int32_t)random_below(256);
+  *max = random_below(3) ? 255 : *min + (int32_t)random_below(256 - (uint32_t)*min);
+}
+
+static int parity_all_add_real_q8(const mn_kernel *kernel, size_t *cases) {
+  static eltwise x;
+  static uint8_t expected[ELTWISE_MOST];
+  int failures = 0;
+  for (size_t i = 0; i < ELTWISE_CASES; i++, (*cases)++) {
+    eltwise_take(&x, i, 1);
+    random_codes(x.a, x.count);
+    random_codes(x.b, x.count);
+    mn_add_real_q8_args args = {
+        .a = x.a,
+        .b = x.b,
+        .out = expected,
+        .count = x.count,
+        .flip = random_below(2) ? 0x80 : 0,
+        .a_scale = random_real_scale(),
+        .b_scale = random_below(2) ? random_real_scale() : -random_real_scale(),
+        .constant = i % 4 ? 128.0f * random_f32() : (float)random_below(256) - 0.5f};
+    random_unsigned_output(&args.out_min, &args.out_max);
+    mn_add_real_q8_ref(&args);
+    args.out = x.out;
+    ((mn_add_real_q8_fn *)kernel->function)(&args);
+    failures += !same_bytes(kernel, "sum", x.out, expected, x.count) || !eltwise_intact(kernel, &x);
+  }
+  return failures;
+}
+
+static int parity_all_mul_real_q8(const mn_kernel *kernel, size_t *cases) {
+  static eltwise x;
+  static uint8_t expected[ELTWISE_MOST];
+  int failures = 0;
+  for (size_t i = 0; i < ELTWISE_CASES; i++, (*cases)++) {
+    eltwise_take(&x, i, 1);
+    random_codes(x.a, x.count);
+    random_codes(x.b, x.count);
+    mn_mul_real_q8_args args = {.a = x.a,
+                                .b = x.b,
+                                .out = expected,
+                                .count = x.count,
+                                .flip = random_below(2) ? 0x80 : 0,
+                                .scale = random_real_scale() * (i % 2 ? 0.01f : 0.5f),
+                                .a_zero = (int32_t)random_below(256),
+                                .b_zero = (int32_t)random_below(256),
+                                .out_zero = (int32_t)random_below(256)};
+    random_unsigned_output(&args.out_min, &args.out_max);
+    mn_mul_real_q8_ref(&args);
+    args.out = x.out;
+    ((mn_mul_real_q8_fn *)kernel->function)(&args);
+    failures +=
+        !same_bytes(kernel, "product", x.out, expected, x.count) || !eltwise_intact(kernel, &x);
+  }
+  return failures;
+}
+
 static int parity_all_lut8(const mn_kernel *kernel, size_t *cases) {
   static eltwise x;
   static guard at_table;

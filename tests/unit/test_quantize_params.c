@@ -57,11 +57,14 @@ static void multiplier_is_close(void **state) {
   }
 }
 
+static mn_arithmetic arithmetic;
+
 static void check_codes(mn_act act, mn_type type, float scale, int32_t zero, int32_t lo,
                         int32_t hi) {
   mn_quant quant = {1, 0, &scale, &zero};
+  mn_step step = {.arithmetic = arithmetic, .out = {.type = type, .quant = &quant}};
   int32_t got_lo, got_hi;
-  mn_activation_codes(act, type, &quant, &got_lo, &got_hi);
+  mn_activation_codes(&step, act, &got_lo, &got_hi);
   assert_int_equal(got_lo, lo);
   assert_int_equal(got_hi, hi);
 }
@@ -77,6 +80,12 @@ static void activations_in_codes(void **state) {
   check_codes(MN_ACT_RELU_N1_TO_1, MN_I8, 0.5f, -7, -9, -5);
   check_codes(MN_ACT_RELU6, MN_U8, 4.0f, 10, 10, 12); /* 1.5 steps: away from zero */
   check_codes(MN_ACT_RELU6, MN_U8, 1e-38f, 10, 10, 255);
+  check_codes(MN_ACT_RELU6, MN_I8, 2.4f, 0, 0, 3); /* 2.5 steps */
+  arithmetic = MN_ARITHMETIC_ONNX;                 /* ties to even */
+  check_codes(MN_ACT_RELU6, MN_I8, 2.4f, 0, 0, 2);
+  check_codes(MN_ACT_RELU6, MN_U8, 4.0f, 10, 10, 12);
+  check_codes(MN_ACT_RELU, MN_I8, 0.1f, -128, -128, 127);
+  arithmetic = MN_ARITHMETIC_LITERT;
 }
 
 /* i8 takes the product in double, u8 rounds it to float: another multiplier with these scales. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The native file: everything comes back, bytes are the same every time, tensors are aligned and in
  * order, files written by Python's safetensors package are read, wrong files get their sentence. */
+#define _GNU_SOURCE /* memmem */
 #include "graph_maker.h"
 
 #include "base/alloc.h"
@@ -50,8 +51,7 @@ static void expect_same_node(const mn_node *a, const mn_node *b) {
   for (int32_t i = 0; i < a->out_count; i++) assert_int_equal(a->out[i], b->out[i]);
 }
 
-static void test_round_trip(void **state) {
-  (void)state;
+static void round_trip(mn_arithmetic arithmetic) {
   mn_graph graph, back;
   mn_error err = {0};
   uint8_t *bytes, *again;
@@ -59,6 +59,7 @@ static void test_round_trip(void **state) {
   make_every_op(&graph);
   add_contract(&graph);
   graph.fixed_by = 3;
+  graph.arithmetic = arithmetic;
   save(&graph, &bytes, &size);
   if (load(&back, bytes, size, &err)) fail_msg("%s", err.text);
   if (mn_graph_verify(&back, &err)) fail_msg("%s", err.text);
@@ -72,6 +73,7 @@ static void test_round_trip(void **state) {
   assert_string_equal(before, after); /* every attribute is in this text */
   assert_int_equal(back.nodes[back.node_count - 1].attr.arg_max.output_type, MN_I64);
   assert_int_equal(back.fixed_by, 3);
+  assert_int_equal(back.arithmetic, arithmetic);
   assert_int_equal(back.input_count, 1);
   assert_int_equal(back.output_count, 4);
   for (int32_t i = 0; i < 4; i++) assert_int_equal(back.outputs[i], graph.outputs[i]);
@@ -84,6 +86,35 @@ static void test_round_trip(void **state) {
   mn_graph_free(&back);
   mn_free(bytes);
   mn_graph_free(&graph);
+}
+
+static void test_round_trip(void **state) {
+  (void)state;
+  round_trip(MN_ARITHMETIC_LITERT);
+  round_trip(MN_ARITHMETIC_ONNX);
+}
+
+static bool says(const uint8_t *bytes, size_t size, const char *text) {
+  return memmem(bytes, size, text, strlen(text)) != NULL;
+}
+
+/* Files that readers of format 1 understand stay format 1; others are refused by them. */
+static void test_format_number(void **state) {
+  (void)state;
+  for (int arithmetic = MN_ARITHMETIC_LITERT; arithmetic <= MN_ARITHMETIC_ONNX; arithmetic++) {
+    mn_graph graph;
+    uint8_t *bytes;
+    size_t size;
+    bool onnx = arithmetic == MN_ARITHMETIC_ONNX;
+    make_every_op(&graph);
+    graph.arithmetic = (mn_arithmetic)arithmetic;
+    save(&graph, &bytes, &size);
+    assert_true(
+        says(bytes, size, onnx ? "\"mobilenet.format\":\"2\"" : "\"mobilenet.format\":\"1\""));
+    assert_int_equal(says(bytes, size, "arithmetic"), onnx);
+    mn_free(bytes);
+    mn_graph_free(&graph);
+  }
 }
 
 /* In a mapped file (here: an aligned block) no constant is copied. */
@@ -218,8 +249,8 @@ static void test_tensor_refusals(void **state) {
 static void test_metadata_refusals(void **state) {
   (void)state;
   expect_refused(GRAPH("\"mobilenet.graph\":\"{}\""), "", 0, "mobilenet.format is missing");
-  expect_refused(GRAPH("\"mobilenet.format\":\"2\",\"mobilenet.graph\":\"{}\""), "", 0,
-                 "mobilenet.format is 2");
+  expect_refused(GRAPH("\"mobilenet.format\":\"3\",\"mobilenet.graph\":\"{}\""), "", 0,
+                 "mobilenet.format is 3, this build reads 1 to 2");
   expect_refused(GRAPH(V1 "{}"), "", 0, "not a string");
   expect_refused(GRAPH(V1 "\"{\""), "", 0, "mobilenet.graph");
   expect_refused(GRAPH(V1 "\"[]\""), "", 0, "values: expected a list");
@@ -283,6 +314,14 @@ static void test_graph_refusals(void **state) {
                        "],'inputs':['x'],'outputs':['x'],'nodes':[],"
                        "'fixed_by':-1}",
                        "fixed_by");
+  expect_graph_refused("{'values':[" X
+                       "],'inputs':['x'],'outputs':['x'],'nodes':[],"
+                       "'arithmetic':'onnx'}",
+                       "arithmetic: format 2 has it");
+  expect_refused(GRAPH("\"mobilenet.format\":\"2\",\"mobilenet.graph\":\"{\\\"values\\\":[],"
+                       "\\\"inputs\\\":[],\\\"outputs\\\":[],\\\"nodes\\\":[],"
+                       "\\\"arithmetic\\\":\\\"tflm\\\"}\""),
+                 "", 0, "arithmetic: expected litert or onnx");
   expect_graph_refused(
       "{'values':[{'name':'a','kind':'temp','type':'u8','shape':[1],"
       "'quant':{'scale':[]}}]}",
@@ -335,15 +374,11 @@ static void test_unwritable_names(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_round_trip),
-      cmocka_unit_test(test_aligned_and_ordered),
-      cmocka_unit_test(test_unaligned_and_cap),
-      cmocka_unit_test(test_written_by_python),
-      cmocka_unit_test(test_tensor_refusals),
-      cmocka_unit_test(test_metadata_refusals),
-      cmocka_unit_test(test_graph_refusals),
-      cmocka_unit_test(test_unused_tensor),
-      cmocka_unit_test(test_sizes),
+      cmocka_unit_test(test_round_trip),          cmocka_unit_test(test_format_number),
+      cmocka_unit_test(test_aligned_and_ordered), cmocka_unit_test(test_unaligned_and_cap),
+      cmocka_unit_test(test_written_by_python),   cmocka_unit_test(test_tensor_refusals),
+      cmocka_unit_test(test_metadata_refusals),   cmocka_unit_test(test_graph_refusals),
+      cmocka_unit_test(test_unused_tensor),       cmocka_unit_test(test_sizes),
       cmocka_unit_test(test_unwritable_names),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

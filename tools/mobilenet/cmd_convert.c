@@ -12,11 +12,22 @@ verb_fn cmd_convert;
 
 enum { NOTES_MOST = 4 };
 
+/* Whether the format's own arithmetic in 8 bits is another than the model's. */
+static bool rounds_otherwise(const mn_model *model, const char *ending) {
+  mn_model_summary summary;
+  if (!ending || mn_model_summarize(model, &summary, NULL) || !summary.arithmetic) return false;
+  bool onnx = strcmp(summary.arithmetic, "onnx") == 0;
+  return strcmp(ending, onnx ? ".tflite" : ".onnx") == 0;
+}
+
 /* What a careful reader of the new file should know. */
-static int collect_notes(const mn_model *model, const char *notes[NOTES_MOST]) {
+static int collect_notes(const mn_model *model, const char *out, const char *notes[NOTES_MOST]) {
   int count = 0;
   const char *assumed = mn_model_assumptions(model);
   if (assumed) notes[count++] = assumed;
+  if (rounds_otherwise(model, strrchr(out, '.'))) {
+    notes[count++] = "8-bit codes may differ by one: what runs the new file rounds otherwise";
+  }
   if (!mn_model_contract(model)) {
     notes[count++] = "no contract: pictures are refused until --contract says how they are fed";
   } else if (mn_model_label_count(model) == 0) {
@@ -27,7 +38,7 @@ static int collect_notes(const mn_model *model, const char *notes[NOTES_MOST]) {
 
 static void print_result(const cli_options *options, const mn_model *model) {
   const char *notes[NOTES_MOST], *out = options->args[1];
-  int count = collect_notes(model, notes);
+  int count = collect_notes(model, out, notes);
   if (options->given[OPTION_JSON]) {
     json_writer line = {stdout, false};
     json_open_object(&line, NULL);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * `mobilenet info`: what a model is made of, what it costs, and what it expects of a picture. */
 #include <inttypes.h>
+#include <string.h>
 
 #include "contract_text.h"
 #include "info_views.h"
@@ -62,6 +63,7 @@ static void print_json(const model_facts *facts) {
   json_integer(&line, "params", (int64_t)facts->summary.params);
   json_integer(&line, "macs", (int64_t)facts->summary.macs);
   json_integer(&line, "weights_bytes", (int64_t)facts->summary.weights_bytes);
+  json_text(&line, "arithmetic", facts->summary.arithmetic);
   json_integer(&line, "arena_bytes", (int64_t)mn_plan_arena_bytes(runner->plan));
   json_integer(&line, "least_arena_bytes", (int64_t)mn_plan_least_bytes(runner->plan));
   json_integer(&line, "packed_bytes", (int64_t)mn_plan_packed_bytes(runner->plan));
@@ -127,6 +129,11 @@ static void print_memory(const model_facts *facts) {
   char text[32];
   printf("\nparams    %" PRIu64 "\n", facts->summary.params);
   printf("MACs      %" PRIu64 " an image\n", facts->summary.macs);
+  if (facts->summary.arithmetic) {
+    bool onnx = strcmp(facts->summary.arithmetic, "onnx") == 0;
+    printf("8 bit     rounds as %s\n",
+           onnx ? "ONNX defines: in float, half to even" : "LiteRT's reference kernels");
+  }
   printf("weights   %s in the file\n", bytes_text(text, sizeof text, facts->summary.weights_bytes));
   printf("packed    %s laid out for the kernels of this CPU\n",
          bytes_text(text, sizeof text, mn_plan_packed_bytes(plan)));

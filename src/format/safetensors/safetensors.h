@@ -12,7 +12,9 @@
 #define MN_SAFETENSORS_GRAPH_KEY "mobilenet.graph"
 #define MN_SAFETENSORS_CONTRACT_KEY "mobilenet.contract"
 
-enum { MN_SAFETENSORS_HEADER_CAP = 16 << 20, MN_SAFETENSORS_FORMAT = 1 };
+/* Format 2 is format 1 and the graph's key "arithmetic"; a file is written with the lowest number
+ * that can say what it must. */
+enum { MN_SAFETENSORS_HEADER_CAP = 16 << 20, MN_SAFETENSORS_FORMAT = 2 };
 
 /* ---- Reading: safetensors_load.c finds tensors, safetensors_load_graph.c builds the graph. --- */
 
@@ -31,6 +33,7 @@ typedef struct mn_safetensors_reader {
   const mn_json *header; /* the file's header */
   const uint8_t *data;   /* [data_size], behind the header */
   size_t data_size;
+  int32_t format; /* that the file states */
   mn_error *err;
 } mn_safetensors_reader;
 

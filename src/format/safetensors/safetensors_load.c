@@ -195,12 +195,13 @@ static mn_status metadata_text(const mn_safetensors_reader *reader, const char *
   return MN_OK;
 }
 
-static mn_status check_version(const mn_safetensors_reader *reader) {
+static mn_status check_version(mn_safetensors_reader *reader) {
   const mn_json *version;
   mn_status status = metadata_text(reader, MN_SAFETENSORS_FORMAT_KEY, &version);
-  if (status || mn_json_is(version, "1")) return status;
+  reader->format = mn_json_is(version, "1") ? 1 : mn_json_is(version, "2") ? 2 : 0;
+  if (status || reader->format) return status;
   return mn_fail(reader->err, MN_ERR_UNSUPPORTED, reader->request->name,
-                 "its metadata %s is %.20s, this build reads %d", MN_SAFETENSORS_FORMAT_KEY,
+                 "its metadata %s is %.20s, this build reads 1 to %d", MN_SAFETENSORS_FORMAT_KEY,
                  version ? version->text : "missing", (int)MN_SAFETENSORS_FORMAT);
 }
 

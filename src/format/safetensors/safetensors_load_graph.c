@@ -275,6 +275,18 @@ static mn_status load_nodes(const builder *from, const mn_json *root) {
   return MN_OK;
 }
 
+static mn_status load_arithmetic(mn_safetensors_reader *reader, const mn_json *root) {
+  const mn_json *json = mn_json_get(root, "arithmetic");
+  if (!json) return MN_OK;
+  if (reader->format < 2) return refuse(reader, "arithmetic", "format 2 has it, format 1 has not");
+  if (mn_json_is(json, "onnx")) {
+    reader->graph->arithmetic = MN_ARITHMETIC_ONNX;
+    return MN_OK;
+  }
+  if (mn_json_is(json, "litert")) return MN_OK;
+  return refuse(reader, "arithmetic", "expected litert or onnx");
+}
+
 mn_status mn_safetensors_load_graph(mn_safetensors_reader *reader, const char *text,
                                     size_t length) {
   uint64_t cap = reader->request->memory_cap;
@@ -286,6 +298,7 @@ mn_status mn_safetensors_load_graph(mn_safetensors_reader *reader, const char *t
   if (!status) status = load_ends(&to, root, "inputs", mn_graph_set_inputs);
   if (!status) status = load_ends(&to, root, "outputs", mn_graph_set_outputs);
   if (!status) status = load_nodes(&to, root);
+  if (!status) status = load_arithmetic(reader, root);
   if (status) return status;
   const mn_json *fixed = mn_json_get(root, "fixed_by");
   if (fixed && (!mn_json_i32(fixed, &reader->graph->fixed_by) || reader->graph->fixed_by < 0)) {

@@ -83,7 +83,7 @@ static bool write_metadata(saver *to) {
     mn_json_string(out, contract, strlen(contract));
   }
   mn_json_key(out, MN_SAFETENSORS_FORMAT_KEY);
-  mn_json_string(out, "1", 1);
+  mn_json_string(out, to->graph->arithmetic == MN_ARITHMETIC_LITERT ? "1" : "2", 1);
   mn_safetensors_save_graph(&graph, to->graph);
   mn_json_key(out, MN_SAFETENSORS_GRAPH_KEY);
   mn_json_string(out, graph.text, graph.failed ? 0 : graph.used);

@@ -225,6 +225,9 @@ static void write_value(mn_json_writer *out, const mn_value *value) {
 
 void mn_safetensors_save_graph(mn_json_writer *out, const mn_graph *graph) {
   mn_json_begin(out, '{');
+  if (graph->arithmetic != MN_ARITHMETIC_LITERT) {
+    put_text(out, "arithmetic", mn_arithmetic_name(graph->arithmetic));
+  }
   if (graph->fixed_by != MN_NONE) put_int(out, "fixed_by", graph->fixed_by);
   put_names(out, "inputs", graph, graph->inputs, graph->input_count);
   mn_json_key(out, "nodes");

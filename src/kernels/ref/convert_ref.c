@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Between number formats: float to 8-bit codes, and the 16-bit floats to float (exact). */
+#include "kernels/ref/real_code.h"
 #include "kernels/ref/ref.h"
 #include "kernels/ref/requant.h"
 
@@ -16,6 +17,13 @@ void mn_quantize_f32_ref(const mn_quantize_args *args) {
   for (size_t i = 0; i < args->count; i++) {
     int32_t code = round_away(args->in[i] / args->scale) + args->zero;
     args->out[i] = (uint8_t)mn_clamp_i32(code, args->min, args->max);
+  }
+}
+
+void mn_quantize_real_f32_ref(const mn_quantize_args *args) {
+  for (size_t i = 0; i < args->count; i++) {
+    float steps = args->in[i] / args->scale;
+    args->out[i] = (uint8_t)mn_code_of_steps(steps, args->zero, args->min, args->max);
   }
 }
 

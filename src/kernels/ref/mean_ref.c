@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Mean over any axes: sums in the input's order, then division (float) or one requantization whose
  * multiplier has 1 / count folded in (8 bit; LiteRT reference/reduce.h, QuantizedMeanOrSum). */
+#include "kernels/ref/real_code.h"
 #include "kernels/ref/ref.h"
 #include "kernels/ref/requant.h"
 
@@ -60,4 +61,9 @@ uint8_t mn_mean_code_ref(const mn_mean_q8 *mean, int32_t sum) {
   int32_t code = mn_multiply_quantized(sum - mean->zero_sum, mean->multiplier, mean->shift);
   code = mn_wrapping_add(code, mean->out_zero);
   return (uint8_t)mn_clamp_i32(code, mean->out_min, mean->out_max);
+}
+
+uint8_t mn_mean_code_real_ref(const mn_mean_q8 *mean, int32_t sum) {
+  float steps = (float)(sum - mean->zero_sum) * mean->scale;
+  return (uint8_t)mn_code_of_steps(steps, mean->out_zero, mean->out_min, mean->out_max);
 }

@@ -5,6 +5,7 @@
 #include <float.h>
 
 #include "kernels/ref/clamp_f32.h"
+#include "kernels/ref/real_code.h"
 #include "kernels/ref/ref.h"
 #include "kernels/ref/requant.h"
 
@@ -23,8 +24,7 @@ void mn_avg_pool_f32_ref(const mn_pool_args *args) {
   }
 }
 
-void mn_avg_pool_u8_ref(const mn_pool_args *args) {
-  uint8_t *out = args->out;
+static void sum_u8(const mn_pool_args *args) {
   for (size_t c = 0; c < args->channels; c++) args->sums[c] = 0;
   for (size_t y = 0; y < args->rows; y++) {
     for (size_t x = 0; x < args->cols; x++) {
@@ -32,6 +32,11 @@ void mn_avg_pool_u8_ref(const mn_pool_args *args) {
       for (size_t c = 0; c < args->channels; c++) args->sums[c] += in[c];
     }
   }
+}
+
+void mn_avg_pool_u8_ref(const mn_pool_args *args) {
+  uint8_t *out = args->out;
+  sum_u8(args);
   int32_t count = (int32_t)(args->rows * args->cols);
   for (size_t c = 0; c < args->channels; c++) {
     int32_t average = (args->sums[c] + count / 2) / count;
@@ -39,8 +44,7 @@ void mn_avg_pool_u8_ref(const mn_pool_args *args) {
   }
 }
 
-void mn_avg_pool_i8_ref(const mn_pool_args *args) {
-  int8_t *out = args->out;
+static void sum_i8(const mn_pool_args *args) {
   for (size_t c = 0; c < args->channels; c++) args->sums[c] = 0;
   for (size_t y = 0; y < args->rows; y++) {
     for (size_t x = 0; x < args->cols; x++) {
@@ -48,12 +52,39 @@ void mn_avg_pool_i8_ref(const mn_pool_args *args) {
       for (size_t c = 0; c < args->channels; c++) args->sums[c] += in[c];
     }
   }
+}
+
+void mn_avg_pool_i8_ref(const mn_pool_args *args) {
+  int8_t *out = args->out;
+  sum_i8(args);
   int32_t count = (int32_t)(args->rows * args->cols);
   for (size_t c = 0; c < args->channels; c++) {
     int32_t half = args->sums[c] > 0 ? count / 2 : -(count / 2);
     int32_t average = (args->sums[c] + half) / count;
     out[c] = (int8_t)mn_clamp_i32(average, args->code_lo, args->code_hi);
   }
+}
+
+/* The average of what the codes stand for, in codes of the output (onnxruntime's
+ * QLinearAveragePool, but for the order of additions). */
+static void write_real(const mn_pool_args *args) {
+  uint8_t *out = args->out;
+  int32_t count = (int32_t)(args->rows * args->cols);
+  float scale = args->in_scale / (args->out_scale * (float)count);
+  for (size_t c = 0; c < args->channels; c++) {
+    float steps = (float)(args->sums[c] - count * args->in_zero) * scale;
+    out[c] = (uint8_t)mn_code_of_steps(steps, args->out_zero, args->code_lo, args->code_hi);
+  }
+}
+
+void mn_avg_pool_real_u8_ref(const mn_pool_args *args) {
+  sum_u8(args);
+  write_real(args);
+}
+
+void mn_avg_pool_real_i8_ref(const mn_pool_args *args) {
+  sum_i8(args);
+  write_real(args);
 }
 
 void mn_max_pool_f32_ref(const mn_pool_args *args) {

@@ -58,9 +58,12 @@ typedef struct mn_pool_args {
   int32_t *sums;               /* [channels], 8-bit average pool only; rows * cols * 255 fits */
   float lo, hi;                /* float */
   int32_t code_lo, code_hi;    /* 8 bit */
+  float in_scale, out_scale;   /* ONNX's arithmetic, as the zero points */
+  int32_t in_zero, out_zero;
 } mn_pool_args;
 typedef void mn_pool_fn(const mn_pool_args *args);
 mn_pool_fn mn_avg_pool_f32_ref, mn_avg_pool_u8_ref, mn_avg_pool_i8_ref;
+mn_pool_fn mn_avg_pool_real_u8_ref, mn_avg_pool_real_i8_ref; /* ONNX's arithmetic */
 mn_pool_fn mn_max_pool_f32_ref, mn_max_pool_u8_ref, mn_max_pool_i8_ref;
 
 /* ---- mean_ref.c --------------------------------------------------------------------------- */
@@ -81,9 +84,12 @@ void mn_sum_i8_ref(const mn_sum_args *args);
 /* 1 / count folded into the multiplier of the scales' ratio, as TFLite does it. */
 typedef struct mn_mean_q8 {
   int32_t multiplier, shift;
+  float scale;      /* ONNX's arithmetic */
   int32_t zero_sum; /* count * in_zero */
   int32_t out_zero, out_min, out_max;
 } mn_mean_q8;
+/* ONNX's arithmetic instead: one multiplication in float; multiplier and shift are unused. */
+uint8_t mn_mean_code_real_ref(const mn_mean_q8 *mean, int32_t sum);
 void mn_mean_prepare_q8_ref(mn_mean_q8 *mean, int64_t count, int32_t in_zero);
 uint8_t mn_mean_code_ref(const mn_mean_q8 *mean, int32_t sum);
 
@@ -139,6 +145,8 @@ typedef struct mn_quantize_args {
   int32_t zero, min, max;
 } mn_quantize_args;
 void mn_quantize_f32_ref(const mn_quantize_args *args);
+/* As ONNX: ties to even; NaN gives min. */
+void mn_quantize_real_f32_ref(const mn_quantize_args *args);
 void mn_f16_to_f32_ref(const uint16_t *in, float *out, size_t count);
 void mn_bf16_to_f32_ref(const uint16_t *in, float *out, size_t count);
 
