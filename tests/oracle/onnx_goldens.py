@@ -242,6 +242,36 @@ def to_quantize():
     return n.model([n.op("Gemm", y, n.rand(10, 16), n.rand(10), transB=1, name="output")])
 
 
+def codes_of(kind):
+    """Every operator between codes that has no weights, each with scales of its own."""
+    n = Net(14, [1, 8, 9, 11])
+    middle = 128 if kind == np.uint8 else 0
+
+    def code(x, step, zero=0):
+        scale, zero = n.const(np.float32(step)), n.const(kind(middle + zero))
+        return n.op("DequantizeLinear", n.op("QuantizeLinear", x, scale, zero), scale, zero)
+
+    x = code("input", 0.0173, 5)
+    y = code(n.op("HardSwish", x), 0.00971, -90)
+    gate = code(n.op("GlobalAveragePool", y), 0.00391, -100)
+    gate = code(n.op("HardSigmoid", gate, alpha=1 / 6), 0.00397, -127)
+    parts = [code(n.op("Add", x, y), 0.0219, 11), code(n.op("Sub", y, x), 0.0171, -3),
+             code(n.op("Mul", x, y), 0.0137, 21), code(n.op("Mul", gate, x), 0.0113, 2),
+             code(n.op("Sigmoid", x), 0.00391, -128), code(n.op("Relu", x), 0.0157, -30),
+             code(n.op("Clip", y, n.const(np.float32(0)), n.const(np.float32(6))), 0.0093, -128)]
+    for pads in ([0, 0, 0, 0], [1, 1, 1, 1]):
+        pooled = n.op("AveragePool", parts[0], kernel_shape=[3, 3], strides=[2, 2], pads=pads)
+        pooled = code(pooled, 0.0139, -7)
+        largest = n.op("MaxPool", parts[0], kernel_shape=[3, 3], strides=[2, 2], pads=pads)
+        pooled = code(n.op("Add", pooled, code(largest, 0.0219, 11)), 0.0313, 3)
+        sizes = n.const(np.array([1, 8, 9, 11], np.int64))
+        parts.append(code(n.op("Resize", pooled, "", "", sizes, mode="nearest",
+                               coordinate_transformation_mode="asymmetric", nearest_mode="floor"),
+                          0.0313, 3))
+    return n.model([n.op("Identity", code(n.op("Concat", *parts, axis=1), 0.0211, 0),
+                         name="output")])
+
+
 class Pictures(CalibrationDataReader):
     def __init__(self):
         numbers = np.random.default_rng(3)
@@ -263,7 +293,10 @@ def quantized(model, way, activations, weights, per_channel):
 
 def output_step(model):
     """The scale of the DequantizeLinear that writes the output."""
-    last = next(n for n in model.graph.node if model.graph.output[0].name in n.output)
+    producers = {out: n for n in model.graph.node for out in n.output}
+    last = producers[model.graph.output[0].name]
+    if last.op_type == "Identity":
+        last = producers[last.input[0]]
     scale = next(w for w in model.graph.initializer if w.name == last.input[1])
     return numpy_helper.to_array(scale).astype("<f4").tobytes()
 
@@ -287,6 +320,15 @@ def write_quantized(goldens, corpus):
             file.write(output_step(coded))
         if name in ("qdq_u8_i8", "qop_u8_channels"):
             (corpus / f"{name}.onnx").write_bytes((goldens / f"{name}.onnx").read_bytes())
+
+
+def write_codes(goldens):
+    """With onnxruntime's integer kernels where it has them: ours must give the same codes."""
+    for name, kind in (("codes_i8", np.int8), ("codes_u8", np.uint8)):
+        model = codes_of(kind)
+        write(goldens, name, model, [(9, 11, 1)], 8)
+        with open(goldens / f"{name}_9x11x1.f32", "ab") as file:
+            file.write(output_step(model))
 
 
 def bad_models():
@@ -400,6 +442,7 @@ def main():
         (corpus / f"{name}.onnx").write_bytes((goldens / f"{name}.onnx").read_bytes())
     (corpus / "odds_and_ends.onnx").write_bytes((goldens / "odds_and_ends.onnx").read_bytes())
     (corpus / "paddle_like.onnx").write_bytes((goldens / "paddle_like.onnx").read_bytes())
+    write_codes(goldens)
 
 
 if __name__ == "__main__":

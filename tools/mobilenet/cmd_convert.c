@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * `mobilenet convert`: any model that opens, written in another format with its contract. */
+#include <string.h>
 #include <sys/stat.h>
 
 #include "json_writer.h"

@@ -264,6 +264,8 @@ mn_onnx_op_loader mn_onnx_load_reduce_mean, mn_onnx_load_resize, mn_onnx_load_ar
 mn_onnx_op_loader mn_onnx_load_shape, mn_onnx_load_gather, mn_onnx_load_slice, mn_onnx_load_cast;
 /* Operators that take integers too. */
 mn_onnx_op_loader mn_onnx_concat_integers, mn_onnx_squeeze_integers, mn_onnx_binary_integers;
+/* True for the hard-sigmoid that the graph has: clamp(x / 6 + 1/2, 0, 1). */
+bool mn_onnx_is_hard_sigmoid(const mn_onnx_op *op);
 /* True when the input is integers. */
 bool mn_onnx_is_integers(const mn_onnx_op *op, int32_t position);
 /* Views of a map's channels as groups: the three steps that a detector's heads consist of. True

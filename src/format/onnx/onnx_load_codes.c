@@ -43,6 +43,7 @@ static mn_status fill(const mn_onnx_op *op, const mn_onnx_tensor *scale, const m
   mn_onnx_loader *loader = op->loader;
   size_t count = scale->bytes / sizeof(float);
   bool recode = codes->type == MN_U8 && loader->prefers_i8;
+  loader->graph->arithmetic = MN_ARITHMETIC_ONNX;
   mn_status status = mn_onnx_check(loader, count * (sizeof(float) + sizeof(int32_t)));
   if (status) return status;
   float *scales = mn_arena_array(&loader->graph->arena, count, sizeof *scales);
@@ -259,11 +260,19 @@ static bool fits_layer(const mn_onnx_op *op, mn_type type) {
   return plain && bias && fits_bias(x, weights, bias);
 }
 
+/* What no operator of the graph computes in codes. */
+static bool needs_float(const mn_onnx_op *op) {
+  if (mn_pb_equal(op->type, "HardSigmoid")) return !mn_onnx_is_hard_sigmoid(op);
+  bool resizes = mn_pb_equal(op->type, "Resize") || mn_pb_equal(op->type, "Upsample");
+  return resizes && !mn_pb_equal(mn_onnx_string(op, "mode"), "nearest");
+}
+
 static bool fits(const mn_onnx_op *op, mn_onnx_arithmetic arithmetic, const mn_onnx_codes *to) {
   mn_type type = to->type;
   bool all = arithmetic == MN_ONNX_SUM, list = mn_pb_equal(op->type, "Concat");
   if (arithmetic == MN_ONNX_LAYER) return fits_layer(op, type);
   if (to->act != MN_ACT_NONE && (!all || list)) return false;
+  if (needs_float(op)) return false;
   for (int32_t i = 0; i < (all ? op->in_count : 1); i++) {
     const mn_quant *quant = find_codes(op, i, &type);
     if (!quant || quant->count != 1) return false;

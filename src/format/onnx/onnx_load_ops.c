@@ -162,22 +162,28 @@ mn_status mn_onnx_load_clip(const mn_onnx_op *op) {
 
 /* ---- Activations ---------------------------------------------------------------------------- */
 
-/* clamp(alpha x + beta, 0, 1). Ours has 1/6 and 1/2; any other is written out. */
+static float hard_alpha(const mn_onnx_op *op) { return mn_onnx_float(op, "alpha", 0.2f); }
+static float hard_beta(const mn_onnx_op *op) { return mn_onnx_float(op, "beta", 0.5f); }
+
+bool mn_onnx_is_hard_sigmoid(const mn_onnx_op *op) {
+  return fabsf(hard_alpha(op) - 1.0f / 6) <= 4e-8f && hard_beta(op) == 0.5f;
+}
+
+/* clamp(alpha x + beta, 0, 1). Any but ours is written out. */
 mn_status mn_onnx_load_hard_sigmoid(const mn_onnx_op *op) {
   mn_onnx_tensor *x, line;
-  float alpha = mn_onnx_float(op, "alpha", 0.2f), beta = mn_onnx_float(op, "beta", 0.5f);
   mn_status status = mn_onnx_operand(op, 0, &x);
   if (status) return status;
   mn_id in[2] = {x->id, MN_NONE};
   mn_onnx_node node = {.op = MN_OP_HARD_SIGMOID, .in = in, .in_count = 1};
-  if (fabsf(alpha - 1.0f / 6) <= 4e-8f && beta == 0.5f) return mn_onnx_emit(op, &node, x);
+  if (mn_onnx_is_hard_sigmoid(op)) return mn_onnx_emit(op, &node, x);
   line = *x;
   node.in_count = 2;
   node.op = MN_OP_MUL;
-  status = mn_onnx_number(op, alpha, &in[1]);
+  status = mn_onnx_number(op, hard_alpha(op), &in[1]);
   if (!status) status = mn_onnx_step(op, &node, &in[0]);
   node.op = MN_OP_ADD;
-  if (!status) status = mn_onnx_number(op, beta, &in[1]);
+  if (!status) status = mn_onnx_number(op, hard_beta(op), &in[1]);
   if (!status) status = mn_onnx_step(op, &node, &line.id);
   return status ? status : emit_unit_clamp(op, &line);
 }
@@ -251,7 +257,7 @@ typedef struct op_entry {
 static const op_entry entries[] = {
     {"Add", mn_onnx_load_binary, MN_ONNX_SUM},
     {"ArgMax", mn_onnx_load_arg_max, MN_ONNX_IN_FLOAT},
-    {"AveragePool", mn_onnx_load_pool, MN_ONNX_MOVE},
+    {"AveragePool", mn_onnx_load_pool, MN_ONNX_ONE},
     {"BatchNormalization", mn_onnx_load_norm, MN_ONNX_IN_FLOAT},
     {"Cast", mn_onnx_load_cast, MN_ONNX_IN_FLOAT},
     {"Clip", mn_onnx_load_clip, MN_ONNX_ONE},
@@ -267,8 +273,8 @@ static const op_entry entries[] = {
     {"Gemm", mn_onnx_load_gemm, MN_ONNX_LAYER},
     {"GlobalAveragePool", mn_onnx_load_global_pool, MN_ONNX_ONE},
     {"GlobalMaxPool", mn_onnx_load_global_pool, MN_ONNX_MOVE},
-    {"HardSigmoid", mn_onnx_load_hard_sigmoid, MN_ONNX_IN_FLOAT},
-    {"HardSwish", mn_onnx_load_unary, MN_ONNX_IN_FLOAT},
+    {"HardSigmoid", mn_onnx_load_hard_sigmoid, MN_ONNX_ONE},
+    {"HardSwish", mn_onnx_load_unary, MN_ONNX_ONE},
     {"Identity", load_identity, MN_ONNX_IN_FLOAT},
     {"MatMul", mn_onnx_load_matmul, MN_ONNX_LAYER},
     {"MaxPool", mn_onnx_load_pool, MN_ONNX_MOVE},
@@ -280,7 +286,7 @@ static const op_entry entries[] = {
     {"Reshape", mn_onnx_load_reshape, MN_ONNX_MOVE},
     {"Resize", mn_onnx_load_resize, MN_ONNX_MOVE},
     {"Shape", mn_onnx_load_shape, MN_ONNX_IN_FLOAT},
-    {"Sigmoid", mn_onnx_load_unary, MN_ONNX_IN_FLOAT},
+    {"Sigmoid", mn_onnx_load_unary, MN_ONNX_ONE},
     {"Slice", mn_onnx_load_slice, MN_ONNX_IN_FLOAT},
     {"Softmax", mn_onnx_load_softmax, MN_ONNX_IN_FLOAT},
     {"Squeeze", mn_onnx_load_squeeze, MN_ONNX_MOVE},
