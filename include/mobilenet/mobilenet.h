@@ -181,6 +181,10 @@ MN_API mn_status mn_model_layer(const mn_model *model, int index, mn_layer_info 
 
 typedef struct mn_plan mn_plan;
 
+/* What to save where one costs the other. A plan for MN_PLAN_MEMORY runs layers in strips of rows,
+ * so that the large maps between them never exist as a whole; results are the same to the bit. */
+typedef enum mn_plan_goal { MN_PLAN_SPEED = 0, MN_PLAN_MEMORY } mn_plan_goal;
+
 typedef struct mn_plan_options {
   size_t struct_size;
   int32_t batch;         /* images a run; 0 = 1 */
@@ -189,10 +193,12 @@ typedef struct mn_plan_options {
   const char *isa;       /* NULL = best; see mn_isa */
   int32_t keep_all;      /* 1: keep every inner tensor readable after a run (debugging) */
   int32_t max_image_width, max_image_height; /* pictures a session must resize; 0 = 16384 each */
+  mn_plan_goal goal;                         /* ignored with keep_all */
+  uint64_t memory_cap; /* refuse a plan that, with one session, would need more; 0 = 4 GiB */
 } mn_plan_options;
 
 /* Binds sizes, chooses kernels, packs weights, lays out memory. Errors: SHAPE (a size the network
- * cannot take, naming the node that fixes it), ARGUMENT (unknown isa), MEMORY. */
+ * cannot take, naming the node that fixes it), ARGUMENT (unknown isa), LIMIT, MEMORY. */
 MN_API mn_status mn_plan_new(mn_plan **out, const mn_model *model, const mn_plan_options *options,
                              mn_error *err);
 MN_API void mn_plan_free(mn_plan *plan);

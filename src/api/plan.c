@@ -7,6 +7,7 @@
 #include "base/struct_size.h"
 #include "run/session.h"
 
+static const uint64_t default_memory_cap = (uint64_t)1 << 32;
 enum { DEFAULT_IMAGE_SIZE = 16384, MOST_THREADS = 1024, MOST_BATCH = 65536 };
 
 static mn_status read_options(const mn_plan_options *options, mn_plan_options *used,
@@ -19,6 +20,9 @@ static mn_status read_options(const mn_plan_options *options, mn_plan_options *u
   if (used->batch < 0 || used->batch > MOST_BATCH) {
     return mn_fail(err, MN_ERR_ARGUMENT, "batch", "%d is not between 0 and %d", used->batch,
                    MOST_BATCH);
+  }
+  if (used->goal != MN_PLAN_SPEED && used->goal != MN_PLAN_MEMORY) {
+    return mn_fail(err, MN_ERR_ARGUMENT, "goal", "%d is neither speed nor memory", (int)used->goal);
   }
   if (used->height < 0 || used->width < 0) {
     return mn_fail(err, MN_ERR_ARGUMENT, "size", "%d x %d is negative", used->height, used->width);
@@ -70,6 +74,8 @@ mn_status mn_plan_new(mn_plan **out, const mn_model *model, const mn_plan_option
   request.height = used.height;
   request.width = used.width;
   request.threads = used.threads;
+  request.goal = used.goal;
+  request.memory_cap = used.memory_cap ? used.memory_cap : default_memory_cap;
   request.keep_all = used.keep_all != 0;
   if (!pictures.refusal) {
     int32_t own = model->graph.values[model->graph.inputs[0]].shape.dim[0];
@@ -112,15 +118,18 @@ static size_t operand_bytes(const mn_operand *operand) {
   return mn_operand_pixels(operand) * mn_operand_channels(operand) * mn_type_bytes(operand->type);
 }
 
-/* Packed constants stand for all of the step's. */
-static void count_traffic(const mn_step *step, mn_step_info *info) {
-  info->weight_bytes = step->packed_bytes;
-  info->activation_bytes = operand_bytes(&step->out);
+/* Maps inside a chain have no place and are not counted. Packed constants stand for all of the
+ * step's. */
+static void count_traffic(const mn_plan *plan, const mn_step *step, mn_step_info *info) {
+  info->weight_bytes += step->packed_bytes;
+  if (plan->places[step->out.value].piece != MN_NONE) {
+    info->activation_bytes += operand_bytes(&step->out);
+  }
   for (int32_t i = 0; i < step->node->in_count; i++) {
     if (!mn_operand_present(step, i)) continue;
-    if (!step->in[i].data) {
+    if (!step->in[i].data && plan->places[step->in[i].value].piece != MN_NONE) {
       info->activation_bytes += operand_bytes(&step->in[i]);
-    } else if (step->packed_bytes == 0) {
+    } else if (step->in[i].data && step->packed_bytes == 0) {
       info->weight_bytes += operand_bytes(&step->in[i]);
     }
   }
@@ -128,15 +137,16 @@ static void count_traffic(const mn_step *step, mn_step_info *info) {
 
 mn_status mn_plan_step(const mn_plan *plan, int index, mn_step_info *info) {
   if (index < 0 || index >= plan->step_count) return MN_ERR_ARGUMENT;
-  const mn_step *step = &plan->steps[index];
-  mn_id node = (mn_id)(step->node - plan->graph.nodes);
+  int32_t count;
+  mn_step *step = &plan->steps[index];
+  const mn_step *parts = mn_plan_parts(step, &count);
   *info = (mn_step_info){
       .node = step->node->name,
-      .op = mn_op_name(step->node->op),
+      .op = step->part_count ? "strips" : mn_op_name(step->node->op),
       .kernel = step->kernel_name,
-      .macs = mn_node_cost(&plan->graph, node, plan->shapes).macs,
-      .type = step->in[0].type,
+      .macs = mn_plan_step_macs(plan, step),
+      .type = parts[0].in[0].type,
   };
-  count_traffic(step, info);
+  for (int32_t i = 0; i < count; i++) count_traffic(plan, &parts[i], info);
   return MN_OK;
 }

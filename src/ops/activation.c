@@ -125,6 +125,10 @@ MN_PLANNING mn_status hard_sigmoid_plan(mn_step *step, const mn_op_request *requ
 }
 
 const mn_op_impl mn_logistic_impl = {.plan = logistic_plan, .run = mn_unary_run, .in_place = 1};
-const mn_op_impl mn_hard_swish_impl = {.plan = hard_swish_plan, .run = mn_unary_run, .in_place = 1};
+const mn_op_impl mn_hard_swish_impl = {.plan = hard_swish_plan,
+                                       .run = mn_unary_run,
+                                       .reach = mn_reach_same,
+                                       .run_band = mn_unary_run_band,
+                                       .in_place = 1};
 const mn_op_impl mn_hard_sigmoid_impl = {
     .plan = hard_sigmoid_plan, .run = mn_unary_run, .in_place = 1};

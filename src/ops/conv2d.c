@@ -10,6 +10,7 @@
 enum {
   DIRECT_BYTES = 128 << 10, /* of input rows in a slice: a share of the L2 cache */
   GATHER_BYTES = 24 << 10,  /* of gathered windows: within the L1 cache */
+  LEAST_BYTES = 2 << 10,    /* of these, when memory is what counts */
   MOST_ROWS = 512
 };
 
@@ -59,8 +60,9 @@ MN_PLANNING mn_status plan(mn_step *step, const mn_op_request *request, mn_error
   mn_window_resolve(&p->window, in->dim[1], in->dim[2], &out_h, &out_w);
   p->pointwise = is_pointwise(&p->window);
   p->pixels = mn_operand_pixels(&step->out);
-  p->block_rows = choose_rows(&p->gemm, p->pointwise ? DIRECT_BYTES : GATHER_BYTES, p->pixels,
-                              request->threads);
+  size_t budget = request->goal == MN_PLAN_MEMORY ? LEAST_BYTES : GATHER_BYTES;
+  if (p->pointwise) budget = DIRECT_BYTES;
+  p->block_rows = choose_rows(&p->gemm, budget, p->pixels, request->threads);
   p->row_blocks = (p->pixels + p->block_rows - 1) / p->block_rows;
   choose_cols(p, request->threads);
   size_t gathered = p->pointwise ? 0 : p->block_rows * p->gemm.k * p->gemm.element;
@@ -79,18 +81,18 @@ static void pack(const mn_step *step, void *packed) {
 
 /* What a gather needs to know of the input. */
 typedef struct source {
-  const unsigned char *data; /* [n][h][w][pixel_bytes] */
+  mn_rows rows; /* of an image: [h][w][pixel_bytes] */
   int32_t height, width;
   size_t pixel_bytes; /* from one pixel to the next */
   size_t tap_bytes;   /* of one pixel's channels */
   unsigned char zero; /* byte that fills padded taps */
 } source;
 
-static source source_of(const mn_step *step, const mn_run *run) {
+static source source_of(const mn_step *step, const mn_rows *rows) {
   const mn_operand *in = &step->in[0];
   size_t element = mn_type_bytes(in->type);
   return (source){
-      .data = mn_operand_read(run, in),
+      .rows = *rows,
       .height = in->shape.dim[1],
       .width = in->shape.dim[2],
       .pixel_bytes = in->pixel_stride * element,
@@ -118,19 +120,13 @@ static unsigned char *gather_row(const source *from, const mn_window *w, const u
   return to;
 }
 
-/* The window of output pixel `index`, [kernel_h][kernel_w][channels]. */
-static unsigned char *gather_window(const source *from, const mn_window *w, const mn_shape *out,
-                                    size_t index, unsigned char *to) {
-  int32_t ox = (int32_t)(index % (size_t)out->dim[2]);
-  size_t line = index / (size_t)out->dim[2];
-  int32_t oy = (int32_t)(line % (size_t)out->dim[1]);
-  size_t image = line / (size_t)out->dim[1];
+/* The window of an output pixel, [kernel_h][kernel_w][channels]. */
+static unsigned char *gather_window(const source *from, const mn_window *w, int32_t oy, int32_t ox,
+                                    unsigned char *to) {
   int32_t x = ox * w->stride_w - w->pad_left, y = oy * w->stride_h - w->pad_top;
-  size_t image_bytes = (size_t)from->height * (size_t)from->width * from->pixel_bytes;
   for (int32_t k = 0; k < w->kernel_h; k++, y += w->dilation_h) {
     if (y >= 0 && y < from->height) {
-      size_t offset = image * image_bytes + (size_t)y * (size_t)from->width * from->pixel_bytes;
-      to = gather_row(from, w, from->data + offset, x, to);
+      to = gather_row(from, w, mn_row(&from->rows, y), x, to);
     } else {
       size_t bytes = (size_t)w->kernel_w * from->tap_bytes;
       memset(to, from->zero, bytes);
@@ -138,6 +134,22 @@ static unsigned char *gather_window(const source *from, const mn_window *w, cons
     }
   }
   return to;
+}
+
+/* The windows of `count` output pixels of all images from `first` on. */
+static void gather(const mn_step *step, const mn_run *run, size_t first, size_t count) {
+  const conv_params *p = step->params;
+  const size_t width = (size_t)step->out.shape.dim[2], height = (size_t)step->out.shape.dim[1];
+  unsigned char *to = run->scratch;
+  for (size_t i = first; i < first + count;) {
+    const size_t line = i / width, row_end = (line + 1) * width;
+    const size_t end = row_end < first + count ? row_end : first + count;
+    mn_rows rows = mn_operand_rows(run, &step->in[0], (int32_t)(line / height));
+    source from = source_of(step, &rows);
+    for (; i < end; i++) {
+      to = gather_window(&from, &p->window, (int32_t)(line % height), (int32_t)(i % width), to);
+    }
+  }
 }
 
 static void run_slice(const mn_step *step, const mn_run *run, size_t slice) {
@@ -161,11 +173,7 @@ static void run_slice(const mn_step *step, const mn_run *run, size_t slice) {
     block.a = (const unsigned char *)mn_operand_read(run, &step->in[0]) +
               first * block.a_stride * element;
   } else {
-    source from = source_of(step, run);
-    unsigned char *to = run->scratch;
-    for (size_t i = 0; i < block.m; i++) {
-      to = gather_window(&from, &p->window, &step->out.shape, first + i, to);
-    }
+    gather(step, run, first, block.m);
     block.a_stride = p->gemm.k;
     block.a = run->scratch;
   }
@@ -176,4 +184,63 @@ static void run_slices(const mn_step *step, const mn_run *run, size_t begin, siz
   for (size_t slice = begin; slice < end; slice++) run_slice(step, run, slice);
 }
 
-const mn_op_impl mn_conv2d_impl = {plan, pack, run_slices, 0};
+/* ---- By rows ------------------------------------------------------------------------------ */
+
+static bool reach(const mn_step *step, mn_reach *out) {
+  *out = mn_reach_window(&((const conv_params *)step->params)->window);
+  return true;
+}
+
+/* `count` pixels from the `first`-th of output row y on; they lie one after another, as those of a
+ * pointwise convolution's input do. */
+static void run_pixels(const mn_step *step, const mn_band *band, int32_t y, size_t first,
+                       size_t count) {
+  const conv_params *p = step->params;
+  const size_t element = p->gemm.element, width = (size_t)step->out.shape.dim[2];
+  mn_gemm_block block = {
+      .m = count,
+      .c = mn_row(&band->out, y) + first * step->out.pixel_stride * element,
+      .c_stride = step->out.pixel_stride,
+      .n_end = p->gemm.n,
+  };
+  if (mn_gemm_needs_row_sum(&p->gemm)) {
+    block.row_sum = (int32_t *)((unsigned char *)band->scratch + p->gather_bytes);
+  }
+  if (p->pointwise) {
+    block.a_stride = step->in[0].pixel_stride;
+    block.a = mn_row(&band->in[0], y) + first * block.a_stride * element;
+  } else {
+    source from = source_of(step, &band->in[0]);
+    unsigned char *to = band->scratch;
+    for (size_t i = first; i < first + count; i++) {
+      const int32_t row = y + (int32_t)(i / width);
+      to = gather_window(&from, &p->window, row, (int32_t)(i % width), to);
+    }
+    block.a_stride = p->gemm.k;
+    block.a = band->scratch;
+  }
+  mn_gemm_run(&p->gemm, step->packed, &block);
+}
+
+/* Rows from y on that follow one another in memory, at most to `last`. */
+static int32_t run_of_rows(const mn_rows *rows, int32_t y, int32_t last) {
+  const int32_t left = rows->count - y % rows->count;
+  return last - y < left ? last : y + left;
+}
+
+static void run_band(const mn_step *step, const mn_band *band) {
+  const conv_params *p = step->params;
+  const size_t width = (size_t)step->out.shape.dim[2];
+  for (int32_t y = band->first; y < band->last;) {
+    int32_t end = run_of_rows(&band->out, y, band->last);
+    if (p->pointwise) end = run_of_rows(&band->in[0], y, end);
+    const size_t pixels = (size_t)(end - y) * width;
+    for (size_t i = 0; i < pixels; i += p->block_rows) {
+      run_pixels(step, band, y, i, pixels - i < p->block_rows ? pixels - i : p->block_rows);
+    }
+    y = end;
+  }
+}
+
+const mn_op_impl mn_conv2d_impl = {
+    .plan = plan, .pack = pack, .run = run_slices, .reach = reach, .run_band = run_band};

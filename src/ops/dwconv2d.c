@@ -140,32 +140,28 @@ typedef struct input_row {
   size_t pixel_bytes;
 } input_row;
 
-static input_row row_at(const mn_step *step, const mn_run *run, size_t slice, int32_t k) {
+static input_row row_at(const mn_step *step, const mn_band *band, int32_t out_y, int32_t k) {
   const dw_params *p = step->params;
   const mn_operand *in = &step->in[0];
-  size_t out_h = (size_t)step->out.shape.dim[1], width = (size_t)in->shape.dim[2];
-  int32_t y =
-      (int32_t)(slice % out_h) * p->window.stride_h - p->window.pad_top + k * p->window.dilation_h;
+  int32_t y = out_y * p->window.stride_h - p->window.pad_top + k * p->window.dilation_h;
   if (y < 0 || y >= in->shape.dim[1]) return (input_row){NULL, 0};
-  size_t line = slice / out_h * (size_t)in->shape.dim[1] + (size_t)y;
-  const unsigned char *bytes = (const unsigned char *)mn_operand_read(run, in) +
-                               line * width * in->pixel_stride * p->element;
+  const unsigned char *bytes = mn_row(&band->in[0], y);
   if (p->multiplier == 1) return (input_row){bytes, in->pixel_stride * p->element};
-  size_t row_bytes = width * p->channels * p->element;
-  unsigned char *repeated = (unsigned char *)run->scratch + p->table_bytes + (size_t)k * row_bytes;
+  size_t row_bytes = (size_t)in->shape.dim[2] * p->channels * p->element;
+  unsigned char *repeated = (unsigned char *)band->scratch + p->table_bytes + (size_t)k * row_bytes;
   repeat_row(p, in, bytes, repeated);
   return (input_row){repeated, p->channels * p->element};
 }
 
-/* Fills taps [out_w][kernel_h][kernel_w] of one output row. */
-static void fill_table(const mn_step *step, const mn_run *run, size_t slice) {
+/* Fills taps [out_w][kernel_h][kernel_w] of output row `y`. */
+static void fill_table(const mn_step *step, const mn_band *band, int32_t y) {
   const dw_params *p = step->params;
   const mn_window *w = &p->window;
-  const void **table = run->scratch;
+  const void **table = band->scratch;
   const unsigned char *zeros = (const unsigned char *)step->packed + p->zero_offset;
   int32_t out_w = step->out.shape.dim[2], in_w = step->in[0].shape.dim[2];
   for (int32_t k = 0; k < w->kernel_h; k++) {
-    input_row row = row_at(step, run, slice, k);
+    input_row row = row_at(step, band, y, k);
     const void **entry = table + (size_t)k * (size_t)w->kernel_w;
     for (int32_t ox = 0; ox < out_w; ox++, entry += p->taps) {
       int32_t x = ox * w->stride_w - w->pad_left;
@@ -177,14 +173,14 @@ static void fill_table(const mn_step *step, const mn_run *run, size_t slice) {
   }
 }
 
-static void run_f32(const mn_step *step, const mn_run *run, size_t offset) {
+static void run_f32(const mn_step *step, const mn_band *band, int32_t y) {
   const dw_params *p = step->params;
   const unsigned char *packed = step->packed;
   mn_dw_f32_args args = {
-      .taps = (const float *const *)run->scratch,
+      .taps = (const float *const *)band->scratch,
       .weights = (const float *)packed,
       .bias = (const float *)(packed + p->bias_offset),
-      .out = (float *)mn_operand_write(run, &step->out) + offset,
+      .out = (float *)(void *)mn_row(&band->out, y),
       .out_stride = step->out.pixel_stride,
       .pixels = (size_t)step->out.shape.dim[2],
       .taps_count = p->taps,
@@ -195,15 +191,15 @@ static void run_f32(const mn_step *step, const mn_run *run, size_t offset) {
   ((mn_dw_f32_fn *)p->kernel->function)(&args);
 }
 
-static void run_q8(const mn_step *step, const mn_run *run, size_t offset) {
+static void run_q8(const mn_step *step, const mn_band *band, int32_t y) {
   const dw_params *p = step->params;
   const unsigned char *packed = step->packed;
   mn_dw_q8_args args = {
-      .taps = (const uint8_t *const *)run->scratch,
+      .taps = (const uint8_t *const *)band->scratch,
       .flip = step->in[0].type == MN_I8 ? 0x80 : 0,
       .weights = (const int16_t *)packed,
       .bias = (const int32_t *)(packed + p->bias_offset),
-      .out = (uint8_t *)mn_operand_write(run, &step->out) + offset,
+      .out = mn_row(&band->out, y),
       .out_stride = step->out.pixel_stride,
       .pixels = (size_t)step->out.shape.dim[2],
       .taps_count = p->taps,
@@ -215,16 +211,21 @@ static void run_q8(const mn_step *step, const mn_run *run, size_t offset) {
   ((mn_dw_q8_fn *)p->kernel->function)(&args);
 }
 
-static void run_slices(const mn_step *step, const mn_run *run, size_t begin, size_t end) {
-  size_t row_elements = (size_t)step->out.shape.dim[2] * step->out.pixel_stride;
-  for (size_t slice = begin; slice < end; slice++) {
-    fill_table(step, run, slice);
+static bool reach(const mn_step *step, mn_reach *out) {
+  *out = mn_reach_window(&((const dw_params *)step->params)->window);
+  return true;
+}
+
+static void run_band(const mn_step *step, const mn_band *band) {
+  for (int32_t y = band->first; y < band->last; y++) {
+    fill_table(step, band, y);
     if (step->in[0].type == MN_F32) {
-      run_f32(step, run, slice * row_elements);
+      run_f32(step, band, y);
     } else {
-      run_q8(step, run, slice * row_elements);
+      run_q8(step, band, y);
     }
   }
 }
 
-const mn_op_impl mn_dwconv2d_impl = {plan, pack, run_slices, 0};
+const mn_op_impl mn_dwconv2d_impl = {
+    .plan = plan, .pack = pack, .run = mn_run_bands, .reach = reach, .run_band = run_band};

@@ -350,7 +350,36 @@ MN_PLANNING mn_status relu_plan(mn_step *step, const mn_op_request *request, mn_
   return MN_OK;
 }
 
-const mn_op_impl mn_add_impl = {.plan = binary_plan, .run = binary_run, .in_place = 3};
+/* ---- By rows ------------------------------------------------------------------------------ */
+
+static bool sum_reach(const mn_step *step, mn_reach *reach) {
+  return mn_reach_same(step, reach) && mn_shape_equal(&step->in[1].shape, &step->out.shape);
+}
+
+static void sum_run_band(const mn_step *step, const mn_band *band) {
+  const eltwise *op = step->params;
+  const mn_operand *a = &step->in[0], *b = &step->in[1], *out = &step->out;
+  const size_t width = (size_t)out->shape.dim[2], channels = mn_operand_channels(out);
+  for (int32_t y = band->first; y < band->last; y++) {
+    const unsigned char *from[2] = {mn_row(&band->in[0], y), mn_row(&band->in[1], y)};
+    unsigned char *to = mn_row(&band->out, y);
+    if (op->flat) op->apply(op, from[0], from[1], to, width * channels);
+    for (size_t x = 0; x < width && !op->flat; x++) {
+      op->apply(op, from[0] + mn_operand_pixel_at(a, x), from[1] + mn_operand_pixel_at(b, x),
+                to + mn_operand_pixel_at(out, x), channels);
+    }
+  }
+}
+
+const mn_op_impl mn_add_impl = {.plan = binary_plan,
+                                .run = binary_run,
+                                .reach = sum_reach,
+                                .run_band = sum_run_band,
+                                .in_place = 3};
 const mn_op_impl mn_sub_impl = {.plan = binary_plan, .run = binary_run, .in_place = 3};
 const mn_op_impl mn_mul_impl = {.plan = binary_plan, .run = binary_run, .in_place = 3};
-const mn_op_impl mn_relu_impl = {.plan = relu_plan, .run = mn_unary_run, .in_place = 1};
+const mn_op_impl mn_relu_impl = {.plan = relu_plan,
+                                 .run = mn_unary_run,
+                                 .reach = mn_reach_same,
+                                 .run_band = mn_unary_run_band,
+                                 .in_place = 1};

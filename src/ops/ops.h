@@ -28,6 +28,7 @@ typedef struct mn_step mn_step;
 typedef struct mn_op_request {
   uint32_t features; /* mn_cpu_features that kernels may use */
   int32_t threads;   /* most workers; a hint for slice counts, never for results */
+  mn_plan_goal goal; /* whether scratch is to be small; likewise */
   mn_arena *arena;   /* for params; lives as long as the plan */
 } mn_op_request;
 
@@ -36,6 +37,32 @@ typedef struct mn_run {
   unsigned char *arena;
   void *scratch; /* this worker's, MN_ALIGN-aligned, step->scratch_bytes long */
 } mn_run;
+
+/* Rows of one image: all of them, or the newest few in a ring. Row y lies at data + y % count *
+ * row_bytes. */
+typedef struct mn_rows {
+  unsigned char *data;
+  size_t row_bytes;
+  int32_t count;
+} mn_rows;
+
+static inline unsigned char *mn_row(const mn_rows *rows, int32_t y) {
+  return rows->data + (size_t)(y % rows->count) * rows->row_bytes;
+}
+
+/* How far a step looks up and down: output row y is made of input rows y * stride - before and the
+ * span - 1 after it, of those that there are. */
+typedef struct mn_reach {
+  int32_t stride, span, before;
+} mn_reach;
+
+/* Output rows [first, last) of one image, and where rows are. Pixels within a row are as the step's
+ * operands say. */
+typedef struct mn_band {
+  mn_rows in[2], out;
+  void *scratch; /* as mn_run's */
+  int32_t first, last;
+} mn_band;
 
 /* A function that runs once a plan: compiled for size, not for speed, beside those that run. */
 #if defined(__GNUC__)
@@ -53,6 +80,10 @@ typedef struct mn_op_impl {
   /* Does slices [begin, end) of step->slices. Slices are independent: any grouping gives the same
    * bytes. */
   void (*run)(const mn_step *step, const mn_run *run, size_t begin, size_t end);
+  /* For steps that can also be done a few rows at a time, else NULL: false when this one cannot;
+   * and doing so. Rows may be grouped in any way. */
+  bool (*reach)(const mn_step *step, mn_reach *reach);
+  void (*run_band)(const mn_step *step, const mn_band *band);
   /* Bit i: the output may take the memory of input i (same shape and element size, each element
    * read before the same element is written). */
   unsigned in_place;
@@ -62,7 +93,9 @@ struct mn_step {
   const mn_op_impl *impl;
   const mn_node *node;
   mn_arithmetic arithmetic; /* of 8 bits */
-  mn_operand *in;           /* [node->in_count] */
+  mn_step *parts; /* [part_count] of a chain (strips.h), whose `node` and `out` are its last's */
+  int32_t part_count;
+  mn_operand *in; /* [node->in_count] */
   mn_operand out;
   mn_operand more_out[MN_MAX_OUT - 1]; /* of ops with several outputs */
   const mn_kernel *kernel; /* the chosen one, for reports; NULL: a function without a slot */
@@ -74,6 +107,17 @@ struct mn_step {
   size_t scratch_offset; /* of the first worker's, bytes from the arena's start */
   size_t slices;
 };
+
+/* ---- band.c: steps by rows ------------------------------------------------------------------ */
+
+/* The rows of an image of a map, in the arena or a constant. */
+mn_rows mn_operand_rows(const mn_run *run, const mn_operand *operand, int32_t image);
+/* A run() for steps whose slices are output rows, of all images: run_band over whole tensors. */
+void mn_run_bands(const mn_step *step, const mn_run *run, size_t begin, size_t end);
+/* reach() of a step that looks at its own row only, for maps of one size. */
+bool mn_reach_same(const mn_step *step, mn_reach *reach);
+/* reach() of a convolution's window with pads resolved. */
+mn_reach mn_reach_window(const mn_window *window);
 
 /* The implementation of an op; NULL when it cannot be run (only rewritten by passes). */
 const mn_op_impl *mn_op_impl_of(mn_op op);

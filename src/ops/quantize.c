@@ -103,5 +103,12 @@ MN_PLANNING mn_status dequantize_plan(mn_step *step, const mn_op_request *reques
   return MN_OK;
 }
 
-const mn_op_impl mn_quantize_impl = {.plan = quantize_plan, .run = mn_unary_run, .in_place = 1};
-const mn_op_impl mn_dequantize_impl = {.plan = dequantize_plan, .run = mn_unary_run};
+const mn_op_impl mn_quantize_impl = {.plan = quantize_plan,
+                                     .run = mn_unary_run,
+                                     .reach = mn_reach_same,
+                                     .run_band = mn_unary_run_band,
+                                     .in_place = 1};
+const mn_op_impl mn_dequantize_impl = {.plan = dequantize_plan,
+                                       .run = mn_unary_run,
+                                       .reach = mn_reach_same,
+                                       .run_band = mn_unary_run_band};

@@ -151,4 +151,4 @@ static void run_slices(const mn_step *step, const mn_run *run, size_t begin, siz
   }
 }
 
-const mn_op_impl mn_transpose_conv_impl = {plan, pack, run_slices, 0};
+const mn_op_impl mn_transpose_conv_impl = {.plan = plan, .pack = pack, .run = run_slices};

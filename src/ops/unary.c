@@ -39,6 +39,21 @@ void mn_unary_use_table(mn_step *step, const mn_op_request *request) {
   ((mn_unary *)step->params)->apply = apply_table;
 }
 
+void mn_unary_run_band(const mn_step *step, const mn_band *band) {
+  const mn_unary *unary = step->params;
+  const mn_operand *in = &step->in[0], *out = &step->out;
+  const size_t width = (size_t)out->shape.dim[2], channels = mn_operand_channels(out);
+  for (int32_t y = band->first; y < band->last; y++) {
+    const unsigned char *from = mn_row(&band->in[0], y);
+    unsigned char *to = mn_row(&band->out, y);
+    if (unary->flat) unary->apply(unary, from, to, width * channels);
+    for (size_t x = 0; x < width && !unary->flat; x++) {
+      unary->apply(unary, from + mn_operand_pixel_at(in, x), to + mn_operand_pixel_at(out, x),
+                   channels);
+    }
+  }
+}
+
 void mn_unary_run(const mn_step *step, const mn_run *run, size_t begin, size_t end) {
   const mn_unary *unary = step->params;
   const mn_operand *in = &step->in[0], *out = &step->out;

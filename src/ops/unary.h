@@ -27,6 +27,7 @@ void mn_unary_use_f32(mn_step *step, const mn_op_request *request, mn_slot slot)
 /* Applies unary->table, filled by the caller. */
 void mn_unary_use_table(mn_step *step, const mn_op_request *request);
 
+void mn_unary_run_band(const mn_step *step, const mn_band *band);
 void mn_unary_run(const mn_step *step, const mn_run *run, size_t begin, size_t end);
 
 #endif

@@ -13,33 +13,53 @@ static void set_offset(const mn_plan *plan, mn_operand *operand) {
   operand->offset = plan->pieces[place->piece].offset + place->offset;
 }
 
+static void set_part_offsets(const mn_plan *plan, mn_step *part) {
+  for (int32_t i = 0; i < part->node->in_count; i++) set_offset(plan, &part->in[i]);
+  set_offset(plan, &part->out);
+  for (int32_t i = 1; i < part->node->out_count; i++) set_offset(plan, &part->more_out[i - 1]);
+}
+
 static void set_offsets(mn_plan *plan) {
   for (int32_t s = 0; s < plan->step_count; s++) {
-    mn_step *step = &plan->steps[s];
-    for (int32_t i = 0; i < step->node->in_count; i++) set_offset(plan, &step->in[i]);
-    set_offset(plan, &step->out);
+    int32_t count;
+    mn_step *step = &plan->steps[s], *parts = mn_plan_parts(step, &count);
+    for (int32_t i = 0; i < count; i++) set_part_offsets(plan, &parts[i]);
     if (plan->scratch[s] != MN_NONE) step->scratch_offset = plan->pieces[plan->scratch[s]].offset;
-    for (int32_t i = 1; i < step->node->out_count; i++) set_offset(plan, &step->more_out[i - 1]);
   }
 }
 
-static mn_status pack_weights(mn_plan *plan, mn_error *err) {
-  size_t total = MN_ALIGN; /* the slack after the last pack */
-  for (int32_t s = 0; s < plan->step_count; s++) {
-    const mn_step *step = &plan->steps[s];
-    if (!mn_add_size(total, mn_aligned(step->packed_bytes), &total)) {
-      return mn_fail_memory(err, SIZE_MAX);
+/* Bytes of all packs, the slack after the last one included; false when no size_t holds them. */
+static bool count_packs(mn_plan *plan, size_t *total) {
+  *total = MN_ALIGN;
+  for (int32_t s = 0, count; s < plan->step_count; s++) {
+    const mn_step *parts = mn_plan_parts(&plan->steps[s], &count);
+    for (int32_t i = 0; i < count; i++) {
+      if (!mn_add_size(*total, mn_aligned(parts[i].packed_bytes), total)) return false;
     }
+  }
+  return true;
+}
+
+static mn_status pack_weights(mn_plan *plan, uint64_t cap, mn_error *err) {
+  size_t total;
+  if (!count_packs(plan, &total)) return mn_fail_memory(err, SIZE_MAX);
+  const uint64_t needed = (uint64_t)total + plan->arena_bytes + plan->extra_bytes;
+  if (cap && needed > cap) {
+    return mn_fail(err, MN_ERR_LIMIT, "memory_cap",
+                   "activations and packed weights would need %llu bytes, at most %llu are allowed",
+                   (unsigned long long)needed, (unsigned long long)cap);
   }
   plan->packed = mn_alloc_aligned(total);
   if (!plan->packed) return mn_fail_memory(err, total);
   plan->packed_bytes = total;
   unsigned char *to = plan->packed;
-  for (int32_t s = 0; s < plan->step_count; s++) {
-    mn_step *step = &plan->steps[s];
-    step->packed = to;
-    if (step->impl->pack) step->impl->pack(step, to);
-    to += mn_aligned(step->packed_bytes);
+  for (int32_t s = 0, count; s < plan->step_count; s++) {
+    mn_step *parts = mn_plan_parts(&plan->steps[s], &count);
+    for (int32_t i = 0; i < count; i++) {
+      parts[i].packed = to;
+      if (parts[i].impl->pack) parts[i].impl->pack(&parts[i], to);
+      to += mn_aligned(parts[i].packed_bytes);
+    }
   }
   memset(to, 0, MN_ALIGN);
   return MN_OK;
@@ -52,11 +72,16 @@ static mn_status build(mn_plan *plan, const mn_graph *graph, const mn_plan_reque
   if (!status) status = mn_plan_lower(plan, request, err);
   if (status) return status;
   mn_plan_lifetimes(plan);
+  if (request->goal == MN_PLAN_MEMORY && !plan->keep_all) {
+    status = mn_plan_chain(plan, err);
+    if (status) return status;
+    mn_plan_lifetimes(plan);
+  }
   status = mn_plan_place(plan, err);
   if (status) return status;
   if (plan->arena_bytes > SIZE_MAX / 2 - plan->extra_bytes) return mn_fail_memory(err, SIZE_MAX);
   set_offsets(plan);
-  return pack_weights(plan, err);
+  return pack_weights(plan, request->memory_cap, err);
 }
 
 mn_status mn_plan_build(mn_plan **out, const mn_graph *graph, const mn_plan_request *request,
@@ -76,6 +101,17 @@ mn_status mn_plan_build(mn_plan **out, const mn_graph *graph, const mn_plan_requ
   }
   *out = plan;
   return MN_OK;
+}
+
+uint64_t mn_plan_step_macs(const mn_plan *plan, const mn_step *step) {
+  int32_t count;
+  const mn_step *parts = mn_plan_parts((mn_step *)(uintptr_t)step, &count);
+  uint64_t macs = 0;
+  for (int32_t i = 0; i < count; i++) {
+    mn_id node = (mn_id)(parts[i].node - plan->graph.nodes);
+    macs += mn_node_cost(&plan->graph, node, plan->shapes).macs;
+  }
+  return macs;
 }
 
 void mn_plan_free(mn_plan *plan) {

@@ -215,12 +215,13 @@ static mn_operand operand_of(const lowering *at, mn_id id) {
   return operand;
 }
 
-/* The scratch of all workers as one piece. */
-static bool add_scratch(mn_plan *plan, mn_step *step) {
-  size_t bytes = 0;
+bool mn_plan_add_scratch(mn_plan *plan, int32_t index) {
+  mn_step *step = &plan->steps[index];
+  size_t workers = (size_t)plan->threads, bytes = 0;
+  if (workers > step->slices) workers = step->slices;
   bool exact = mn_round_up(step->scratch_bytes, MN_ALIGN, &step->scratch_bytes) &&
-               mn_mul_size((size_t)plan->threads, step->scratch_bytes, &bytes);
-  plan->scratch[plan->step_count] = bytes ? plan->piece_count : MN_NONE;
+               mn_mul_size(workers, step->scratch_bytes, &bytes);
+  plan->scratch[index] = bytes ? plan->piece_count : MN_NONE;
   if (exact && bytes) plan->pieces[plan->piece_count++].bytes = bytes;
   return exact;
 }
@@ -244,14 +245,14 @@ static mn_status add_step(lowering *at, const mn_node *node, const mn_op_request
   if (status) return mn_error_at(err, status, node->name);
   if (step->kernel) step->kernel_name = step->kernel->name;
   if (!step->kernel_name) step->kernel_name = "reference";
-  if (!add_scratch(plan, step)) return mn_fail_memory(err, SIZE_MAX);
+  if (!mn_plan_add_scratch(plan, plan->step_count)) return mn_fail_memory(err, SIZE_MAX);
   plan->step_count++;
   return MN_OK;
 }
 
 static mn_status add_steps(lowering *at, const mn_plan_request *request, mn_error *err) {
   mn_plan *plan = at->plan;
-  mn_op_request op_request = {request->features, plan->threads, &plan->arena};
+  mn_op_request op_request = {request->features, plan->threads, request->goal, &plan->arena};
   size_t most = (size_t)at->graph->node_count + 1;
   plan->steps = mn_arena_array(&plan->arena, most, sizeof *plan->steps);
   plan->scratch = mn_arena_array(&plan->arena, most, sizeof *plan->scratch);
@@ -286,7 +287,7 @@ mn_status mn_plan_lower(mn_plan *plan, const mn_plan_request *request, mn_error 
       .sole = mn_arena_array(&plan->arena, values, sizeof *at.sole),
   };
   plan->places = mn_arena_array(&plan->arena, values, sizeof *plan->places);
-  plan->pieces = mn_arena_array(&plan->arena, values + nodes, sizeof *plan->pieces);
+  plan->pieces = mn_arena_array(&plan->arena, values + 2 * nodes, sizeof *plan->pieces);
   if (!at.readers || !at.pinned || !at.reshaped || !at.skipped || !at.sole || !plan->places ||
       !plan->pieces) {
     return mn_fail_memory(err, values * sizeof *plan->places);

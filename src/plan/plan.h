@@ -4,6 +4,7 @@
  *
  *     lower.c      graph -> steps: shapes bound, reshape and concat turned into aliases
  *     lifetimes.c  which step first writes and last reads each piece of memory
+ *     chains.c     which steps become one that runs in strips, their maps never whole
  *     place.c      offsets, largest piece first, then better orders
  *     build_plan.c all of it in order, and packing
  */
@@ -32,8 +33,10 @@ typedef struct mn_plan_request {
   int32_t height, width; /* of input 0; 0 = the model's own */
   int32_t threads;       /* most workers */
   uint32_t features;
-  bool keep_all;      /* no two values share memory, everything lives to the end */
-  size_t extra_bytes; /* of a session's block, for the layer above (picture scratch) */
+  mn_plan_goal goal;
+  uint64_t memory_cap; /* on session and packed weights together; 0: none */
+  bool keep_all;       /* no two values share memory, everything lives to the end */
+  size_t extra_bytes;  /* of a session's block, for the layer above (picture scratch) */
 } mn_plan_request;
 
 struct mn_plan {
@@ -61,12 +64,24 @@ struct mn_plan {
 mn_status mn_plan_build(mn_plan **out, const mn_graph *graph, const mn_plan_request *request,
                         mn_error *err);
 
+/* The node's steps that a step stands for: a chain's, or the step itself. */
+static inline mn_step *mn_plan_parts(mn_step *step, int32_t *count) {
+  *count = step->part_count ? step->part_count : 1;
+  return step->part_count ? step->parts : step;
+}
+/* Multiply-adds of a step. */
+uint64_t mn_plan_step_macs(const mn_plan *plan, const mn_step *step);
+
 /* ---- Parts of a build ------------------------------------------------------------------------ */
 
 /* Shapes, places (pieces without offsets) and steps, with their scratch. */
 mn_status mn_plan_lower(mn_plan *plan, const mn_plan_request *request, mn_error *err);
-/* first and last of every piece. */
+/* The scratch of step `index` as a piece of its own; false when no size_t holds it. */
+bool mn_plan_add_scratch(mn_plan *plan, int32_t index);
+/* first and last of every piece; one that nothing needs is empty. */
 void mn_plan_lifetimes(mn_plan *plan);
+/* Chains for least memory; by the lifetimes of the plan as it is, which are void afterwards. */
+mn_status mn_plan_chain(mn_plan *plan, mn_error *err);
 /* Offsets, arena_bytes, least_bytes. Greedy by size: Pisarchyk and Lee, "Efficient Memory
  * Management for Deep Neural Net Inference" (2020); where that leaves a gap to the lower bound,
  * other orders are tried. */

@@ -100,9 +100,8 @@ static void run_share(void *context, int worker, size_t begin, size_t end) {
 }
 
 static uint64_t work_of(const mn_plan *plan, const mn_step *step) {
-  mn_id node = (mn_id)(step->node - plan->graph.nodes);
   uint64_t elements = mn_operand_pixels(&step->out) * mn_operand_channels(&step->out);
-  return mn_node_cost(&plan->graph, node, plan->shapes).macs + elements;
+  return mn_plan_step_macs(plan, step) + elements;
 }
 
 static void run_step(const mn_session *session, const mn_step *step) {

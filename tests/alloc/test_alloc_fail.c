@@ -56,7 +56,8 @@ static mn_status open_and_run(void *context, mn_error *err) {
   mn_session *session = NULL;
   mn_status status = mn_model_open_memory(&model, file->bytes, file->size, NULL, err);
   if (status) assert_null(model);
-  if (!status && (status = mn_plan_new(&plan, model, NULL, err))) assert_null(plan);
+  mn_plan_options options = {.struct_size = sizeof options, .goal = MN_PLAN_MEMORY};
+  if (!status && (status = mn_plan_new(&plan, model, &options, err))) assert_null(plan);
   if (!status && (status = mn_session_new(&session, plan, NULL, err))) assert_null(session);
   if (!status) {
     mn_tensor_info info;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Once a session exists, filling it from a picture, running it and ranking its answer allocate
- * nothing, with one thread and with two. */
+ * nothing, with one thread and with two, planned for speed and for memory. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,7 +12,7 @@
 #include "heap.h"
 #include "mobilenet/image.h"
 
-static void run_counted(mn_type type, int threads) {
+static void run_counted(mn_type type, int threads, mn_plan_goal goal) {
   uint8_t *bytes, pixels[40 * 30 * 3];
   size_t size;
   mn_model *model;
@@ -26,7 +26,7 @@ static void run_counted(mn_type type, int threads) {
   for (size_t i = 0; i < sizeof pixels; i++) pixels[i] = (uint8_t)(i * 7);
   tiny_file(type, &bytes, &size);
   assert_int_equal(mn_model_open_memory(&model, bytes, size, NULL, &err), MN_OK);
-  mn_plan_options options = {.struct_size = sizeof options, .threads = threads};
+  mn_plan_options options = {.struct_size = sizeof options, .threads = threads, .goal = goal};
   assert_int_equal(mn_plan_new(&plan, model, &options, &err), MN_OK);
   assert_int_equal(mn_threads_new(&pool, threads, &err), MN_OK);
   mn_session_options with = {.struct_size = sizeof with, .threads = pool};
@@ -50,14 +50,18 @@ static void run_counted(mn_type type, int threads) {
 
 static void test_f32(void **state) {
   (void)state;
-  run_counted(MN_F32, 1);
-  run_counted(MN_F32, 2);
+  for (int threads = 1; threads <= 2; threads++) {
+    run_counted(MN_F32, threads, MN_PLAN_SPEED);
+    run_counted(MN_F32, threads, MN_PLAN_MEMORY);
+  }
 }
 
 static void test_i8(void **state) {
   (void)state;
-  run_counted(MN_I8, 1);
-  run_counted(MN_I8, 2);
+  for (int threads = 1; threads <= 2; threads++) {
+    run_counted(MN_I8, threads, MN_PLAN_SPEED);
+    run_counted(MN_I8, threads, MN_PLAN_MEMORY);
+  }
 }
 
 int main(void) {

@@ -234,7 +234,7 @@ static void run_golden(const golden *g, const variant *v, void *result) {
                   .in_count = g->in_count,
                   .out_count = 1};
   mn_arena arena = {0};
-  mn_op_request request = {v->features, v->split ? 3 : 1, &arena};
+  mn_op_request request = {.features = v->features, .threads = v->split ? 3 : 1, .arena = &arena};
   assert_int_not_equal(node.op, MN_OP_COUNT);
   set_attr(node.op, &node.attr, g);
   mn_step step = {.impl = mn_op_impl_of(node.op), .node = &node, .in = in};

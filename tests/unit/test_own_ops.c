@@ -65,7 +65,7 @@ static void set_quant(bench *b, int index, float scale, int32_t zero) {
 }
 
 static mn_status plan(bench *b, mn_error *err) {
-  mn_op_request request = {0, 1, &b->params};
+  mn_op_request request = {.threads = 1, .arena = &b->params};
   return b->step.impl->plan(&b->step, &request, err);
 }
 

@@ -328,8 +328,9 @@ static void inner_tensors_are_read_by_name(void **state) {
   mn_graph_free(&g);
 }
 
-/* 2^30 windows of 2^15 taps have a table of 2^48 bytes, which 2^16 workers cannot all have. */
-static void a_block_beyond_all_memory_is_refused(void **state) {
+/* 2^30 windows of 2^15 taps have a table of 2^48 bytes. One row is one slice: of 2^16 workers one
+ * needs it. */
+static void a_block_beyond_the_cap_is_refused(void **state) {
   (void)state;
   mn_graph g;
   mn_error err;
@@ -347,10 +348,33 @@ static void a_block_beyond_all_memory_is_refused(void **state) {
   g.nodes[node].attr.conv.multiplier = 1;
   assert_true(mn_graph_set_inputs(&g, &in, 1) && mn_graph_set_outputs(&g, &out, 1));
   assert_int_equal(mn_graph_verify(&g, &err), MN_OK);
-  assert_int_equal(mn_plan_build(&plan, &g, &(mn_plan_request){.threads = 1}, &err), MN_OK);
+  mn_plan_request request = {.threads = 1};
+  mn_plan *alone = plan_of(&g, &request);
+  request.threads = 1 << 16;
+  plan = plan_of(&g, &request);
+  assert_int_equal(plan->arena_bytes, alone->arena_bytes);
+  mn_plan_free(alone);
   mn_plan_free(plan);
-  assert_int_equal(mn_plan_build(&plan, &g, &(mn_plan_request){.threads = 1 << 16}, &err),
-                   MN_ERR_MEMORY);
+  request.memory_cap = (uint64_t)1 << 40;
+  assert_int_equal(mn_plan_build(&plan, &g, &request, &err), MN_ERR_LIMIT);
+  mn_graph_free(&g);
+}
+
+static void a_plan_beyond_the_cap_is_refused(void **state) {
+  (void)state;
+  mn_graph g;
+  mn_error err;
+  mn_plan *plan;
+  assert_true(tiny_net_build(&g, MN_F32, 32));
+  plan = plan_of(&g, &(mn_plan_request){0});
+  size_t needed = plan->arena_bytes + plan->packed_bytes;
+  mn_plan_free(plan);
+  mn_plan_request request = {.memory_cap = needed};
+  mn_plan_free(plan_of(&g, &request));
+  request.memory_cap--;
+  assert_int_equal(mn_plan_build(&plan, &g, &request, &err), MN_ERR_LIMIT);
+  assert_null(plan);
+  assert_non_null(strstr(err.text, "memory_cap"));
   mn_graph_free(&g);
 }
 
@@ -387,7 +411,8 @@ int main(void) {
       cmocka_unit_test(another_size_and_batch_replan),
       cmocka_unit_test(a_batch_equals_its_pictures),
       cmocka_unit_test(inner_tensors_are_read_by_name),
-      cmocka_unit_test(a_block_beyond_all_memory_is_refused),
+      cmocka_unit_test(a_block_beyond_the_cap_is_refused),
+      cmocka_unit_test(a_plan_beyond_the_cap_is_refused),
       cmocka_unit_test(a_concat_to_the_least_scale_plans),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

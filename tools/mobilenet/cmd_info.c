@@ -16,8 +16,17 @@
 
 verb_fn cmd_info;
 
+/* What a plan for each goal takes. */
+typedef struct plan_bytes {
+  size_t arena, least;
+} plan_bytes;
+
+static const char *const goal_names[] = {[MN_PLAN_SPEED] = "speed", [MN_PLAN_MEMORY] = "memory"};
+enum { GOALS = 2 };
+
 typedef struct model_facts {
   const cli_runner *runner;
+  plan_bytes plans[GOALS];
   mn_model_summary summary;
   mn_tensor_info input;
 } model_facts;
@@ -50,6 +59,17 @@ static void json_architecture(json_writer *line, const opened_model *opened) {
   }
 }
 
+static void json_plans(json_writer *line, const model_facts *facts) {
+  json_open_object(line, "plans");
+  for (int goal = 0; goal < GOALS; goal++) {
+    json_open_object(line, goal_names[goal]);
+    json_integer(line, "arena_bytes", (int64_t)facts->plans[goal].arena);
+    json_integer(line, "least_arena_bytes", (int64_t)facts->plans[goal].least);
+    json_close_object(line);
+  }
+  json_close_object(line);
+}
+
 static void print_json(const model_facts *facts) {
   const cli_runner *runner = facts->runner;
   json_writer line = {stdout, false};
@@ -65,7 +85,7 @@ static void print_json(const model_facts *facts) {
   json_integer(&line, "weights_bytes", (int64_t)facts->summary.weights_bytes);
   json_text(&line, "arithmetic", facts->summary.arithmetic);
   json_integer(&line, "arena_bytes", (int64_t)mn_plan_arena_bytes(runner->plan));
-  json_integer(&line, "least_arena_bytes", (int64_t)mn_plan_least_bytes(runner->plan));
+  json_plans(&line, facts);
   json_integer(&line, "packed_bytes", (int64_t)mn_plan_packed_bytes(runner->plan));
   json_layers(&line, facts);
   json_raw(&line, "contract", mn_model_contract(runner->opened.model));
@@ -139,6 +159,10 @@ static void print_memory(const model_facts *facts) {
          bytes_text(text, sizeof text, mn_plan_packed_bytes(plan)));
   printf("arena     %s of activations and scratch", bytes_text(text, sizeof text, arena));
   printf("; no placement needs less than %s\n", bytes_text(text, sizeof text, least));
+  for (int goal = 0; goal < GOALS; goal++) {
+    const size_t bytes = facts->plans[goal].arena;
+    printf("          %s with --plan %s\n", bytes_text(text, sizeof text, bytes), goal_names[goal]);
+  }
   printf("session   %s in one block, arena included\n",
          bytes_text(text, sizeof text, mn_plan_session_bytes(plan)));
 }
@@ -166,9 +190,22 @@ static int draw(const cli_options *options, const opened_model *opened) {
   return drawn ? EXIT_DONE : EXIT_UNUSABLE;
 }
 
-static int show(const cli_options *options, const cli_runner *runner) {
+static int count_plans(model_facts *facts, const cli_options *options, const runner_sizes *sizes) {
+  for (int goal = 0; goal < GOALS; goal++) {
+    mn_plan *plan;
+    int code = runner_plan(&plan, facts->runner, options, sizes, (mn_plan_goal)goal);
+    if (code != EXIT_DONE) return code;
+    facts->plans[goal] = (plan_bytes){mn_plan_arena_bytes(plan), mn_plan_least_bytes(plan)};
+    mn_plan_free(plan);
+  }
+  return EXIT_DONE;
+}
+
+static int show(const cli_options *options, const cli_runner *runner, const runner_sizes *sizes) {
   mn_error err = {0};
   model_facts facts = {.runner = runner};
+  int code = count_plans(&facts, options, sizes);
+  if (code != EXIT_DONE) return code;
   if (mn_model_summarize(runner->opened.model, &facts.summary, &err)) return say_error(&err);
   if (mn_plan_input_info(runner->plan, 0, &facts.input)) facts.input.rank = 0;
   if (options->given[OPTION_JSON]) {
@@ -198,7 +235,7 @@ int cmd_info(const cli_options *options) {
   code = runner_open(&runner, options, spec, &sizes);
   if (code == EXIT_DONE) {
     model_say_assumptions(&runner.opened);
-    code = show(options, &runner);
+    code = show(options, &runner, &sizes);
   }
   runner_close(&runner);
   return code;

@@ -32,7 +32,9 @@ int evaluation_prepare(evaluation *eval, const cli_options *options) {
   mn_plan_options plan = {.struct_size = sizeof plan,
                           .batch = eval->batch,
                           .threads = 1,
-                          .isa = options->text[OPTION_ISA]};
+                          .isa = options->text[OPTION_ISA],
+                          .memory_cap = UINT64_MAX};
+  if (!options_goal(options, &plan.goal)) return EXIT_USAGE;
   if (mn_plan_new(&eval->runner.plan, eval->runner.opened.model, &plan, &err)) {
     return say_error(&err);
   }

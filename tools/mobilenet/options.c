@@ -194,3 +194,11 @@ int options_threads(const cli_options *options) {
       spec->least, spec->most);
   return 0;
 }
+
+bool options_goal(const cli_options *options, mn_plan_goal *goal) {
+  const char *text = options->text[OPTION_PLAN];
+  *goal = text && strcmp(text, "memory") == 0 ? MN_PLAN_MEMORY : MN_PLAN_SPEED;
+  if (!text || *goal == MN_PLAN_MEMORY || strcmp(text, "speed") == 0) return true;
+  say("--plan takes speed or memory, not '%s'", text);
+  return false;
+}

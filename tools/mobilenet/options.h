@@ -3,6 +3,7 @@
 #ifndef MOBILENET_TOOL_OPTIONS_H
 #define MOBILENET_TOOL_OPTIONS_H
 
+#include "mobilenet/mobilenet.h"
 #include "verbs.h"
 
 typedef struct option_value {
@@ -38,5 +39,7 @@ const char *options_next(const cli_options *options, option_id id, int *position
 /* --threads, else MOBILENET_THREADS, else what this process may use. 0, after saying so, when the
  * variable holds no such number. */
 int options_threads(const cli_options *options);
+/* --plan. False after saying what it takes. */
+bool options_goal(const cli_options *options, mn_plan_goal *goal);
 
 #endif

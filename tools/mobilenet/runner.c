@@ -8,20 +8,34 @@
 #include "mobilenet/image.h"
 #include "stopwatch.h"
 
-int runner_prepare(cli_runner *runner, const cli_options *options, const runner_sizes *sizes) {
+int runner_plan(mn_plan **plan, const cli_runner *runner, const cli_options *options,
+                const runner_sizes *sizes, mn_plan_goal goal) {
   mn_error err = {0};
   int threads = options_threads(options);
+  *plan = NULL;
   if (threads == 0) return EXIT_USAGE;
+  mn_plan_options request = {.struct_size = sizeof request,
+                             .batch = sizes->batch,
+                             .height = sizes->height,
+                             .width = sizes->width,
+                             .threads = threads,
+                             .isa = options->text[OPTION_ISA],
+                             .keep_all = sizes->keep_all,
+                             .goal = goal,
+                             /* a batch is the caller's own wish, not the file's */
+                             .memory_cap = sizes->batch > 1 ? UINT64_MAX : 0};
+  return mn_plan_new(plan, runner->opened.model, &request, &err) ? say_error(&err) : EXIT_DONE;
+}
+
+int runner_prepare(cli_runner *runner, const cli_options *options, const runner_sizes *sizes) {
+  mn_error err = {0};
+  mn_plan_goal goal;
+  int threads = options_threads(options);
+  if (threads == 0 || !options_goal(options, &goal)) return EXIT_USAGE;
   double start = now_ms();
-  mn_plan_options plan = {.struct_size = sizeof plan,
-                          .batch = sizes->batch,
-                          .height = sizes->height,
-                          .width = sizes->width,
-                          .threads = threads,
-                          .isa = options->text[OPTION_ISA],
-                          .keep_all = sizes->keep_all};
   if (threads > 1 && mn_threads_new(&runner->threads, threads, &err)) return say_error(&err);
-  if (mn_plan_new(&runner->plan, runner->opened.model, &plan, &err)) return say_error(&err);
+  int code = runner_plan(&runner->plan, runner, options, sizes, goal);
+  if (code != EXIT_DONE) return code;
   mn_session_options session = {.struct_size = sizeof session, .threads = runner->threads};
   if (mn_session_new(&runner->session, runner->plan, &session, &err)) return say_error(&err);
   runner->ready_ms = runner->opened.open_ms + now_ms() - start;

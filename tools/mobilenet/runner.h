@@ -19,7 +19,10 @@ typedef struct runner_sizes {
   bool keep_all;
 } runner_sizes;
 
-/* Makes plan and session of an opened model by --threads and --isa. */
+/* A plan of the opened model by --threads and --isa, for another goal than --plan's too. */
+int runner_plan(mn_plan **plan, const cli_runner *runner, const cli_options *options,
+                const runner_sizes *sizes, mn_plan_goal goal);
+/* Makes plan and session of an opened model by --threads, --isa and --plan. */
 int runner_prepare(cli_runner *runner, const cli_options *options, const runner_sizes *sizes);
 /* Opens the model (`spec` as for model_open) and prepares it. */
 int runner_open(cli_runner *runner, const cli_options *options, const char *spec,

@@ -9,7 +9,7 @@ enum { MANY = INT_MAX };
 #define BIT(id) (1u << OPTION_##id)
 #define USE_MODEL BIT(MODEL)
 #define USE_CONTRACT (BIT(CONTRACT) | BIT(LABELS) | BIT(ANCHORS))
-#define USE_SPEED (BIT(THREADS) | BIT(ISA))
+#define USE_SPEED (BIT(THREADS) | BIT(ISA) | BIT(PLAN))
 
 const option_spec option_specs[OPTION_COUNT] = {
 #define OPTION(id, letter, name, kind, value, least, most, completion, about) \
