@@ -33,7 +33,14 @@ static mn_status read_root(root *r, root_reader read) {
   if (!folder) {
     return mn_fail(r->err, MN_ERR_FORMAT, r->path, "there is no folder images in it");
   }
-  status = mn_photos_list(&r->photos, &r->listing->arena, folder, r->split, r->err);
+  const char *lists = join(r, r->path, "ImageSets/Main");
+  if (!lists) return no_memory(r);
+  const bool listed = mn_path_is_folder(lists);
+  const char *split = listed ? NULL : r->split;
+  status = mn_photos_list(&r->photos, &r->listing->arena, folder, split, r->err);
+  if (!status && listed) {
+    status = mn_photos_choose(&r->photos, &r->listing->arena, lists, r->split, r->err);
+  }
   if (!status) status = read(r);
   mn_photos_free(&r->photos);
   return status;

@@ -26,6 +26,9 @@ mn_status mn_photos_folder(const char **out, mn_arena *arena, const char *root, 
 /* Lists `folder`. Errors: IO, ARGUMENT (no such split), LIMIT (too deep), MEMORY. */
 mn_status mn_photos_list(mn_photos *photos, mn_arena *arena, const char *folder, const char *split,
                          mn_error *err);
+/* Wants those of a split, or of the usual one, that text files in `folder` list (image_sets.c). */
+mn_status mn_photos_choose(mn_photos *photos, mn_arena *arena, const char *folder,
+                           const char *split, mn_error *err);
 void mn_photos_free(mn_photos *photos);
 /* The photo of that name, a wanted one where there are several; NULL: none. */
 const mn_photo *mn_photos_find(const mn_photos *photos, const char *name);

@@ -10,9 +10,8 @@
 #include <cmocka.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
+#include "../temp_folder.h"
 #include "../tiny_model.h"
 #include "base/alloc.h"
 #include "heap.h"
@@ -182,28 +181,10 @@ static void test_resize(void **state) {
 
 /* ---- Labelled sets and scores --------------------------------------------------------------- */
 
-static char set_root[] = "/tmp/mn_alloc_XXXXXX";
-
-static void put(const char *path, const char *text) {
-  char full[256];
-  snprintf(full, sizeof full, "%s/%s", set_root, path);
-  for (char *slash = full + strlen(set_root) + 1; (slash = strchr(slash, '/')); ++slash) {
-    *slash = '\0';
-    mkdir(full, 0777);
-    *slash = '/';
-  }
-  FILE *file = fopen(full, "w");
-  assert_non_null(file);
-  fputs(text, file);
-  fclose(file);
-}
-
 static mn_status open_set(void *context, mn_error *err) {
-  char path[256];
   const mn_dataset_options options = {.struct_size = sizeof options, .task = MN_TASK_DETECT};
   mn_dataset *set = NULL;
-  snprintf(path, sizeof path, "%s/%s", set_root, (const char *)context);
-  mn_status status = mn_dataset_open(&set, path, &options, err);
+  mn_status status = mn_dataset_open(&set, temp_path(context), &options, err);
   if (status) assert_null(set);
   if (!status) assert_int_equal(mn_dataset_count(set), 2);
   mn_dataset_free(set);
@@ -211,29 +192,27 @@ static mn_status open_set(void *context, mn_error *err) {
 }
 
 static void test_sets(void **state) {
-  (void)state;
-  assert_non_null(mkdtemp(set_root));
-  put("yolo/val/images/a.jpg", "");
-  put("yolo/val/images/b.jpg", "");
-  put("yolo/val/labels/a.txt", "0 .5 .5 .1 .1\n0 .5 .5 0 .1\n");
-  put("yolo/data.yaml", "names:\n- cat\n");
-  put("coco/images/a.jpg", "");
-  put("coco/instances.json",
-      "{\"categories\":[{\"id\":1,\"name\":\"cat\"}],\"images\":[{\"id\":1,\"file_name\":"
-      "\"a.jpg\"},{\"id\":2,\"file_name\":\"b.jpg\"}],\"annotations\":[{\"image_id\":1,"
-      "\"category_id\":1,\"bbox\":[0,0,1,1]}]}");
-  put("voc/JPEGImages/a.jpg", "");
-  put("voc/Annotations/a.xml",
-      "<annotation><filename>a.jpg</filename><object><name>cat</name>"
-      "<bndbox><xmin>1</xmin><ymin>1</ymin><xmax>2</xmax><ymax>2</ymax>"
-      "</bndbox></object></annotation>");
-  put("voc/Annotations/b.xml", "<annotation><filename>b.jpg</filename></annotation>");
+  assert_int_equal(temp_make(state), 0);
+  temp_put("yolo/val/images/a.jpg", "");
+  temp_put("yolo/val/images/b.jpg", "");
+  temp_put("yolo/val/labels/a.txt", "0 .5 .5 .1 .1\n0 .5 .5 0 .1\n");
+  temp_put("yolo/data.yaml", "names:\n- cat\n");
+  temp_put("coco/images/a.jpg", "");
+  temp_put("coco/instances.json",
+           "{\"categories\":[{\"id\":1,\"name\":\"cat\"}],\"images\":[{\"id\":1,\"file_name\":"
+           "\"a.jpg\"},{\"id\":2,\"file_name\":\"b.jpg\"}],\"annotations\":[{\"image_id\":1,"
+           "\"category_id\":1,\"bbox\":[0,0,1,1]}]}");
+  temp_put("voc/JPEGImages/a.jpg", "");
+  temp_put("voc/Annotations/a.xml",
+           "<annotation><filename>a.jpg</filename><object><name>cat</name>"
+           "<bndbox><xmin>1</xmin><ymin>1</ymin><xmax>2</xmax><ymax>2</ymax>"
+           "</bndbox></object></annotation>");
+  temp_put("voc/Annotations/b.xml", "<annotation><filename>b.jpg</filename></annotation>");
+  temp_put("voc/ImageSets/Main/test.txt", "a\nb\n");
   refuse_each(open_set, "yolo");
   refuse_each(open_set, "coco");
   refuse_each(open_set, "voc");
-  char command[64];
-  snprintf(command, sizeof command, "rm -r '%s'", set_root);
-  assert_int_equal(system(command), 0);
+  assert_int_equal(temp_drop(state), 0);
 }
 
 static mn_status score_boxes(void *context, mn_error *err) {

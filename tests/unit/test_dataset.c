@@ -2,55 +2,8 @@
  * Labelled sets: folders, splits and tables made in a temporary folder, the indices that their
  * classes get with and without a model's labels, and the sentences of what is refused. */
 #define _POSIX_C_SOURCE 200809L
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include <cmocka.h>
-
+#include "../temp_folder.h"
 #include "data/dataset.h"
-
-static char root[64];
-
-static const char *at(const char *path) {
-  static char full[4][512];
-  static int next;
-  char *to = full[next++ % 4];
-  snprintf(to, sizeof full[0], "%s/%s", root, path);
-  return to;
-}
-
-/* Writes a file, making the folders on its way. */
-static void put(const char *path, const char *text) {
-  char full[512];
-  snprintf(full, sizeof full, "%s/%s", root, path);
-  for (char *slash = full + strlen(root) + 1; (slash = strchr(slash, '/')); ++slash) {
-    *slash = '\0';
-    mkdir(full, 0777);
-    *slash = '/';
-  }
-  FILE *file = fopen(full, "wb");
-  assert_non_null(file);
-  fputs(text, file);
-  fclose(file);
-}
-
-static int make_root(void **state) {
-  (void)state;
-  snprintf(root, sizeof root, "/tmp/mn_dataset_XXXXXX");
-  return mkdtemp(root) ? 0 : 1;
-}
-
-static int drop_root(void **state) {
-  (void)state;
-  char command[128];
-  snprintf(command, sizeof command, "rm -rf '%s'", root);
-  return system(command);
-}
 
 typedef struct query {
   const char *path, *split;
@@ -67,7 +20,7 @@ static mn_dataset *open_set(const query *q) {
   if (!known.count) known.background = -1;
   mn_dataset *set = NULL;
   mn_error_clear(&last);
-  mn_status status = mn_dataset_open_named(&set, at(q->path), &options, &known, &last);
+  mn_status status = mn_dataset_open_named(&set, temp_path(q->path), &options, &known, &last);
   assert_true(status ? set == NULL : set != NULL);
   return set;
 }
@@ -79,7 +32,7 @@ static void expect(const query *q, int classes, const char *expected) {
   char text[1024] = "";
   for (int64_t i = 0; i < mn_dataset_count(set); ++i) {
     const char *path = mn_dataset_path(set, i);
-    assert_int_equal(strncmp(path, root, strlen(root)), 0);
+    assert_int_equal(strncmp(path, temp_root, strlen(temp_root)), 0);
     size_t used = strlen(text);
     snprintf(text + used, sizeof text - used, "%s%s:%d", used ? " " : "", strrchr(path, '/') + 1,
              mn_dataset_class(set, i));
@@ -101,26 +54,26 @@ static void expect_error(const query *q, mn_status status, const char *words) {
 
 static void a_folder_per_class(void **state) {
   (void)state;
-  put("a/rose/2.jpg", "");
-  put("a/rose/10.JPG", "");
-  put("a/rose/.hidden.jpg", "");
-  put("a/rose/notes.txt", "");
-  put("a/rose/more/1.png", "");
-  put("a/Zinnia/x.webp", "");
-  put("a/.git/y.jpg", "");
-  put("a/readme.md", "");
+  temp_put("a/rose/2.jpg", "");
+  temp_put("a/rose/10.JPG", "");
+  temp_put("a/rose/.hidden.jpg", "");
+  temp_put("a/rose/notes.txt", "");
+  temp_put("a/rose/more/1.png", "");
+  temp_put("a/Zinnia/x.webp", "");
+  temp_put("a/.git/y.jpg", "");
+  temp_put("a/readme.md", "");
   expect(&(query){.path = "a"}, 2, "x.webp:0 10.JPG:1 2.jpg:1 1.png:1");
   expect(&(query){.path = "a/"}, 2, "x.webp:0 10.JPG:1 2.jpg:1 1.png:1");
 }
 
 static void splits_share_their_classes(void **state) {
   (void)state;
-  put("b/train/cat/1.jpg", "");
-  put("b/train/ant/2.jpg", "");
-  put("b/train/bee/3.jpg", "");
-  put("b/valid/cat/4.jpg", "");
-  put("b/test/bee/5.jpg", "");
-  put("b/test/cat/6.jpg", "");
+  temp_put("b/train/cat/1.jpg", "");
+  temp_put("b/train/ant/2.jpg", "");
+  temp_put("b/train/bee/3.jpg", "");
+  temp_put("b/valid/cat/4.jpg", "");
+  temp_put("b/test/bee/5.jpg", "");
+  temp_put("b/test/cat/6.jpg", "");
   expect(&(query){.path = "b"}, 3, "4.jpg:2");
   expect(&(query){.path = "b", .split = "val"}, 3, "4.jpg:2");
   expect(&(query){.path = "b", .split = "valid"}, 3, "4.jpg:2");
@@ -128,7 +81,7 @@ static void splits_share_their_classes(void **state) {
   expect(&(query){.path = "b", .split = "train"}, 3, "2.jpg:0 3.jpg:1 1.jpg:2");
   expect_error(&(query){.path = "b", .split = "dev"}, MN_ERR_ARGUMENT,
                "no split dev; there are: valid, test, train");
-  put("c/train/ant/1.jpg", "");
+  temp_put("c/train/ant/1.jpg", "");
   expect(&(query){.path = "c"}, 1, "1.jpg:0");
   expect_error(&(query){.path = "c", .split = "val"}, MN_ERR_ARGUMENT, "there are: train");
 }
@@ -153,13 +106,14 @@ static void folder_names_meet_labels(void **state) {
 
 static void tables(void **state) {
   (void)state;
-  put("t/plain.tsv", "x/1.jpg\t3\n2.jpg\t0\n");
+  temp_put("t/plain.tsv", "x/1.jpg\t3\n2.jpg\t0\n");
   expect(&(query){.path = "t/plain.tsv"}, 4, "1.jpg:3 2.jpg:0");
-  put("t/header.csv", "\xef\xbb\xbfid,Label,Filename\r\n7,2,a.jpg\r\n\r\n8,1,\"b, \"\"c\"\".jpg\"");
+  temp_put("t/header.csv",
+           "\xef\xbb\xbfid,Label,Filename\r\n7,2,a.jpg\r\n\r\n8,1,\"b, \"\"c\"\".jpg\"");
   expect(&(query){.path = "t/header.csv"}, 3, "a.jpg:2 b, \"c\".jpg:1");
-  put("t/unknown_header.csv", "where,what\na.jpg,1\nb.jpg,0\n");
+  temp_put("t/unknown_header.csv", "where,what\na.jpg,1\nb.jpg,0\n");
   expect(&(query){.path = "t/unknown_header.csv"}, 2, "a.jpg:1 b.jpg:0");
-  put("t/names.csv", "a.jpg,rose\nb.jpg,daisy\nc.jpg,rose\n");
+  temp_put("t/names.csv", "a.jpg,rose\nb.jpg,daisy\nc.jpg,rose\n");
   expect(&(query){.path = "t/names.csv"}, 2, "a.jpg:1 b.jpg:0 c.jpg:1");
   static const char *const labels[] = {"background", "rose", "tulip", "daisy"};
   query q = {.path = "t/names.csv", .known = {labels, 4, 0}};
@@ -169,30 +123,30 @@ static void tables(void **state) {
   static const char *const others[] = {"lily", "rose"};
   q = (query){.path = "t/names.csv", .known = {others, 2, -1}};
   expect_error(&q, MN_ERR_FORMAT, "line 2: class 'daisy' is not a label");
-  put("u/labels.tsv", "1.jpg\t1\n2.jpg\t0\n");
+  temp_put("u/labels.tsv", "1.jpg\t1\n2.jpg\t0\n");
   expect(&(query){.path = "u"}, 2, "1.jpg:1 2.jpg:0");
 }
 
 static void damaged_tables_name_their_line(void **state) {
   (void)state;
-  put("t/one.csv", "a.jpg,1\nb.jpg\n");
+  temp_put("t/one.csv", "a.jpg,1\nb.jpg\n");
   expect_error(&(query){.path = "t/one.csv"}, MN_ERR_FORMAT, "line 2: 1 field, expected");
-  put("t/quote.csv", "a.jpg,1\n\"b.jpg,1\n");
+  temp_put("t/quote.csv", "a.jpg,1\n\"b.jpg,1\n");
   expect_error(&(query){.path = "t/quote.csv"}, MN_ERR_FORMAT, "line 2: a quote");
-  put("t/after.csv", "a.jpg,1\n\"b\"x.jpg,1\n");
+  temp_put("t/after.csv", "a.jpg,1\n\"b\"x.jpg,1\n");
   expect_error(&(query){.path = "t/after.csv"}, MN_ERR_FORMAT, "line 2: text after");
-  put("t/empty_class.csv", "a.jpg,\n");
+  temp_put("t/empty_class.csv", "a.jpg,\n");
   expect_error(&(query){.path = "t/empty_class.csv"}, MN_ERR_FORMAT, "line 1: the class is empty");
-  put("t/lines.csv", "\"a\nb.jpg\",1\nc.jpg\n");
+  temp_put("t/lines.csv", "\"a\nb.jpg\",1\nc.jpg\n");
   expect_error(&(query){.path = "t/lines.csv"}, MN_ERR_FORMAT, "line 3: 1 field");
   expect_error(&(query){.path = "t/plain.tsv", .split = "val"}, MN_ERR_ARGUMENT, "no splits");
-  put("t/blank.csv", "\n\n");
+  temp_put("t/blank.csv", "\n\n");
   expect_error(&(query){.path = "t/blank.csv"}, MN_ERR_FORMAT, "no pictures");
 }
 
 static void a_limit_takes_evenly(void **state) {
   (void)state;
-  put("t/ten.csv", "0,0\n1,1\n2,2\n3,3\n4,4\n5,5\n6,6\n7,7\n8,8\n9,9\n");
+  temp_put("t/ten.csv", "0,0\n1,1\n2,2\n3,3\n4,4\n5,5\n6,6\n7,7\n8,8\n9,9\n");
   expect(&(query){.path = "t/ten.csv", .limit = 4}, 10, "0:0 2:2 5:5 7:7");
   expect(&(query){.path = "t/ten.csv", .limit = 3}, 10, "0:0 3:3 6:6");
   expect(&(query){.path = "t/ten.csv", .limit = 1}, 10, "0:0");
@@ -203,13 +157,13 @@ static void a_limit_takes_evenly(void **state) {
 static void what_is_no_dataset_is_refused(void **state) {
   (void)state;
   expect_error(&(query){.path = "none"}, MN_ERR_IO, "none");
-  put("flat/1.jpg", "");
+  temp_put("flat/1.jpg", "");
   expect_error(&(query){.path = "flat"}, MN_ERR_FORMAT, "no folder per class");
-  put("bare/class/readme.txt", "");
+  temp_put("bare/class/readme.txt", "");
   expect_error(&(query){.path = "bare"}, MN_ERR_FORMAT, "no pictures");
   mn_dataset *set;
   assert_int_equal(mn_dataset_open(&set, NULL, NULL, &last), MN_ERR_ARGUMENT);
-  assert_int_equal(mn_dataset_open(&set, at("a"), NULL, &last), MN_OK);
+  assert_int_equal(mn_dataset_open(&set, temp_path("a"), NULL, &last), MN_OK);
   assert_int_equal(mn_dataset_count(set), 4);
   mn_dataset_free(set);
   mn_dataset_free(NULL);
@@ -225,5 +179,5 @@ int main(void) {
       cmocka_unit_test(a_limit_takes_evenly),
       cmocka_unit_test(what_is_no_dataset_is_refused),
   };
-  return cmocka_run_group_tests(tests, make_root, drop_root);
+  return cmocka_run_group_tests(tests, temp_make, temp_drop);
 }

@@ -2,54 +2,11 @@
  * Sets with boxes and masks: COCO's JSON, Pascal VOC's XML, YOLO's text, folders of masks, with
  * splits of both kinds; what boxes, classes and notes come of them, and what is refused. */
 #define _POSIX_C_SOURCE 200809L
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
-
-#include <cmocka.h>
-
+#include "../temp_folder.h"
 #include "data/dataset.h"
 #include "data/decimal.h"
 
-static char root[64];
 static mn_error last;
-
-static const char *at(const char *path) {
-  static char full[512];
-  snprintf(full, sizeof full, "%s/%s", root, path);
-  return full;
-}
-
-/* Writes a file, making the folders on its way. */
-static void put(const char *path, const char *text) {
-  char full[512];
-  snprintf(full, sizeof full, "%s/%s", root, path);
-  for (char *slash = full + strlen(root) + 1; (slash = strchr(slash, '/')); ++slash) {
-    *slash = '\0';
-    mkdir(full, 0777);
-    *slash = '/';
-  }
-  FILE *file = fopen(full, "wb");
-  assert_non_null(file);
-  fputs(text, file);
-  fclose(file);
-}
-
-static int make_root(void **state) {
-  (void)state;
-  snprintf(root, sizeof root, "/tmp/mn_boxes_XXXXXX");
-  return mkdtemp(root) ? 0 : 1;
-}
-
-static int drop_root(void **state) {
-  (void)state;
-  char command[128];
-  snprintf(command, sizeof command, "rm -rf '%s'", root);
-  return system(command);
-}
 
 typedef struct query {
   const char *path, *split;
@@ -64,7 +21,7 @@ static mn_dataset *open_set(const query *q) {
   if (!known.count) known.background = -1;
   mn_dataset *set = NULL;
   mn_error_clear(&last);
-  mn_status status = mn_dataset_open_named(&set, at(q->path), &options, &known, &last);
+  mn_status status = mn_dataset_open_named(&set, temp_path(q->path), &options, &known, &last);
   assert_true(status ? set == NULL && last.text[0] : set != NULL);
   return set;
 }
@@ -118,17 +75,17 @@ static void expect_refused(const query *q, mn_status status, const char *words) 
 
 static void coco_is_read(void **state) {
   (void)state;
-  put("coco/images/a.jpg", "");
-  put("coco/images/b.jpg", "");
-  put("coco/instances.json",
-      "{\"info\": {\"x\": [\"]}\\\"\"]}, \"annotations\": [\n"
-      "{\"image_id\":12,\"category_id\":7,\"bbox\":[1,2,3.5,4],\"area\":9,\"iscrowd\":0,\n"
-      "\"segmentation\":[[1,2,3,4]]},"
-      "{\"image_id\":11,\"category_id\":3,\"bbox\":[0,0,5,5],\"iscrowd\":1},"
-      "{\"image_id\":12,\"category_id\":3,\"bbox\":[5,5,0,5]},"
-      "{\"image_id\":12,\"category_id\":3,\"bbox\":[5,5,1,5]}],"
-      "\"images\":[{\"id\":12,\"file_name\":\"val2017/b.jpg\"},{\"id\":11,\"file_name\":"
-      "\"a.jpg\"},{\"id\":13,\"file_name\":\"gone.jpg\"}]," CATEGORIES "}");
+  temp_put("coco/images/a.jpg", "");
+  temp_put("coco/images/b.jpg", "");
+  temp_put("coco/instances.json",
+           "{\"info\": {\"x\": [\"]}\\\"\"]}, \"annotations\": [\n"
+           "{\"image_id\":12,\"category_id\":7,\"bbox\":[1,2,3.5,4],\"area\":9,\"iscrowd\":0,\n"
+           "\"segmentation\":[[1,2,3,4]]},"
+           "{\"image_id\":11,\"category_id\":3,\"bbox\":[0,0,5,5],\"iscrowd\":1},"
+           "{\"image_id\":12,\"category_id\":3,\"bbox\":[5,5,0,5]},"
+           "{\"image_id\":12,\"category_id\":3,\"bbox\":[5,5,1,5]}],"
+           "\"images\":[{\"id\":12,\"file_name\":\"val2017/b.jpg\"},{\"id\":11,\"file_name\":"
+           "\"a.jpg\"},{\"id\":13,\"file_name\":\"gone.jpg\"}]," CATEGORIES "}");
   /* Classes by category id; a picture that is not there is listed, so that reading it says so. */
   expect(&(query){.path = "coco"}, 2,
          "b.jpg: 1 (1 2 4.5 6) 0 (5 5 6 10); a.jpg: 0c (0 0 5 5); gone.jpg:",
@@ -142,8 +99,8 @@ static void coco_is_read(void **state) {
 }
 
 static void coco_refuses(const char *json, const char *words) {
-  put("bad/images/a.jpg", "");
-  put("bad/instances.json", json);
+  temp_put("bad/images/a.jpg", "");
+  temp_put("bad/instances.json", json);
   expect_refused(&(query){.path = "bad"}, MN_ERR_FORMAT, words);
 }
 
@@ -172,14 +129,14 @@ static void coco_is_strict(void **state) {
 
 static void coco_has_splits_below_images(void **state) {
   (void)state;
-  put("years/images/train2017/a.jpg", "");
-  put("years/images/val2017/b.jpg", "");
-  put("years/instances.json",
-      "{" CATEGORIES
-      ",\"images\":[{\"id\":1,\"file_name\":\"a.jpg\"},{\"id\":2,\"file_name\":"
-      "\"b.jpg\"}],\"annotations\":["
-      "{\"image_id\":1,\"category_id\":3,\"bbox\":[0,0,1,1]},"
-      "{\"image_id\":2,\"category_id\":7,\"bbox\":[0,0,2,2]}]}");
+  temp_put("years/images/train2017/a.jpg", "");
+  temp_put("years/images/val2017/b.jpg", "");
+  temp_put("years/instances.json",
+           "{" CATEGORIES
+           ",\"images\":[{\"id\":1,\"file_name\":\"a.jpg\"},{\"id\":2,\"file_name\":"
+           "\"b.jpg\"}],\"annotations\":["
+           "{\"image_id\":1,\"category_id\":3,\"bbox\":[0,0,1,1]},"
+           "{\"image_id\":2,\"category_id\":7,\"bbox\":[0,0,2,2]}]}");
   expect(&(query){.path = "years"}, 2, "b.jpg: 1 (0 0 2 2)", NULL);
   expect(&(query){.path = "years", .split = "train"}, 2, "a.jpg: 0 (0 0 1 1)", NULL);
   expect(&(query){.path = "years", .split = "val2017"}, 2, "b.jpg: 1 (0 0 2 2)", NULL);
@@ -194,17 +151,17 @@ static void coco_has_splits_below_images(void **state) {
 
 static void voc_is_read(void **state) {
   (void)state;
-  put("voc/val/JPEGImages/a.jpg", "");
-  put("voc/train/JPEGImages/b.jpg", "");
-  put("voc/val/Annotations/1.xml",
+  temp_put("voc/val/JPEGImages/a.jpg", "");
+  temp_put("voc/train/JPEGImages/b.jpg", "");
+  temp_put("voc/val/Annotations/1.xml",
       "<?xml version='1.0'?><!-- <object> -->\n<annotation><filename> a.jpg\n</filename>"
       "<object><name>person</name><difficult>1</difficult>" BNDBOX("1", "2", "3", "4.5")
       "<part><name>hand</name>" BNDBOX("0", "0", "1", "1") "</part></object>"
       "<object>" BNDBOX("5", "5", "5", "9") "<name>cat &amp; dog</name></object>\n"
       "<object><name>cat &amp; dog</name>" BNDBOX("5", "5", "6", "9") "</object></annotation>");
-  put("voc/train/Annotations/2.xml",
-      "<annotation><filename>b.jpg</filename><object><name>ant</name>" BNDBOX(
-          "0", "0", "1", "1") "</object></annotation>");
+  temp_put("voc/train/Annotations/2.xml",
+           "<annotation><filename>b.jpg</filename><object><name>ant</name>" BNDBOX(
+               "0", "0", "1", "1") "</object></annotation>");
   /* Names are sorted over both splits. */
   expect(&(query){.path = "voc"}, 3, "a.jpg: 2d (1 2 3 4.5) 1 (5 5 6 9)",
          "line 3: a box without area is left out");
@@ -212,8 +169,8 @@ static void voc_is_read(void **state) {
 }
 
 static void voc_refuses(const char *xml, const char *words) {
-  put("badvoc/images/a.jpg", "");
-  put("badvoc/Annotations/a.xml", xml);
+  temp_put("badvoc/images/a.jpg", "");
+  temp_put("badvoc/Annotations/a.xml", xml);
   expect_refused(&(query){.path = "badvoc"}, MN_ERR_FORMAT, words);
 }
 
@@ -229,15 +186,41 @@ static void voc_is_strict(void **state) {
   voc_refuses("<annotation><object><name> </name></object></annotation>", "name is empty");
 }
 
+static void voc_has_splits_in_image_sets(void **state) {
+  (void)state;
+  static const char *const names[] = {"a", "a.b", "c"};
+  for (int i = 0; i < 3; i++) {
+    char path[64], text[256];
+    snprintf(path, sizeof path, "sets/JPEGImages/%s.jpg", names[i]);
+    temp_put(path, "");
+    snprintf(path, sizeof path, "sets/Annotations/%s.xml", names[i]);
+    snprintf(text, sizeof text,
+             "<annotation><filename>%s.jpg</filename><object><name>cat</name>" BNDBOX(
+                 "1", "2", "3", "%d") "</object></annotation>",
+             names[i], i + 5);
+    temp_put(path, text);
+  }
+  temp_put("sets/ImageSets/Main/train.txt", "a\r\n\r\n");
+  temp_put("sets/ImageSets/Main/val.txt", " a.b  1\nnot_there\nc");
+  temp_put("sets/ImageSets/Main/cat_train.txt", "c 1\n");
+  temp_put("sets/ImageSets/Main/empty.txt", "");
+  expect(&(query){.path = "sets"}, 1, "a.b.jpg: 0 (1 2 3 6); c.jpg: 0 (1 2 3 7)", NULL);
+  expect(&(query){.path = "sets", .split = "train"}, 1, "a.jpg: 0 (1 2 3 5)", NULL);
+  expect_refused(&(query){.path = "sets", .split = "empty"}, MN_ERR_FORMAT,
+                 "empty.txt: the file is empty");
+  expect_refused(&(query){.path = "sets", .split = "cat_train"}, MN_ERR_ARGUMENT,
+                 "there are: empty, train, val");
+}
+
 /* ---- YOLO ----------------------------------------------------------------------------------- */
 
 static void put_yolo(const char *yaml) {
-  put("yolo/data.yaml", yaml);
-  put("yolo/images/val/a.jpg", "");
-  put("yolo/images/val/deep/b.png", "");
-  put("yolo/images/val/c.jpg", "");
-  put("yolo/labels/val/a.txt", "1 0.5 0.5 0.5 0.2\r\n\n0 .25 0.5 5e-1 1\n");
-  put("yolo/labels/val/deep/b.txt", "1 0.1 0.1 0.5 0.2 0.3 0.7");
+  temp_put("yolo/data.yaml", yaml);
+  temp_put("yolo/images/val/a.jpg", "");
+  temp_put("yolo/images/val/deep/b.png", "");
+  temp_put("yolo/images/val/c.jpg", "");
+  temp_put("yolo/labels/val/a.txt", "1 0.5 0.5 0.5 0.2\r\n\n0 .25 0.5 5e-1 1\n");
+  temp_put("yolo/labels/val/deep/b.txt", "1 0.1 0.1 0.5 0.2 0.3 0.7");
 }
 
 static const char yolo_boxes[] =
@@ -259,7 +242,7 @@ static void yolo_is_read(void **state) {
 
 static void yolo_refuses(const char *yaml, const char *labels, const char *words) {
   put_yolo(yaml);
-  if (labels) put("yolo/labels/val/a.txt", labels);
+  if (labels) temp_put("yolo/labels/val/a.txt", labels);
   expect_refused(&(query){.path = "yolo"}, MN_ERR_FORMAT, words);
 }
 
@@ -303,14 +286,14 @@ static void classes_are_matched_by_name(void **state) {
 
 static void masks_are_found(void **state) {
   (void)state;
-  put("seg/images/val/a.jpg", "");
-  put("seg/images/val/b.jpg", "");
-  put("seg/images/train/c.jpg", "");
-  put("seg/masks/val/a.png", "");
+  temp_put("seg/images/val/a.jpg", "");
+  temp_put("seg/images/val/b.jpg", "");
+  temp_put("seg/images/train/c.jpg", "");
+  temp_put("seg/masks/val/a.png", "");
   mn_dataset *set = open_set(&(query){.path = "seg", .task = MN_TASK_SEGMENT});
   assert_non_null(set);
   assert_int_equal(mn_dataset_count(set), 1);
-  assert_string_equal(mn_dataset_mask_path(set, 0), at("seg/masks/val/a.png"));
+  assert_string_equal(mn_dataset_mask_path(set, 0), temp_path("seg/masks/val/a.png"));
   assert_null(mn_dataset_mask_path(set, 1));
   assert_int_equal(mn_dataset_note_count(set), 1);
   assert_non_null(strstr(mn_dataset_note(set, 0), "1 picture has no mask"));
@@ -348,6 +331,7 @@ int main(void) {
       cmocka_unit_test(coco_is_strict),
       cmocka_unit_test(coco_has_splits_below_images),
       cmocka_unit_test(voc_is_read),
+      cmocka_unit_test(voc_has_splits_in_image_sets),
       cmocka_unit_test(voc_is_strict),
       cmocka_unit_test(yolo_is_read),
       cmocka_unit_test(yolo_is_strict),
@@ -355,5 +339,5 @@ int main(void) {
       cmocka_unit_test(masks_are_found),
       cmocka_unit_test(decimals_equal_strtod),
   };
-  return cmocka_run_group_tests(tests, make_root, drop_root);
+  return cmocka_run_group_tests(tests, temp_make, temp_drop);
 }
