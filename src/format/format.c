@@ -40,7 +40,8 @@ static const look looks[] = {
     {"version https://git-lfs", 0, 23, "a Git LFS pointer, not the file itself"},
     {"<", 0, 1, "a web page or XML"},
     {"{", 0, 1, "JSON text"},
-    {"\x80\2", 0, 2, "a Python pickle (a PyTorch .pth from before 1.6: save it again)"},
+    {"\x80\2", 0, 2,
+     "a Python pickle (a PyTorch .pth from before 1.6: load it in PyTorch and save it again)"},
 };
 
 /* An ONNX model begins with field 1 (its IR version, a small number) and goes on with the
