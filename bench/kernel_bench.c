@@ -47,15 +47,16 @@ static const layer layers[] = {
 typedef struct operands {
   void *a, *b, *c;
   const void **taps;
+  float *zeros;
   int32_t *bias, *multiplier, *shift;
 } operands;
 
 static operands operands_make(void) {
   operands o = {aligned_alloc(64, OPERAND_BYTES), aligned_alloc(64, OPERAND_BYTES),
                 aligned_alloc(64, OPERAND_BYTES), aligned_alloc(64, OPERAND_BYTES),
-                aligned_alloc(64, 65536),         aligned_alloc(64, 65536),
-                aligned_alloc(64, 65536)};
-  if (!o.a || !o.b || !o.c || !o.taps || !o.bias || !o.multiplier || !o.shift) exit(1);
+                calloc(1024, sizeof(float)),      aligned_alloc(64, 65536),
+                aligned_alloc(64, 65536),         aligned_alloc(64, 65536)};
+  if (!o.a || !o.b || !o.c || !o.taps || !o.zeros || !o.bias || !o.multiplier || !o.shift) exit(1);
   for (size_t i = 0; i < OPERAND_BYTES / 4; i++) {
     ((float *)o.a)[i] = ((float *)o.b)[i] = ((float *)o.c)[i] = 0.5f;
   }
@@ -78,12 +79,29 @@ static void window_make(const operands *o, const layer *x, size_t element) {
   }
 }
 
+/* Pointers to the rows under a stride-1 window; NULL above and below the map. */
+static void rows_make(const operands *o, const layer *x) {
+  const size_t reach = x->k == 25 ? 2 : 1;
+  for (size_t i = 0; i < x->side + 2 * reach; i++) {
+    const bool padded = i < reach || i >= x->side + reach;
+    o->taps[i] = padded ? NULL : (const float *)o->a + (i - reach) * x->side * x->n;
+  }
+}
+
 static void run_product(const mn_kernel *kernel, const layer *x, const operands *o) {
   const size_t m = x->side * x->side;
   const mn_requant requant = {o->multiplier, o->shift, 128, 0, 255};
   if (kernel->slot == MN_SLOT_gemm_f32) {
-    const mn_gemm_f32_args args = {o->a, x->k, o->b, (float *)o->bias, o->c, x->n, m, x->n,
-                                   x->k, 0.0f, 6.0f};
+    const mn_gemm_f32_args args = {.a = o->a,
+                                   .a_stride = x->k,
+                                   .b = o->b,
+                                   .bias = (float *)o->bias,
+                                   .c = o->c,
+                                   .c_stride = x->n,
+                                   .m = m,
+                                   .n = x->n,
+                                   .k = x->k,
+                                   .finish = {0.0f, 6.0f, false}};
     ((mn_gemm_f32_fn *)kernel->function)(&args);
   } else {
     const mn_gemm_q8_args args = {.a = o->a,
@@ -105,16 +123,19 @@ static void run_depthwise(const mn_kernel *kernel, const layer *x, const operand
   const size_t pixels = x->side * x->side;
   const mn_requant requant = {o->multiplier, o->shift, 128, 0, 255};
   if (kernel->slot == MN_SLOT_dw_f32) {
-    const mn_dw_f32_args args = {(const float *const *)o->taps,
-                                 o->b,
-                                 (float *)o->bias,
-                                 o->c,
-                                 x->n,
-                                 pixels,
-                                 x->k,
-                                 x->n,
-                                 0.0f,
-                                 6.0f};
+    const size_t taps = x->k == 25 ? 5 : 3, side = x->side;
+    const mn_dw_window window = {taps, taps, 1, 1, 1, 1, taps / 2, side, side, x->n};
+    const mn_dw_f32_args args = {.strip = {.window = &window,
+                                           .rows = o->taps,
+                                           .pixel_stride = x->n,
+                                           .zeros = o->zeros,
+                                           .out = o->c,
+                                           .out_stride = x->n,
+                                           .out_row_stride = side * x->n,
+                                           .height = side},
+                                 .weights = o->b,
+                                 .bias = (float *)o->bias,
+                                 .finish = {0.0f, 6.0f, false}};
     ((mn_dw_f32_fn *)kernel->function)(&args);
   } else {
     const mn_dw_q8_args args = {(const uint8_t *const *)o->taps,
@@ -210,7 +231,11 @@ static double peak_of(const mn_kernel *kernel) {
 static void report(const mn_kernel *kernel, const layer *x, const operands *o) {
   const size_t pixels = x->side * x->side;
   if (x->slot == MN_SLOT_dw_f32) {
-    window_make(o, x, kernel->slot == MN_SLOT_dw_f32 ? sizeof(float) : 1);
+    if (kernel->slot == MN_SLOT_dw_f32) {
+      rows_make(o, x);
+    } else {
+      window_make(o, x, 1);
+    }
   }
   double best;
   const double median = time_layer(kernel, x, o, &best);

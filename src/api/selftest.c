@@ -21,7 +21,7 @@ static const uint64_t known[MN_SLOT_COUNT] = {
     [MN_SLOT_gemm_f32] = 0x20348ee795b21095u,
     [MN_SLOT_gemm_q8] = 0xe2d74e6ced94285au,
     [MN_SLOT_gemm_q8s] = 0xe2d74e6ced94285au, /* the same product */
-    [MN_SLOT_dw_f32] = 0xdc11547f0ba77464u,
+    [MN_SLOT_dw_f32] = 0x38a0082486020229u,
     [MN_SLOT_dw_q8] = 0xe5af45c6ba0cf76bu,
     [MN_SLOT_add_q8] = 0xc88eee6369e14e9du,
     [MN_SLOT_mul_q8] = 0xc34e03c6f612f48bu,
@@ -32,7 +32,7 @@ static const uint64_t known[MN_SLOT_COUNT] = {
     [MN_SLOT_sub_f32] = 0xfd539fcf8121ed2cu,
     [MN_SLOT_mul_f32] = 0x5539284d3e2cb05cu,
     [MN_SLOT_clamp_f32] = 0x5774998eff99ca8eu,
-    [MN_SLOT_hard_swish_f32] = 0xac30fadce81fb86bu,
+    [MN_SLOT_hard_swish_f32] = 0xc7546816bb649f8au,
     [MN_SLOT_hard_sigmoid_f32] = 0x16ae5f82c58ac5f5u,
     [MN_SLOT_logistic_f32] = 0x1b02f7334602b30fu,
 };

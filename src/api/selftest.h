@@ -25,7 +25,7 @@ typedef struct mn_trial {
   float b_f32[TRIAL_COUNT]; /* [N][K], elementwise [M * N] */
   float bias_f32[TRIAL_COLS_MOST];
   float packed_f32[TRIAL_COLS_MOST * TRIAL_DEEP_MOST];
-  const float *taps_f32[TRIAL_M * TRIAL_TAPS];
+  float zeros[TRIAL_N];
   uint8_t a_q8[TRIAL_COUNT], b_q8[TRIAL_COUNT]; /* as their float twins */
   int16_t packed_i16[TRIAL_COLS_MOST * TRIAL_DEEP_MOST];
   int8_t packed_i8[TRIAL_COLS_MOST * TRIAL_DEEP_MOST];

@@ -38,7 +38,6 @@ static void fill(mn_trial *trial) {
   for (int i = 0; i < 256; i++) trial->table[i] = (uint8_t)(next_random(&state) >> 24);
   for (int i = 0; i < TRIAL_M * TRIAL_TAPS; i++) {
     int row = (i / TRIAL_TAPS + i % TRIAL_TAPS) % TRIAL_M;
-    trial->taps_f32[i] = trial->a_f32 + row * TRIAL_N;
     trial->taps_q8[i] = trial->a_q8 + row * TRIAL_N;
   }
 }
@@ -82,8 +81,7 @@ static void run_gemm_f32(mn_trial *trial, const mn_kernel *kernel) {
                                  .m = TRIAL_M,
                                  .n = TRIAL_N,
                                  .k = TRIAL_K,
-                                 .lo = -6,
-                                 .hi = 6};
+                                 .finish = {.lo = -6, .hi = 6}};
   ((mn_gemm_f32_fn *)kernel->function)(&args);
 }
 
@@ -107,16 +105,18 @@ static void run_gemm_q8(mn_trial *trial, const mn_kernel *kernel) {
 }
 
 static void run_dw_f32(mn_trial *trial, const mn_kernel *kernel) {
-  const mn_dw_f32_args args = {.taps = trial->taps_f32,
+  static const mn_dw_window window = {3, 3, 1, 1, 1, 1, 1, TRIAL_M, TRIAL_M, TRIAL_N};
+  const void *rows[3] = {NULL, trial->a_f32, trial->a_f32};
+  const mn_dw_f32_args args = {.strip = {.window = &window,
+                                         .rows = rows,
+                                         .pixel_stride = TRIAL_N,
+                                         .zeros = trial->zeros,
+                                         .out = trial->out_f32,
+                                         .out_stride = TRIAL_N,
+                                         .height = 1},
                                .weights = trial->packed_f32,
                                .bias = trial->bias_f32,
-                               .out = trial->out_f32,
-                               .out_stride = TRIAL_N,
-                               .pixels = TRIAL_M,
-                               .taps_count = TRIAL_TAPS,
-                               .channels = TRIAL_N,
-                               .lo = -6,
-                               .hi = 6};
+                               .finish = {.lo = -6, .hi = 6}};
   ((mn_dw_f32_fn *)kernel->function)(&args);
 }
 

@@ -16,6 +16,7 @@
 #ifndef MN_KERNELS_KERNELS_H
 #define MN_KERNELS_KERNELS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -28,9 +29,17 @@ typedef struct mn_tile {
   int32_t deep; /* kr: consecutive k packed together per channel */
 } mn_tile;
 
+/* What a float layer does to a sum: clamps it, and then may take
+ * hard_swish(x) = x * (clamp(x + 3, 0, 6) * (1/6)). */
+typedef struct mn_finish_f32 {
+  float lo, hi;
+  bool hard_swish;
+} mn_finish_f32;
+
 /* ---- Matrix product: pointwise convolution, dense, im2col convolution ------------------------ */
 
-/* c[m][n] = clamp(bias[n] + sum_k a[m][k] * b[n][k]) */
+/* c[m][n] = finish(bias[n] + sum_k a[m][k] * b[n][k] + residual[m][n]). What c holds is overwritten
+ * with sums before it is finished, so that it may be no other operand. */
 typedef struct mn_gemm_f32_args {
   const float *a;    /* [m][a_stride], k used */
   size_t a_stride;   /* in elements */
@@ -39,7 +48,9 @@ typedef struct mn_gemm_f32_args {
   float *c;          /* [m][c_stride], n written */
   size_t c_stride;
   size_t m, n, k;
-  float lo, hi;
+  const float *residual; /* [m][residual_stride], or NULL */
+  size_t residual_stride;
+  mn_finish_f32 finish;
 } mn_gemm_f32_args;
 typedef void mn_gemm_f32_fn(const mn_gemm_f32_args *args);
 
@@ -71,16 +82,34 @@ typedef void mn_gemm_q8s_fn(const mn_gemm_q8_args *args);
 
 /* ---- Depthwise convolution ------------------------------------------------------------------ */
 
-/* out[p][c] = clamp(bias[c] + sum_t taps[p][t][c] * w[t][c]). taps points at channel 0 of each
- * input pixel under the window; padded taps point at a row of zeros (codes of the zero point). */
+/* A sliding window whose padding is resolved. Output column x, tap t meets input column
+ * x * stride_w + t * dilation_w - pad_left; those outside [0, in_width) are padding. */
+typedef struct mn_dw_window {
+  size_t kernel_h, kernel_w, stride_h, stride_w, dilation_h, dilation_w;
+  size_t pad_left, in_width;
+  size_t width, channels; /* of the output */
+} mn_dw_window;
+
+/* `height` output rows and what is under them. Elements are floats or bytes. */
+typedef struct mn_dw_strip {
+  const mn_dw_window *window;
+  const void *const *rows; /* [(height-1) * stride_h + (kernel_h-1) * dilation_h + 1] of
+                              [in_width][pixel_stride]: output row y, tap k meets row
+                              y * stride_h + k * dilation_h. NULL is padding */
+  size_t pixel_stride;     /* in elements */
+  const void *zeros;       /* [channels]: a padded column */
+  void *out;               /* [height][out_row_stride] of [width][out_stride], channels written */
+  size_t out_stride, out_row_stride; /* in elements */
+  size_t height;
+} mn_dw_strip;
+
+/* out[y][x][c] = finish(bias[c] + sum of input * w[kh][kw][c]); a padded row adds nothing, a padded
+ * column adds zeros[c] * w. */
 typedef struct mn_dw_f32_args {
-  const float *const *taps; /* [pixels][taps_count] */
-  const float *weights;     /* [ceil(channels/cols)][taps_count][cols], zero-padded */
-  const float *bias;        /* [channels rounded up to cols] */
-  float *out;               /* [pixels][out_stride], channels written */
-  size_t out_stride;
-  size_t pixels, taps_count, channels;
-  float lo, hi;
+  mn_dw_strip strip;
+  const float *weights; /* [ceil(channels/cols)][kernel_h][kernel_w][cols], zero-padded */
+  const float *bias;    /* [channels rounded up to cols] */
+  mn_finish_f32 finish;
 } mn_dw_f32_args;
 typedef void mn_dw_f32_fn(const mn_dw_f32_args *args);
 

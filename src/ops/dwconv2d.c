@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Depthwise convolution through an indirection row: for each output row, a table of pointers to the
- * input pixels under every window, padded taps pointing at a row of zeros. So any size, stride,
- * dilation and pad is one kernel. A channel multiplier repeats the input's channels first.
+ * Depthwise convolution. Kernels find their input through pointers, so that any size, stride,
+ * dilation and pad is one kernel: in float one a row under the window, in 8 bits one a pixel. What
+ * is padded points at a row of zeros. A channel multiplier repeats the input's channels first.
  * The indirection idea: Dukhan, "The Indirect Convolution Algorithm" (2019).
  *
  * Packed: weights | bias | multiplier | shift | the row of zeros (last two before it for u8, i8).
@@ -12,9 +12,13 @@
 #include "base/checked.h"
 #include "ops/gemm.h"
 
+enum { MOST_STRIP = 8 };
+
 typedef struct dw_params {
   const mn_kernel *kernel;
   mn_window window; /* pads resolved */
+  mn_dw_window geometry;
+  int32_t strip; /* output rows of one call of a float kernel */
   size_t taps, channels, padded_channels, padded_taps, multiplier;
   size_t element;
   size_t bias_offset, multiplier_offset, shift_offset, zero_offset;
@@ -26,10 +30,14 @@ typedef struct dw_params {
 /* The table, and every row under a window with its channels repeated. A window may be larger than
  * any map, so that neither is bounded by a tensor's size. */
 static bool lay_out_scratch(dw_params *p, mn_step *step) {
+  const mn_dw_window *w = &p->geometry;
   size_t table, rows = 0;
-  bool exact = mn_mul_size((size_t)step->out.shape.dim[2], p->taps, &table) &&
-               mn_mul_size(table, sizeof(void *), &table) &&
-               mn_round_up(table, MN_ALIGN, &p->table_bytes);
+  bool exact = step->in[0].type == MN_F32
+                   ? mn_mul_size(w->kernel_h - 1, w->dilation_h, &table) &&
+                         mn_add_size(table, (size_t)(p->strip - 1) * w->stride_h + 1, &table)
+                   : mn_mul_size(w->width, p->taps, &table);
+  exact = exact && mn_mul_size(table, sizeof(void *), &table) &&
+          mn_round_up(table, MN_ALIGN, &p->table_bytes);
   if (exact && p->multiplier > 1) {
     exact = mn_mul_size((size_t)p->window.kernel_h, (size_t)step->in[0].shape.dim[2], &rows) &&
             mn_mul_size(rows, p->channels * p->element, &rows);
@@ -48,6 +56,23 @@ static void lay_out_pack(dw_params *p, mn_step *step) {
   step->packed_bytes = p->zero_offset + mn_aligned(p->channels * p->element);
 }
 
+static void set_geometry(dw_params *p, const mn_step *step) {
+  const mn_window *w = &p->window;
+  p->geometry = (mn_dw_window){
+      .kernel_h = (size_t)w->kernel_h,
+      .kernel_w = (size_t)w->kernel_w,
+      .stride_h = (size_t)w->stride_h,
+      .stride_w = (size_t)w->stride_w,
+      .dilation_h = (size_t)w->dilation_h,
+      .dilation_w = (size_t)w->dilation_w,
+      .pad_left = (size_t)w->pad_left,
+      .in_width = (size_t)step->in[0].shape.dim[2],
+      .width = (size_t)step->out.shape.dim[2],
+      .channels = p->channels,
+  };
+  p->strip = p->multiplier > 1 ? 1 : MOST_STRIP;
+}
+
 MN_PLANNING mn_status plan(mn_step *step, const mn_op_request *request, mn_error *err) {
   dw_params *p = mn_arena_take(request->arena, sizeof *p);
   if (!p) return mn_fail_memory(err, sizeof *p);
@@ -64,6 +89,7 @@ MN_PLANNING mn_status plan(mn_step *step, const mn_op_request *request, mn_error
   p->element = mn_type_bytes(in->type);
   p->padded_channels = mn_whole(p->channels, (size_t)p->kernel->tile.cols);
   p->padded_taps = mn_whole(p->taps, (size_t)p->kernel->tile.deep);
+  set_geometry(p, step);
   mn_act_range(step->node->attr.conv.act, &p->lo, &p->hi);
   if (quantized) {
     mn_activation_codes(step, step->node->attr.conv.act, &p->out_min, &p->out_max);
@@ -140,10 +166,10 @@ typedef struct input_row {
   size_t pixel_bytes;
 } input_row;
 
-static input_row row_at(const mn_step *step, const mn_band *band, int32_t out_y, int32_t k) {
+/* Input row y; k is the row of the window it is used for. */
+static input_row row_at(const mn_step *step, const mn_band *band, int32_t y, int32_t k) {
   const dw_params *p = step->params;
   const mn_operand *in = &step->in[0];
-  int32_t y = out_y * p->window.stride_h - p->window.pad_top + k * p->window.dilation_h;
   if (y < 0 || y >= in->shape.dim[1]) return (input_row){NULL, 0};
   const unsigned char *bytes = mn_row(&band->in[0], y);
   if (p->multiplier == 1) return (input_row){bytes, in->pixel_stride * p->element};
@@ -160,8 +186,9 @@ static void fill_table(const mn_step *step, const mn_band *band, int32_t y) {
   const void **table = band->scratch;
   const unsigned char *zeros = (const unsigned char *)step->packed + p->zero_offset;
   int32_t out_w = step->out.shape.dim[2], in_w = step->in[0].shape.dim[2];
+  int32_t top = y * w->stride_h - w->pad_top;
   for (int32_t k = 0; k < w->kernel_h; k++) {
-    input_row row = row_at(step, band, y, k);
+    input_row row = row_at(step, band, top + k * w->dilation_h, k);
     const void **entry = table + (size_t)k * (size_t)w->kernel_w;
     for (int32_t ox = 0; ox < out_w; ox++, entry += p->taps) {
       int32_t x = ox * w->stride_w - w->pad_left;
@@ -173,20 +200,36 @@ static void fill_table(const mn_step *step, const mn_band *band, int32_t y) {
   }
 }
 
-static void run_f32(const mn_step *step, const mn_band *band, int32_t y) {
+/* Pointers to the rows under `count` output rows from y on, those that no tap meets included. */
+static void fill_rows(const mn_step *step, const mn_band *band, int32_t y, int32_t count) {
+  const dw_params *p = step->params;
+  const mn_window *w = &p->window;
+  const void **rows = band->scratch;
+  int32_t in_y = y * w->stride_h - w->pad_top;
+  int32_t reach = (count - 1) * w->stride_h + (w->kernel_h - 1) * w->dilation_h;
+  for (int32_t i = 0; i <= reach; i++) {
+    bool met = p->multiplier == 1 || i % w->dilation_h == 0;
+    rows[i] = met ? row_at(step, band, in_y + i, i / w->dilation_h).bytes : NULL;
+  }
+}
+
+/* `count` output rows from y on, which follow one another in memory. */
+static void run_f32(const mn_step *step, const mn_band *band, int32_t y, int32_t count) {
   const dw_params *p = step->params;
   const unsigned char *packed = step->packed;
+  fill_rows(step, band, y, count);
   mn_dw_f32_args args = {
-      .taps = (const float *const *)band->scratch,
+      .strip = {.window = &p->geometry,
+                .rows = band->scratch,
+                .pixel_stride = p->multiplier > 1 ? p->channels : step->in[0].pixel_stride,
+                .zeros = packed + p->zero_offset,
+                .out = mn_row(&band->out, y),
+                .out_stride = step->out.pixel_stride,
+                .out_row_stride = band->out.row_bytes / sizeof(float),
+                .height = (size_t)count},
       .weights = (const float *)packed,
       .bias = (const float *)(packed + p->bias_offset),
-      .out = (float *)(void *)mn_row(&band->out, y),
-      .out_stride = step->out.pixel_stride,
-      .pixels = (size_t)step->out.shape.dim[2],
-      .taps_count = p->taps,
-      .channels = p->channels,
-      .lo = p->lo,
-      .hi = p->hi,
+      .finish = {p->lo, p->hi, false},
   };
   ((mn_dw_f32_fn *)p->kernel->function)(&args);
 }
@@ -216,14 +259,25 @@ static bool reach(const mn_step *step, mn_reach *out) {
   return true;
 }
 
+static void run_band_f32(const mn_step *step, const mn_band *band) {
+  const dw_params *p = step->params;
+  for (int32_t y = band->first; y < band->last;) {
+    const int32_t left = band->last - y, together = band->out.count - y % band->out.count;
+    int32_t count = left < together ? left : together;
+    if (count > p->strip) count = p->strip;
+    run_f32(step, band, y, count);
+    y += count;
+  }
+}
+
 static void run_band(const mn_step *step, const mn_band *band) {
+  if (step->in[0].type == MN_F32) {
+    run_band_f32(step, band);
+    return;
+  }
   for (int32_t y = band->first; y < band->last; y++) {
     fill_table(step, band, y);
-    if (step->in[0].type == MN_F32) {
-      run_f32(step, band, y);
-    } else {
-      run_q8(step, band, y);
-    }
+    run_q8(step, band, y);
   }
 }
 

@@ -55,7 +55,7 @@ void mn_gemm_plan(mn_gemm *gemm, const mn_step *step, uint32_t features, mn_act 
   gemm->multiplier_offset = gemm->bias_offset + column;
   gemm->packed_bytes = gemm->multiplier_offset;
   if (step->in[0].type == MN_F32) {
-    mn_act_range(act, &gemm->lo, &gemm->hi);
+    mn_act_range(act, &gemm->finish.lo, &gemm->finish.hi);
     return;
   }
   gemm->shift_offset = gemm->multiplier_offset + column;
@@ -142,8 +142,7 @@ static void run_f32(const mn_gemm *gemm, const unsigned char *packed, const mn_g
       .m = block->m,
       .n = block->n_end - block->n_begin,
       .k = gemm->k,
-      .lo = gemm->lo,
-      .hi = gemm->hi,
+      .finish = gemm->finish,
   };
   ((mn_gemm_f32_fn *)gemm->kernel->function)(&args);
 }

@@ -14,9 +14,9 @@ typedef struct mn_gemm {
   size_t padded_n, padded_k; /* to whole panels and whole groups of k */
   size_t element;            /* bytes of an activation */
   size_t bias_offset, multiplier_offset, shift_offset, packed_bytes;
-  float lo, hi;   /* f32 */
-  uint8_t flip;   /* 8 bit: see kernels.h */
-  int32_t w_zero; /* slot gemm_q8s only: left in the weights */
+  mn_finish_f32 finish; /* f32 */
+  uint8_t flip;         /* 8 bit: see kernels.h */
+  int32_t w_zero;       /* slot gemm_q8s only: left in the weights */
   int32_t out_zero, out_min, out_max;
 } mn_gemm;
 

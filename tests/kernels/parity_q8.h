@@ -197,9 +197,12 @@ static bool parity_gemm_q8(const mn_kernel *kernel, const gemm_case *c) {
 }
 
 static int parity_all_gemm_q8(const mn_kernel *kernel, size_t *cases) {
-  static const gemm_case large[] = {{100, 33, 1300, 3, 1, false}, {1, 1001, 300, 0, 0, false},
-                                    {9, 20, 5001, 0, 0, false},   {5000, 3, 2, 1, 2, false},
-                                    {70, 70, 4097, 1, 1, false},  {3, 17, 33000, 0, 0, false}};
+  static const gemm_case large[] = {{.m = 100, .n = 33, .k = 1300, .a_gap = 3, .c_gap = 1},
+                                    {.m = 1, .n = 1001, .k = 300},
+                                    {.m = 9, .n = 20, .k = 5001},
+                                    {.m = 5000, .n = 3, .k = 2, .a_gap = 1, .c_gap = 2},
+                                    {.m = 70, .n = 70, .k = 4097, .a_gap = 1, .c_gap = 1},
+                                    {.m = 3, .n = 17, .k = 33000}};
   int failures = 0;
   for (size_t i = 0; i < 4000; i++, (*cases)++) {
     const gemm_case c = gemm_case_at(i);

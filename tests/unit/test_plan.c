@@ -328,24 +328,24 @@ static void inner_tensors_are_read_by_name(void **state) {
   mn_graph_free(&g);
 }
 
-/* 2^30 windows of 2^15 taps have a table of 2^48 bytes. One row is one slice: of 2^16 workers one
- * needs it. */
+/* 2^15 rows of 2^29 columns, each channel repeated, are 2^47 bytes. One row is one slice: of 2^16
+ * workers one needs it. */
 static void a_block_beyond_the_cap_is_refused(void **state) {
   (void)state;
   mn_graph g;
   mn_error err;
   mn_plan *plan;
   uint64_t seed = 1;
-  mn_shape wide = {4, {1, 1, 1 << 30, 1}};
+  mn_shape wide = {4, {1, 1, 1 << 29, 1}}, wider = {4, {1, 1, 1 << 29, 2}};
   mn_graph_init(&g);
   mn_id in = mn_graph_add_value(&g, "in", MN_F32, &wide);
   g.values[in].kind = MN_KIND_INPUT;
-  mn_id out = mn_graph_add_value(&g, "out", MN_F32, &wide);
-  mn_id weights = tiny_const(&g, "w", MN_F32, (mn_shape){3, {1 << 15, 1, 1}}, &seed);
+  mn_id out = mn_graph_add_value(&g, "out", MN_F32, &wider);
+  mn_id weights = tiny_const(&g, "w", MN_F32, (mn_shape){3, {1 << 15, 1, 2}}, &seed);
   mn_id node = mn_graph_add_node(&g, MN_OP_DWCONV2D, "out", (mn_id[]){in, weights}, 2, &out, 1);
   assert_true(weights != MN_NONE && out != MN_NONE && node != MN_NONE);
   g.nodes[node].attr.conv.window = (mn_window){1 << 15, 1, 1, 1, 1, 1, MN_PAD_SAME, 0, 0, 0, 0};
-  g.nodes[node].attr.conv.multiplier = 1;
+  g.nodes[node].attr.conv.multiplier = 2;
   assert_true(mn_graph_set_inputs(&g, &in, 1) && mn_graph_set_outputs(&g, &out, 1));
   assert_int_equal(mn_graph_verify(&g, &err), MN_OK);
   mn_plan_request request = {.threads = 1};

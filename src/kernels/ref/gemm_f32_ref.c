@@ -12,7 +12,8 @@ void mn_gemm_f32_ref(const mn_gemm_f32_args *args) {
       const float *b = args->b + n * args->k; /* [k] */
       float sum = args->bias[n];
       for (size_t k = 0; k < args->k; k++) sum += a[k] * b[k];
-      c[n] = mn_clamp_one_f32(sum, args->lo, args->hi);
+      if (args->residual) sum += args->residual[m * args->residual_stride + n];
+      c[n] = mn_finish_one_f32(sum, &args->finish);
     }
   }
 }

@@ -41,10 +41,6 @@ MN_INLINE __m256 gate(__m256 x) {
   return clamp_f32_avx2(_mm256_add_ps(x, three), _mm256_setzero_ps(), six);
 }
 
-MN_INLINE __m256 hard_swish(__m256 x) {
-  return _mm256_div_ps(_mm256_mul_ps(x, gate(x)), _mm256_set1_ps(6.0f));
-}
-
 MN_INLINE __m256 hard_sigmoid(__m256 x) {
   const __m256 y = _mm256_div_ps(gate(x), _mm256_set1_ps(6.0f));
   return _mm256_blendv_ps(y, x, _mm256_cmp_ps(x, x, _CMP_UNORD_Q));
@@ -94,7 +90,7 @@ MN_INLINE __m256 logistic(__m256 x) {
 void mn_add_f32_avx2(const mn_binary_f32_args *args) { binary(args, sum); }
 void mn_sub_f32_avx2(const mn_binary_f32_args *args) { binary(args, difference); }
 void mn_mul_f32_avx2(const mn_binary_f32_args *args) { binary(args, product); }
-void mn_hard_swish_f32_avx2(const mn_unary_f32_args *args) { unary(args, hard_swish); }
+void mn_hard_swish_f32_avx2(const mn_unary_f32_args *args) { unary(args, hard_swish_avx2); }
 void mn_hard_sigmoid_f32_avx2(const mn_unary_f32_args *args) { unary(args, hard_sigmoid); }
 
 void mn_logistic_f32_avx2(const mn_unary_f32_args *args) { unary(args, logistic); }

@@ -46,4 +46,11 @@ MN_INLINE __m256 clamp_f32_avx2(__m256 x, __m256 lo, __m256 hi) {
   return _mm256_min_ps(_mm256_max_ps(x, lo), hi);
 }
 
+/* x * (clamp(x + 3, 0, 6) * (1/6)) */
+MN_INLINE __m256 hard_swish_avx2(__m256 x) {
+  const __m256 shifted = _mm256_add_ps(x, _mm256_set1_ps(3.0f));
+  const __m256 gate = clamp_f32_avx2(shifted, _mm256_setzero_ps(), _mm256_set1_ps(6.0f));
+  return _mm256_mul_ps(x, _mm256_mul_ps(gate, _mm256_set1_ps(1.0f / 6.0f)));
+}
+
 #endif

@@ -31,6 +31,13 @@ MN_INLINE __m512 clamp_f32_avx512(__m512 x, __m512 lo, __m512 hi) {
   return _mm512_min_ps(_mm512_max_ps(x, lo), hi);
 }
 
+/* x * (clamp(x + 3, 0, 6) * (1/6)) */
+MN_INLINE __m512 hard_swish_avx512(__m512 x) {
+  const __m512 shifted = _mm512_add_ps(x, _mm512_set1_ps(3.0f));
+  const __m512 gate = clamp_f32_avx512(shifted, _mm512_setzero_ps(), _mm512_set1_ps(6.0f));
+  return _mm512_mul_ps(x, _mm512_mul_ps(gate, _mm512_set1_ps(1.0f / 6.0f)));
+}
+
 /* sum += x by 32-bit lanes, in place: gcc 12 copies or spills the sums of an intrinsic addition in
  * a loop that has many. */
 MN_INLINE void accumulate_avx512(__m512i *sum, __m512i x) {
