@@ -44,8 +44,8 @@ typedef int mn_selftest_fn(void *user, const mn_selftest_check *check);
 
 /* Runs every kernel that this CPU can run on fixed data: 8-bit kernels must give the known bytes,
  * float kernels the reference's values within a stated bound, and a small int8 network its known
- * outputs at every level. `fn` may be NULL. Takes milliseconds. *passed and *failed count the
- * checks; a failed check is not an error. Errors: MEMORY, CANCELLED. */
+ * outputs at every level. In libmobilenet_train. `fn` may be NULL. Takes milliseconds. *passed and
+ * *failed count the checks; a failed check is not an error. Errors: MEMORY, CANCELLED. */
 MN_API mn_status mn_selftest(mn_selftest_fn *fn, void *user, int *passed, int *failed,
                              mn_error *err);
 
