@@ -119,6 +119,22 @@ static void run_product(const mn_kernel *kernel, const layer *x, const operands 
   }
 }
 
+static void run_dense_q8(const mn_kernel *kernel, const layer *x, const operands *o) {
+  const mn_dense_q8_args args = {.a = o->a,
+                                 .a_stride = x->k,
+                                 .flip = 0x80,
+                                 .weights = o->b,
+                                 .bias = o->bias,
+                                 .scale = (const double *)o->taps,
+                                 .c = o->c,
+                                 .c_stride = x->n,
+                                 .m = x->side * x->side,
+                                 .n = x->n,
+                                 .k = x->k,
+                                 .out_max = 255};
+  ((mn_dense_q8_fn *)kernel->function)(&args);
+}
+
 static void run_depthwise(const mn_kernel *kernel, const layer *x, const operands *o) {
   const size_t pixels = x->side * x->side;
   const mn_requant requant = {o->multiplier, o->shift, 128, 0, 255};
@@ -177,7 +193,13 @@ static void run_eltwise(const mn_kernel *kernel, const layer *x, const operands 
 
 static void run_layer(const mn_kernel *kernel, const layer *x, const operands *o) {
   switch (x->slot) {
-    case MN_SLOT_gemm_f32: run_product(kernel, x, o); break;
+    case MN_SLOT_gemm_f32:
+      if (kernel->slot == MN_SLOT_dense_q8) {
+        run_dense_q8(kernel, x, o);
+      } else {
+        run_product(kernel, x, o);
+      }
+      break;
     case MN_SLOT_dw_f32: run_depthwise(kernel, x, o); break;
     default: run_eltwise(kernel, x, o); break;
   }
@@ -188,7 +210,8 @@ static mn_slot layers_of(mn_slot slot) {
   switch (slot) {
     case MN_SLOT_gemm_f32:
     case MN_SLOT_gemm_q8:
-    case MN_SLOT_gemm_q8s: return MN_SLOT_gemm_f32;
+    case MN_SLOT_gemm_q8s:
+    case MN_SLOT_dense_q8: return MN_SLOT_gemm_f32;
     case MN_SLOT_dw_f32:
     case MN_SLOT_dw_q8: return MN_SLOT_dw_f32;
     default: return MN_SLOT_COUNT;

@@ -21,6 +21,7 @@ static const uint64_t known[MN_SLOT_COUNT] = {
     [MN_SLOT_gemm_f32] = 0x20348ee795b21095u,
     [MN_SLOT_gemm_q8] = 0xe2d74e6ced94285au,
     [MN_SLOT_gemm_q8s] = 0xe2d74e6ced94285au, /* the same product */
+    [MN_SLOT_dense_q8] = 0xe53bfc5baa91ef47u,
     [MN_SLOT_dw_f32] = 0x38a0082486020229u,
     [MN_SLOT_dw_q8] = 0xe5af45c6ba0cf76bu,
     [MN_SLOT_add_q8] = 0xc88eee6369e14e9du,

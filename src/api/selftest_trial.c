@@ -34,6 +34,7 @@ static void fill(mn_trial *trial) {
     trial->bias_i32[i] = (int32_t)(next_random(&state) >> 14) - (1 << 17);
     trial->multiplier[i] = (int32_t)(next_random(&state) >> 2 | 1u << 30);
     trial->shift[i] = -11 - i % 4;
+    trial->scale[i] = trial->multiplier[i] * (1.0 / 4398046511104.0);
   }
   for (int i = 0; i < 256; i++) trial->table[i] = (uint8_t)(next_random(&state) >> 24);
   for (int i = 0; i < TRIAL_M * TRIAL_TAPS; i++) {
@@ -102,6 +103,25 @@ static void run_gemm_q8(mn_trial *trial, const mn_kernel *kernel) {
       .k = TRIAL_K,
       .requant = requant_of(trial)};
   ((mn_gemm_q8_fn *)kernel->function)(&args);
+}
+
+static void run_dense_q8(mn_trial *trial, const mn_kernel *kernel) {
+  const mn_dense_q8_args args = {.a = trial->a_q8,
+                                 .a_stride = TRIAL_K,
+                                 .flip = FLIP,
+                                 .weights = trial->packed_i8,
+                                 .w_zero = W_ZERO,
+                                 .bias = trial->bias_i32,
+                                 .scale = trial->scale,
+                                 .c = trial->out_q8,
+                                 .c_stride = TRIAL_N,
+                                 .m = TRIAL_M,
+                                 .n = TRIAL_N,
+                                 .k = TRIAL_K,
+                                 .out_zero = 5,
+                                 .out_min = -128,
+                                 .out_max = 127};
+  ((mn_dense_q8_fn *)kernel->function)(&args);
 }
 
 static void run_dw_f32(mn_trial *trial, const mn_kernel *kernel) {
@@ -223,6 +243,7 @@ static const slot_runner runners[MN_SLOT_COUNT] = {
     [MN_SLOT_gemm_f32] = {run_gemm_f32, true, TRIAL_K},
     [MN_SLOT_gemm_q8] = {run_gemm_q8, false, TRIAL_K},
     [MN_SLOT_gemm_q8s] = {run_gemm_q8, false, TRIAL_K},
+    [MN_SLOT_dense_q8] = {run_dense_q8, false, TRIAL_K},
     [MN_SLOT_dw_f32] = {run_dw_f32, true, TRIAL_TAPS},
     [MN_SLOT_dw_q8] = {run_dw_q8, false, TRIAL_TAPS},
     [MN_SLOT_add_q8] = {run_add_q8, false, 0},
@@ -241,7 +262,7 @@ static const slot_runner runners[MN_SLOT_COUNT] = {
 
 static bool tile_fits(mn_tile tile) {
   return tile.cols >= 1 && tile.cols <= TRIAL_COLS_MOST && tile.deep >= 1 &&
-         TRIAL_K + tile.deep <= TRIAL_DEEP_MOST &&
+         (TRIAL_K + tile.deep - 1) / tile.deep * tile.deep <= TRIAL_DEEP_MOST &&
          (TRIAL_N + tile.cols - 1) / tile.cols * tile.cols <= TRIAL_COLS_MOST;
 }
 

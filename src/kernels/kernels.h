@@ -80,6 +80,25 @@ typedef struct mn_gemm_q8_args {
 typedef void mn_gemm_q8_fn(const mn_gemm_q8_args *args);
 typedef void mn_gemm_q8s_fn(const mn_gemm_q8_args *args);
 
+/* Fully connected, 8 bit: as gemm_q8s, but requantized in double (docs/numerics.md), and with the
+ * weights of an output side by side, since with one row time is that of reading them:
+ * c[m][n] = clamp(round((bias[n] + sum_k (a[m][k] ^ flip) * (w[n][k] - w_zero)) * scale[n]) +
+ * out_zero), ties away from zero. */
+typedef struct mn_dense_q8_args {
+  const uint8_t *a; /* [m][a_stride] bytes, k used */
+  size_t a_stride;
+  uint8_t flip;
+  const int8_t *weights; /* [n][k rounded up to deep], zero-padded */
+  int32_t w_zero;
+  const int32_t *bias; /* [n], zero points folded in */
+  const double *scale; /* [n] */
+  uint8_t *c;          /* [m][c_stride], n written */
+  size_t c_stride;
+  size_t m, n, k;
+  int32_t out_zero, out_min, out_max;
+} mn_dense_q8_args;
+typedef void mn_dense_q8_fn(const mn_dense_q8_args *args);
+
 /* ---- Depthwise convolution ------------------------------------------------------------------ */
 
 /* A sliding window whose padding is resolved. Output column x, tap t meets input column
@@ -215,7 +234,7 @@ typedef void mn_logistic_f32_fn(const mn_unary_f32_args *args);
 #define MN_SLOTS(X) \
   X(gemm_f32) X(gemm_q8) X(gemm_q8s) X(dw_f32) X(dw_q8) X(add_q8) X(mul_q8) X(add_real_q8) \
   X(mul_real_q8) X(lut8) X(add_f32) X(sub_f32) X(mul_f32) X(clamp_f32) X(hard_swish_f32) \
-  X(hard_sigmoid_f32) X(logistic_f32)
+  X(hard_sigmoid_f32) X(logistic_f32) X(dense_q8)
 /* clang-format on */
 
 typedef enum mn_slot {

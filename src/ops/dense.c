@@ -3,18 +3,21 @@
  * A slice is a block of output channels over all rows; with few rows the time is that of reading
  * the weights once. f32 is the matrix product of conv2d; 8 bit has a function of its own, since
  * LiteRT requantizes this one layer in double (docs/numerics.md). One packed block of 8 bit:
- *     scale [n] double | bias [n] int32 | weights [n][k] int16 */
+ *     scale [n] double | bias [n] int32 | weights [n][padded_k] int8 */
 #include <string.h>
 
 #include "base/alloc.h"
-#include "kernels/ref/ref.h"
 #include "ops/gemm.h"
 #include "ops/operand.h"
+
+/* 8 bit: outputs that kernels take together. */
+enum { Q8_OUTPUTS = 4 };
 
 typedef struct dense_params {
   mn_gemm gemm;        /* f32 */
   mn_dense_q8_args q8; /* 8 bit: a template, pointers are filled in a run */
   size_t rows, n, k;
+  size_t padded_k; /* 8 bit: to whole steps of the kernel */
   size_t block_cols;
   bool gathers; /* a row is spread over strided pixels: copied to scratch first */
 } dense_params;
@@ -27,13 +30,15 @@ static void plan_slices(mn_step *step, dense_params *p, size_t unit, int32_t thr
   step->slices = (p->n + p->block_cols - 1) / p->block_cols;
 }
 
-static void plan_q8(mn_step *step, dense_params *p) {
-  const mn_operand *out = &step->out;
+static void plan_q8(mn_step *step, dense_params *p, const mn_op_request *request) {
+  const mn_operand *out = &step->out, *weights = &step->in[1];
+  step->kernel = mn_kernel_select(MN_SLOT_dense_q8, request->features);
+  p->padded_k = mn_whole(p->k, (size_t)step->kernel->tile.deep);
+  p->q8.w_zero = mn_operand_zero(weights) - (weights->type == MN_U8 ? 128 : 0);
   p->q8.flip = mn_code_flip(step->in[0].type);
   p->q8.out_zero = mn_operand_zero(out);
   mn_activation_codes(step, step->node->attr.dense.act, &p->q8.out_min, &p->q8.out_max);
-  step->kernel_name = "dense_q8_ref";
-  step->packed_bytes = p->n * (sizeof(double) + sizeof(int32_t) + p->k * sizeof(int16_t));
+  step->packed_bytes = p->n * (sizeof(double) + sizeof(int32_t) + p->padded_k);
 }
 
 MN_PLANNING mn_status plan(mn_step *step, const mn_op_request *request, mn_error *err) {
@@ -47,8 +52,8 @@ MN_PLANNING mn_status plan(mn_step *step, const mn_op_request *request, mn_error
   p->gathers = !mn_operand_dense(in) && mn_operand_channels(in) != p->k;
   if (p->gathers) step->scratch_bytes = p->rows * p->k * mn_type_bytes(in->type);
   if (in->type != MN_F32) {
-    plan_q8(step, p);
-    plan_slices(step, p, 1, request->threads);
+    plan_q8(step, p, request);
+    plan_slices(step, p, Q8_OUTPUTS, request->threads);
     return MN_OK;
   }
   mn_gemm_plan(&p->gemm, step, request->features, step->node->attr.dense.act);
@@ -58,10 +63,14 @@ MN_PLANNING mn_status plan(mn_step *step, const mn_op_request *request, mn_error
   return MN_OK;
 }
 
-static int16_t centred_weight(const mn_operand *weights, size_t i) {
-  int32_t zero = mn_operand_zero(weights);
-  if (weights->type == MN_I8) return (int16_t)(((const int8_t *)weights->data)[i] - zero);
-  return (int16_t)(((const uint8_t *)weights->data)[i] - zero);
+/* One output's weights as signed bytes; returns their sum, zero point taken out. */
+static int64_t pack_row(const dense_params *p, const mn_operand *weights, size_t n, int8_t *to) {
+  const uint8_t *codes = (const uint8_t *)weights->data + n * p->k; /* [k] */
+  const uint8_t flip = weights->type == MN_U8 ? 0x80 : 0;
+  int64_t sum = 0;
+  for (size_t i = 0; i < p->k; i++) sum += to[i] = (int8_t)(codes[i] ^ flip);
+  memset(to + p->k, 0, p->padded_k - p->k);
+  return sum - (int64_t)p->k * p->q8.w_zero;
 }
 
 static void pack_q8(const mn_step *step, void *packed) {
@@ -70,13 +79,11 @@ static void pack_q8(const mn_step *step, void *packed) {
   double in_scale = mn_operand_scale(&step->in[0]), out_scale = mn_operand_scale(&step->out);
   double *scale = packed;
   int32_t *bias = (int32_t *)(scale + p->n);
-  int16_t *codes = (int16_t *)(bias + p->n); /* [n][k] */
+  int8_t *codes = (int8_t *)(bias + p->n); /* [n][padded_k] */
   for (size_t n = 0; n < p->n; n++) {
-    int64_t sum = 0;
-    for (size_t i = n * p->k; i < (n + 1) * p->k; i++) sum += codes[i] = centred_weight(weights, i);
     double weight_scale = weights->quant->scale[weights->quant->count > 1 ? n : 0];
     scale[n] = in_scale * weight_scale / out_scale;
-    bias[n] = mn_folded_bias(step, n, sum);
+    bias[n] = mn_folded_bias(step, n, pack_row(p, weights, n, codes + n * p->padded_k));
   }
 }
 
@@ -100,11 +107,11 @@ static void run_q8(const mn_step *step, const mn_gemm_block *block) {
   const dense_params *p = step->params;
   const double *scale = step->packed;
   const int32_t *bias = (const int32_t *)(scale + p->n);
-  const int16_t *codes = (const int16_t *)(bias + p->n); /* [n][k] */
+  const int8_t *codes = (const int8_t *)(bias + p->n); /* [n][padded_k] */
   mn_dense_q8_args args = p->q8;
   args.a = block->a;
   args.a_stride = block->a_stride;
-  args.weights = codes + block->n_begin * p->k;
+  args.weights = codes + block->n_begin * p->padded_k;
   args.bias = bias + block->n_begin;
   args.scale = scale + block->n_begin;
   args.c = (uint8_t *)block->c + block->n_begin;
@@ -112,7 +119,7 @@ static void run_q8(const mn_step *step, const mn_gemm_block *block) {
   args.m = block->m;
   args.n = block->n_end - block->n_begin;
   args.k = p->k;
-  mn_dense_q8_ref(&args);
+  ((mn_dense_q8_fn *)step->kernel->function)(&args);
 }
 
 static void run_slices(const mn_step *step, const mn_run *run, size_t begin, size_t end) {

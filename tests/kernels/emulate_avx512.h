@@ -119,4 +119,30 @@ EMULATE __m512i emulate_widen_u8_i32(__m128i a) {
 #undef _mm512_cvtepu8_epi32
 #define _mm512_cvtepu8_epi32(x) emulate_widen_u8_i32(x)
 
+/* SIMDe's read what they mask. */
+EMULATE __m128i emulate_masked_load_i32(const int *from, __m128i mask) {
+  int32_t keep[4], x[4] = {0};
+  memcpy(keep, &mask, sizeof keep);
+  for (int i = 0; i < 4; i++) {
+    if (keep[i] < 0) x[i] = from[i];
+  }
+  __m128i out;
+  memcpy(&out, x, sizeof x);
+  return out;
+}
+#undef _mm_maskload_epi32
+#define _mm_maskload_epi32(from, mask) emulate_masked_load_i32(from, mask)
+
+EMULATE __m256d emulate_masked_load_f64(const double *from, __m256i mask) {
+  int64_t keep[4];
+  double x[4] = {0};
+  memcpy(keep, &mask, sizeof keep);
+  for (int i = 0; i < 4; i++) {
+    if (keep[i] < 0) x[i] = from[i];
+  }
+  return _mm256_loadu_pd(x);
+}
+#undef _mm256_maskload_pd
+#define _mm256_maskload_pd(from, mask) emulate_masked_load_f64(from, mask)
+
 #endif

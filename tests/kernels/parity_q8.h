@@ -6,6 +6,8 @@
 #ifndef MN_TESTS_KERNELS_PARITY_Q8_H
 #define MN_TESTS_KERNELS_PARITY_Q8_H
 
+#include <math.h>
+
 #include "parity.h"
 #include "parity_f32.h" /* the shapes: gemm_case_at, dw_case_at */
 
@@ -210,6 +212,59 @@ static int parity_all_gemm_q8(const mn_kernel *kernel, size_t *cases) {
   }
   for (size_t i = 0; i < 8 * (sizeof large / sizeof large[0]); i++, (*cases)++) {
     failures += !parity_gemm_q8(kernel, &large[i / 8]);
+  }
+  return failures;
+}
+
+/* ---- Fully connected ------------------------------------------------------------------------ */
+
+/* Scales around what brings sums to codes, exact halves too, and those that leave no code. */
+static void random_scales(double *scale, const product_q8 *x) {
+  for (size_t j = 0; j < x->n; j++) {
+    const int32_t shift = x->shift[j] > 0 ? 0 : x->shift[j];
+    scale[j] = ldexp(x->multiplier[j], shift - 31);
+    if (random_below(4) == 0) scale[j] = ldexp(1.0, -(int)random_below(12));
+    if (random_below(16) == 0) scale[j] = random_below(2) ? 1e30 : 1e-30;
+  }
+}
+
+static bool parity_dense_q8(const mn_kernel *kernel, const gemm_case *c) {
+  static guard at_a, at_c, at_scale, at_plain;
+  static packed_q8 packed;
+  const size_t a_stride = c->k + c->a_gap, c_stride = c->n + c->c_gap;
+  product_q8 x = {.m = c->m, .n = c->n, .k = c->k};
+  product_q8_make(&x);
+  uint8_t *a = guard_take(&at_a, (c->m - 1) * a_stride + c->k);
+  int8_t *plain = guard_take(&at_plain, x.n * x.k);
+  double *scale = guard_take(&at_scale, x.n * sizeof *scale);
+  for (size_t i = 0; i < c->m; i++) memcpy(a + i * a_stride, x.a + i * c->k, c->k);
+  for (size_t i = 0; i < x.n * x.k; i++) plain[i] = (int8_t)(x.b[i] + x.w_zero);
+  random_scales(scale, &x);
+  pack_q8(&x, &packed, &kernel->tile, true);
+  uint8_t *out = guard_take(&at_c, (c->m - 1) * c_stride + c->n);
+  mn_dense_q8_args args = {a,          a_stride,    x.flip,   (int8_t *)packed.at_b.bytes,
+                           x.w_zero,   packed.bias, scale,    out,
+                           c_stride,   c->m,        c->n,     c->k,
+                           x.out_zero, x.out_min,   x.out_max};
+  ((mn_dense_q8_fn *)kernel->function)(&args);
+  args.weights = plain, args.c = x.expected, args.c_stride = x.n;
+  mn_dense_q8_ref(&args);
+  const bool good = check_product_q8(kernel, &x, out, c_stride) && guard_intact(kernel, &at_c);
+  product_q8_free(&x);
+  return good;
+}
+
+static int parity_all_dense_q8(const mn_kernel *kernel, size_t *cases) {
+  static const gemm_case large[] = {{1, 1001, 1280, 0, 0, false, false},
+                                    {2, 7, 4097, 1, 1, false, false},
+                                    {3, 17, 33000, 0, 0, false, false}};
+  int failures = 0;
+  for (size_t i = 0; i < 4000; i++, (*cases)++) {
+    const gemm_case c = gemm_case_at(i);
+    failures += !parity_dense_q8(kernel, &c);
+  }
+  for (size_t i = 0; i < 8 * (sizeof large / sizeof large[0]); i++, (*cases)++) {
+    failures += !parity_dense_q8(kernel, &large[i / 8]);
   }
   return failures;
 }

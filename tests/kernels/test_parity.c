@@ -16,6 +16,7 @@ static parity_fn *const parity_of_slot[MN_SLOT_COUNT] = {
     [MN_SLOT_gemm_f32] = parity_all_gemm_f32,
     [MN_SLOT_gemm_q8] = parity_all_gemm_q8,
     [MN_SLOT_gemm_q8s] = parity_all_gemm_q8,
+    [MN_SLOT_dense_q8] = parity_all_dense_q8,
     [MN_SLOT_dw_f32] = parity_all_dw_f32,
     [MN_SLOT_dw_q8] = parity_all_dw_q8,
     [MN_SLOT_add_q8] = parity_all_add_q8,

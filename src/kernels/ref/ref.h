@@ -10,25 +10,6 @@
 /* TFLite SUB: as mn_add_q8_ref with the difference of the scaled inputs. */
 void mn_sub_q8_ref(const mn_add_q8_args *args);
 
-/* ---- dense_q8_ref.c ----------------------------------------------------------------------- */
-
-/* c[m][n] = clamp(round((bias[n] + sum_k (a[m][k] ^ flip) * weights[n][k]) * scale[n]) + out_zero).
- * LiteRT's reference FULLY_CONNECTED multiplies and rounds once in double, ties away from zero,
- * which no 31-bit multiplier reproduces: hence no slot gemm_q8. */
-typedef struct mn_dense_q8_args {
-  const uint8_t *a; /* [m][a_stride] bytes, k used */
-  size_t a_stride;
-  uint8_t flip;
-  const int16_t *weights; /* [n][k], zero point subtracted */
-  const int32_t *bias;    /* [n], zero points folded in */
-  const double *scale;    /* [n] */
-  uint8_t *c;             /* [m][c_stride], n written */
-  size_t c_stride;
-  size_t m, n, k;
-  int32_t out_zero, out_min, out_max;
-} mn_dense_q8_args;
-void mn_dense_q8_ref(const mn_dense_q8_args *args);
-
 /* ---- transpose_conv_ref.c: one output pixel ------------------------------------------------ */
 
 /* One tap: an input pixel and the weights that bring it to this output pixel. */
