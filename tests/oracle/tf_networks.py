@@ -185,7 +185,7 @@ def v3(net, x, large, minimal, head):
                             swish if hs else RELU, squeeze)
         if i == last:
             maps["middle"] = inner
-        if i == (6 if large else 3):
+        if i == (4 if large else 2):  # the first of stride 8, as torchvision's LR-ASPP takes it
             maps["low"] = x
     return net.conv(x, "head", 1, 1, (960 if large else 576) // (2 if ssd else 1), swish), maps
 

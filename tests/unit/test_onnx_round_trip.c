@@ -144,6 +144,65 @@ static void beta_becomes_a_product(void **state) {
   mn_graph_free(&g);
 }
 
+/* ---- Written for others: what is not read again ---------------------------------------------- */
+
+static bool has_text(const uint8_t *bytes, size_t size, const char *text) {
+  size_t length = strlen(text);
+  for (size_t i = 0; i + length <= size; i++) {
+    if (memcmp(bytes + i, text, length) == 0) return true;
+  }
+  return false;
+}
+
+/* tests/oracle/onnx_detectors.py shows what onnxruntime finds. */
+static void expect_detector(mn_attr attr, mn_type anchor_type, const char *const *operators) {
+  mn_graph g;
+  mn_error err = {0};
+  uint8_t *bytes;
+  size_t size;
+  mn_graph_init(&g);
+  mn_id x[2] = {make_input(&g, "boxes", MN_F32, SHAPE(1, 9, 4)),
+                make_input(&g, "scores", MN_F32, SHAPE(1, 9, 4))};
+  mn_id anchors = make_const(&g, "anchors", anchor_type, SHAPE(9, 4));
+  if (anchor_type != MN_F32) make_quant(&g, anchors, 0.01f, 3);
+  mn_id out[4];
+  static const char *const names[4] = {"where", "what", "sure", "many"};
+  for (int i = 0; i < 4; i++) {
+    out[i] = mn_graph_add_value(&g, names[i], MN_F32, &(mn_shape){0, {0}});
+  }
+  mn_id in[3] = {x[0], x[1], anchors};
+  mn_id node = mn_graph_add_node(&g, MN_OP_SSD_DETECT, "where", in, 3, out, 4);
+  g.nodes[node].attr = attr;
+  make_done(&g, 2, x, 4, out);
+  if (mn_onnx_save(&g, &bytes, &size, &err)) fail_msg("%s", err.text);
+  for (; *operators; operators++) assert_true(has_text(bytes, size, *operators));
+  mn_graph again;
+  mn_load_request request = {
+      .bytes = bytes, .size = size, .name = "test", .memory_cap = (uint64_t)1 << 30};
+  assert_int_equal(mn_onnx_load(&again, &request, &err), MN_ERR_UNSUPPORTED);
+  mn_free(bytes);
+  mn_graph_free(&g);
+}
+
+static void detectors_are_written(void **state) {
+  (void)state;
+  mn_attr attr = {.ssd_detect = {.detections = 5,
+                                 .classes = 3,
+                                 .per_anchor = 1,
+                                 .per_class = 4,
+                                 .regular = true,
+                                 .torch_boxes = true,
+                                 .candidates = 6,
+                                 .score_threshold = 0.1f,
+                                 .iou_threshold = 0.5f,
+                                 .scale = {10, 10, 5, 5}}};
+  expect_detector(attr, MN_F32,
+                  (const char *const[]){"NonMaxSuppression", "Where", "Exp", "Clip", NULL});
+  attr.ssd_detect.regular = attr.ssd_detect.torch_boxes = false;
+  expect_detector(attr, MN_U8,
+                  (const char *const[]){"NonMaxSuppression", "ReduceMax", "ArgMax", NULL});
+}
+
 /* Of codes: the float that pixel p becomes is the one that its code stands for. */
 static void expect_pixels(mn_type type, mn_map map, float scale, int32_t zero) {
   mn_graph g, again;
@@ -182,6 +241,7 @@ int main(void) {
       cmocka_unit_test(a_transposed_convolution_of_codes_comes_back),
       cmocka_unit_test(indices_of_the_largest_come_back),
       cmocka_unit_test(beta_becomes_a_product),
+      cmocka_unit_test(detectors_are_written),
       cmocka_unit_test(pixels_become_the_floats_of_their_codes),
   };
   return cmocka_run_group_tests_name("onnx_round_trip", tests, NULL, NULL);

@@ -2,6 +2,8 @@
  * Shape arithmetic of ONNX files, computed while loading: exporters write "as many as there are" as
  * a little program of Shape, Gather, Slice, Concat and so on. What depends on the input's height or
  * width is marked, for it fixes the size. */
+#include <string.h>
+
 #include "base/checked.h"
 #include "format/onnx/onnx_load.h"
 
@@ -119,10 +121,19 @@ mn_status mn_onnx_load_slice(const mn_onnx_op *op) {
 /* Indices that nothing else reads become int32 where they are made. */
 static mn_status narrow_indices(const mn_onnx_op *op, mn_onnx_tensor *x) {
   mn_graph *graph = op->loader->graph;
+  char name[MN_ONNX_NAME_BYTES];
+  mn_onnx_tensor *out;
+  mn_status status = mn_onnx_output(op, &out);
+  if (!status) status = mn_onnx_check(op->loader, MN_ONNX_NAME_BYTES);
+  if (status) return status;
+  mn_onnx_make_name(op->loader, out, name);
+  mn_value *value = &graph->values[x->id];
+  value->name = mn_arena_string(&graph->arena, name, strlen(name));
+  if (!value->name) return mn_fail_memory(op->loader->err, sizeof name);
   for (mn_id i = graph->node_count - 1; i >= 0; i--) {
     if (graph->nodes[i].out[0] == x->id) graph->nodes[i].attr.arg_max.output_type = MN_I32;
   }
-  graph->values[x->id].type = MN_I32;
+  value->type = MN_I32;
   x->data_type = ONNX_INT32;
   return mn_onnx_alias(op, x);
 }

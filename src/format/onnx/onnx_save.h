@@ -70,4 +70,8 @@ void mn_onnx_put_codes(mn_onnx_saver *saver, mn_id value);
 
 mn_status mn_onnx_save_node(mn_onnx_saver *saver, const mn_node *node);
 
+/* ---- onnx_save_detect.c --------------------------------------------------------------------- */
+
+mn_status mn_onnx_save_detect(mn_onnx_saver *saver, const mn_node *node);
+
 #endif

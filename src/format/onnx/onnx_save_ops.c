@@ -321,6 +321,17 @@ static mn_status save_mean(mn_onnx_saver *saver, const mn_node *node) {
   return finish(&out, node, "ReduceMean", MN_ACT_NONE);
 }
 
+/* `pads` are in the file's order of axes, first those before, then those behind. */
+static mn_onnx_out begin_pad(mn_onnx_saver *saver, const char *x, const int32_t *pads,
+                             int32_t count) {
+  char name[MN_ONNX_SAVED_NAME];
+  mn_onnx_put_list(saver, pads, count, name);
+  mn_onnx_out out = mn_onnx_begin(saver);
+  mn_onnx_put_in(&out, x);
+  mn_onnx_put_in(&out, name);
+  return out;
+}
+
 static mn_status save_pad(mn_onnx_saver *saver, const mn_node *node) {
   const mn_shape *x = &in_value(saver, node, 0)->shape;
   int32_t pads[2 * MN_MAX_RANK];
@@ -329,11 +340,79 @@ static mn_status save_pad(mn_onnx_saver *saver, const mn_node *node) {
     pads[file_axis(x, i)] = node->attr.pad.before[i];
     pads[x->rank + file_axis(x, i)] = node->attr.pad.after[i];
   }
-  mn_onnx_put_list(saver, pads, 2 * x->rank, name);
-  mn_onnx_out out = mn_onnx_begin(saver);
-  put_operand(&out, node->in[0]);
-  mn_onnx_put_in(&out, name);
+  mn_onnx_real_name(saver, node->in[0], name);
+  mn_onnx_out out = begin_pad(saver, name, pads, 2 * x->rank);
   return finish(&out, node, "Pad", MN_ACT_NONE);
+}
+
+/* ---- Space to batch and back: a transpose between two views of six axes ---------------------- */
+
+static void put_view(mn_onnx_saver *saver, char name[MN_ONNX_SAVED_NAME], const int32_t shape[6]) {
+  char list[MN_ONNX_SAVED_NAME];
+  mn_onnx_put_list(saver, shape, 6, list);
+  mn_onnx_out view = mn_onnx_begin(saver);
+  mn_onnx_put_in(&view, name);
+  mn_onnx_put_in(&view, list);
+  mn_onnx_new_name(saver, name);
+  mn_onnx_end(&view, "Reshape", name);
+}
+
+static void put_turn(mn_onnx_saver *saver, char name[MN_ONNX_SAVED_NAME], const int32_t perm[6]) {
+  mn_onnx_out turn = mn_onnx_begin(saver);
+  mn_onnx_put_in(&turn, name);
+  mn_onnx_put_ints(&turn, "perm", perm, 6);
+  mn_onnx_new_name(saver, name);
+  mn_onnx_end(&turn, "Transpose", name);
+}
+
+static mn_onnx_out begin_reshape(mn_onnx_saver *saver, const char *x, const int32_t shape[4]) {
+  char list[MN_ONNX_SAVED_NAME];
+  mn_onnx_put_list(saver, shape, 4, list);
+  mn_onnx_out out = mn_onnx_begin(saver);
+  mn_onnx_put_in(&out, x);
+  mn_onnx_put_in(&out, list);
+  return out;
+}
+
+static mn_status save_space_to_batch(mn_onnx_saver *saver, const mn_node *node) {
+  const mn_attr *a = &node->attr;
+  const int32_t *x = in_value(saver, node, 0)->shape.dim;
+  const int32_t *to = saver->graph->values[node->out[0]].shape.dim;
+  const int32_t h = a->space_batch.block_h, w = a->space_batch.block_w;
+  char name[MN_ONNX_SAVED_NAME];
+  mn_onnx_real_name(saver, node->in[0], name);
+  mn_onnx_out pad = begin_pad(saver, name,
+                              (int32_t[]){0, 0, a->space_batch.top, a->space_batch.left, 0, 0,
+                                          a->space_batch.bottom, a->space_batch.right},
+                              8);
+  mn_onnx_new_name(saver, name);
+  mn_onnx_end(&pad, "Pad", name);
+  put_view(saver, name, (int32_t[]){x[0], x[3], to[1], h, to[2], w});
+  put_turn(saver, name, (int32_t[]){3, 5, 0, 1, 2, 4});
+  mn_onnx_out out = begin_reshape(saver, name, (int32_t[]){to[0], to[3], to[1], to[2]});
+  return finish(&out, node, "Reshape", MN_ACT_NONE);
+}
+
+static mn_status save_batch_to_space(mn_onnx_saver *saver, const mn_node *node) {
+  const mn_attr *a = &node->attr;
+  const int32_t *x = in_value(saver, node, 0)->shape.dim;
+  const int32_t h = a->space_batch.block_h, w = a->space_batch.block_w, n = x[0] / (h * w);
+  const int32_t height = x[1] * h, width = x[2] * w;
+  char name[MN_ONNX_SAVED_NAME], list[3][MN_ONNX_SAVED_NAME];
+  mn_onnx_real_name(saver, node->in[0], name);
+  put_view(saver, name, (int32_t[]){h, w, n, x[3], x[1], x[2]});
+  put_turn(saver, name, (int32_t[]){2, 3, 4, 0, 5, 1});
+  mn_onnx_out whole = begin_reshape(saver, name, (int32_t[]){n, x[3], height, width});
+  mn_onnx_new_name(saver, name);
+  mn_onnx_end(&whole, "Reshape", name);
+  mn_onnx_put_list(saver, (int32_t[]){a->space_batch.top, a->space_batch.left}, 2, list[0]);
+  mn_onnx_put_list(saver, (int32_t[]){height - a->space_batch.bottom, width - a->space_batch.right},
+                   2, list[1]);
+  mn_onnx_put_list(saver, (int32_t[]){2, 3}, 2, list[2]);
+  mn_onnx_out out = mn_onnx_begin(saver);
+  mn_onnx_put_in(&out, name);
+  for (int i = 0; i < 3; i++) mn_onnx_put_in(&out, list[i]);
+  return finish(&out, node, "Slice", MN_ACT_NONE);
 }
 
 static bool has_one_order(const mn_shape *shape) {
@@ -408,6 +487,8 @@ mn_status mn_onnx_save_node(mn_onnx_saver *saver, const mn_node *node) {
     case MN_OP_MAX_POOL: return save_pool(saver, node);
     case MN_OP_MEAN: return save_mean(saver, node);
     case MN_OP_PAD: return save_pad(saver, node);
+    case MN_OP_SPACE_TO_BATCH: return save_space_to_batch(saver, node);
+    case MN_OP_BATCH_TO_SPACE: return save_batch_to_space(saver, node);
     case MN_OP_ARG_MAX: return save_arg_max(saver, node);
     case MN_OP_CONCAT: return save_concat(saver, node);
     case MN_OP_RESHAPE: return save_reshape(saver, node);
@@ -420,6 +501,8 @@ mn_status mn_onnx_save_node(mn_onnx_saver *saver, const mn_node *node) {
     case MN_OP_DEQUANTIZE: return save_plain(saver, node, "Identity");
     case MN_OP_RESIZE_BILINEAR:
     case MN_OP_RESIZE_NEAREST: return save_resize(saver, node);
-    default: return refuse(saver, node, "there is no such operator here");
+    case MN_OP_SSD_DETECT: return mn_onnx_save_detect(saver, node);
+    case MN_OP_COUNT: break;
   }
+  return refuse(saver, node, "there is no such operator here");
 }
