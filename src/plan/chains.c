@@ -1,14 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Which steps become one that runs in strips (ops/strips.h). For least memory: of all ways to cut
- * the steps into chains and single ones, those whose busiest step is the least, and of these the
- * one that redoes the least work; found by dynamic programming over the steps in order.
+ * Which steps become one that runs in strips (ops/strips.h).
  *
- * Steps and pieces come from an ordinary lowering, so what chains are compared by is exact. */
+ * For speed: a map that no cache holds is not made, the layers before and after it are joined.
+ *
+ * For least memory: of all ways to cut the steps into chains and single ones, those whose busiest
+ * step is the least, and of these the one that redoes the least work; found by dynamic programming
+ * over the steps in order. Steps and pieces come from an ordinary lowering, so what chains are
+ * compared by is exact. */
 #include "base/alloc.h"
 #include "ops/strips.h"
 #include "plan/plan.h"
 
-enum { WHOLE = INT32_MAX }; /* a value that has to exist as a whole */
+enum {
+  WHOLE = INT32_MAX,    /* a value that has to exist as a whole */
+  LARGE_MAP = 3 << 18,  /* bytes of a map that costs time: most of an L2 cache of 1 or 2 MB */
+  ROWS_OF_A_WINDOW = 4, /* that each worker makes, so that rows made twice are few among them */
+};
 
 /* Pixels that a strip makes at a time, the fastest first, and what each costs in the choice. */
 static const struct {
@@ -68,7 +75,43 @@ static mn_status prepare(chooser *at, mn_error *err) {
   return MN_OK;
 }
 
-/* ---- Choosing -------------------------------------------------------------------------------- */
+/* ---- Choosing for speed ---------------------------------------------------------------------- */
+
+static bool is_large(const mn_operand *out) {
+  const size_t elements = mn_operand_pixels(out) * mn_operand_channels(out);
+  return elements * mn_type_bytes(out->type) / (size_t)out->shape.dim[0] >= LARGE_MAP;
+}
+
+static bool looks_around(const mn_step *step) {
+  mn_reach reach;
+  return step->impl->reach(step, &reach) && reach.span > 1;
+}
+
+/* The last step of the chain from `begin` on, itself when there is none. */
+static int32_t large_maps_end(const chooser *at, int32_t begin) {
+  const mn_plan *plan = at->plan;
+  int32_t found = begin, reader = 0, windows = 0;
+  for (int32_t s = begin; at->takes[s] && s - begin < MN_MOST_LAYERS; s++) {
+    const mn_operand *out = &plan->steps[s].out;
+    windows += looks_around(&plan->steps[s]);
+    bool shared = plan->threads == 1 ||
+                  out->shape.dim[1] >= (int64_t)ROWS_OF_A_WINDOW * windows * plan->threads;
+    if (reader <= s && shared) found = s;
+    if (at->last_reader[s] == WHOLE || !is_large(out) || s + 1 == plan->step_count) break;
+    if (at->last_reader[s] > reader) reader = at->last_reader[s];
+  }
+  return found;
+}
+
+static void choose_for_speed(chooser *at) {
+  for (int32_t s = 0; s < at->plan->step_count;) {
+    const int32_t end = large_maps_end(at, s) + 1;
+    at->best[end].begin = s;
+    s = end;
+  }
+}
+
+/* ---- Choosing for memory --------------------------------------------------------------------- */
 
 /* Bytes of what is alive beside the scratch of steps [begin, end] as a chain. Of one step alone:
  * of all that is alive. */
@@ -128,7 +171,7 @@ static void try_chains(chooser *at, int32_t end, size_t limit) {
   }
 }
 
-static void choose(chooser *at) {
+static void choose_for_memory(chooser *at) {
   const int32_t count = at->plan->step_count;
   at->best[0] = (cut){0, 0, 0, 0};
   for (int32_t s = 0; s < count; s++) {
@@ -188,12 +231,16 @@ static mn_status join_all(chooser *at, mn_error *err) {
   return MN_OK;
 }
 
-mn_status mn_plan_chain(mn_plan *plan, mn_error *err) {
+mn_status mn_plan_chain(mn_plan *plan, mn_plan_goal goal, mn_error *err) {
   chooser *at = mn_arena_take(&plan->arena, sizeof *at);
   if (!at) return mn_fail_memory(err, sizeof *at);
   at->plan = plan;
   mn_status status = prepare(at, err);
   if (status) return status;
-  choose(at);
+  if (goal == MN_PLAN_MEMORY) {
+    choose_for_memory(at);
+  } else {
+    choose_for_speed(at);
+  }
   return join_all(at, err);
 }

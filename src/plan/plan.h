@@ -80,8 +80,8 @@ mn_status mn_plan_lower(mn_plan *plan, const mn_plan_request *request, mn_error 
 bool mn_plan_add_scratch(mn_plan *plan, int32_t index);
 /* first and last of every piece; one that nothing needs is empty. */
 void mn_plan_lifetimes(mn_plan *plan);
-/* Chains for least memory; by the lifetimes of the plan as it is, which are void afterwards. */
-mn_status mn_plan_chain(mn_plan *plan, mn_error *err);
+/* Joins steps into chains, by the lifetimes of the plan as it is, which are void afterwards. */
+mn_status mn_plan_chain(mn_plan *plan, mn_plan_goal goal, mn_error *err);
 /* Offsets, arena_bytes, least_bytes. Greedy by size: Pisarchyk and Lee, "Efficient Memory
  * Management for Deep Neural Net Inference" (2020); where that leaves a gap to the lower bound,
  * other orders are tried. */

@@ -238,6 +238,37 @@ static void make_int8(mn_graph *g, const char *name) {
   if (mn_graph_verify(g, &err)) fail_msg("%s: %s", name, err.text);
 }
 
+/* Maps of these are large enough for chains in a plan for speed too. */
+static void networks_for_speed_give_the_same_bytes(void **state) {
+  (void)state;
+  static const char *const names[] = {"v1-0.5-224", "v2-0.5-224"};
+  mn_error err;
+  mn_threads *pool;
+  assert_int_equal(mn_threads_new(&pool, 2, &err), MN_OK);
+  for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+    mn_arch arch;
+    mn_graph g;
+    mn_plan *whole;
+    assert_int_equal(mn_arch_parse(&arch, names[i], 0, &err), MN_OK);
+    assert_int_equal(mn_zoo_build(&g, &arch, MN_ZOO_RANDOM, 7, &err), MN_OK);
+    mn_plan_request request = {.keep_all = true};
+    assert_int_equal(mn_cpu_level(NULL, &request.features, &err), MN_OK);
+    assert_int_equal(mn_plan_build(&whole, &g, &request, &err), MN_OK);
+    size_t bytes = run_plan(whole, NULL, expected);
+    assert_int_equal(chained(whole), 0);
+    for (int threads = 1; threads <= 2; threads++) {
+      mn_plan *plan = plan_of(&g, MN_PLAN_SPEED, threads, 1);
+      assert_true(chained(plan) >= 3);
+      assert_int_equal(run_plan(plan, pool, got), bytes);
+      assert_memory_equal(got, expected, bytes);
+      mn_plan_free(plan);
+    }
+    mn_plan_free(whole);
+    mn_graph_free(&g);
+  }
+  mn_threads_free(pool);
+}
+
 static void networks_fit_their_memory(void **state) {
   (void)state;
   static const struct {
@@ -262,6 +293,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(strips_give_the_same_bytes),
       cmocka_unit_test(every_height_gives_the_same_bytes),
+      cmocka_unit_test(networks_for_speed_give_the_same_bytes),
       cmocka_unit_test(networks_fit_their_memory),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
