@@ -49,18 +49,25 @@ typedef struct operands {
   const void **taps;
   float *zeros;
   int32_t *bias, *multiplier, *shift;
+  float *scale; /* 2^-10: the same numbers in float form */
 } operands;
 
 static operands operands_make(void) {
   operands o = {aligned_alloc(64, OPERAND_BYTES), aligned_alloc(64, OPERAND_BYTES),
                 aligned_alloc(64, OPERAND_BYTES), aligned_alloc(64, OPERAND_BYTES),
                 calloc(1024, sizeof(float)),      aligned_alloc(64, 65536),
-                aligned_alloc(64, 65536),         aligned_alloc(64, 65536)};
-  if (!o.a || !o.b || !o.c || !o.taps || !o.zeros || !o.bias || !o.multiplier || !o.shift) exit(1);
+                aligned_alloc(64, 65536),         aligned_alloc(64, 65536),
+                aligned_alloc(64, 65536)};
+  if (!o.a || !o.b || !o.c || !o.taps || !o.zeros || !o.bias || !o.multiplier || !o.shift ||
+      !o.scale) {
+    exit(1);
+  }
   for (size_t i = 0; i < OPERAND_BYTES / 4; i++) {
     ((float *)o.a)[i] = ((float *)o.b)[i] = ((float *)o.c)[i] = 0.5f;
   }
-  for (size_t i = 0; i < 65536 / 4; i++) o.bias[i] = 0, o.multiplier[i] = 1 << 30, o.shift[i] = -9;
+  for (size_t i = 0; i < 65536 / 4; i++) {
+    o.bias[i] = 0, o.multiplier[i] = 1 << 30, o.shift[i] = -9, o.scale[i] = 0x1p-10f;
+  }
   return o;
 }
 
@@ -88,9 +95,20 @@ static void rows_make(const operands *o, const layer *x) {
   }
 }
 
+static mn_requant requant_of(const operands *o) {
+  return (mn_requant){.multiplier = o->multiplier,
+                      .shift = o->shift,
+                      .scale = o->scale,
+                      .above = (float *)o->bias,
+                      .below = (float *)o->bias,
+                      .base = 128,
+                      .out_zero = 128,
+                      .out_max = 255};
+}
+
 static void run_product(const mn_kernel *kernel, const layer *x, const operands *o) {
   const size_t m = x->side * x->side;
-  const mn_requant requant = {o->multiplier, o->shift, 128, 0, 255};
+  const mn_requant requant = requant_of(o);
   if (kernel->slot == MN_SLOT_gemm_f32) {
     const mn_gemm_f32_args args = {.a = o->a,
                                    .a_stride = x->k,
@@ -137,7 +155,7 @@ static void run_dense_q8(const mn_kernel *kernel, const layer *x, const operands
 
 static void run_depthwise(const mn_kernel *kernel, const layer *x, const operands *o) {
   const size_t pixels = x->side * x->side;
-  const mn_requant requant = {o->multiplier, o->shift, 128, 0, 255};
+  const mn_requant requant = requant_of(o);
   if (kernel->slot == MN_SLOT_dw_f32) {
     const size_t taps = x->k == 25 ? 5 : 3, side = x->side;
     const mn_dw_window window = {taps, taps, 1, 1, 1, 1, taps / 2, side, side, x->n};

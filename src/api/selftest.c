@@ -19,11 +19,11 @@
  * fused multiply-add and no libm. */
 static const uint64_t known[MN_SLOT_COUNT] = {
     [MN_SLOT_gemm_f32] = 0x20348ee795b21095u,
-    [MN_SLOT_gemm_q8] = 0xe2d74e6ced94285au,
-    [MN_SLOT_gemm_q8s] = 0xe2d74e6ced94285au, /* the same product */
+    [MN_SLOT_gemm_q8] = 0x74f445f97c1a0bddu,
+    [MN_SLOT_gemm_q8s] = 0x74f445f97c1a0bddu, /* the same product */
     [MN_SLOT_dense_q8] = 0xe53bfc5baa91ef47u,
     [MN_SLOT_dw_f32] = 0x38a0082486020229u,
-    [MN_SLOT_dw_q8] = 0xe5af45c6ba0cf76bu,
+    [MN_SLOT_dw_q8] = 0x258569beb1b2e2fbu,
     [MN_SLOT_add_q8] = 0xc88eee6369e14e9du,
     [MN_SLOT_mul_q8] = 0xc34e03c6f612f48bu,
     [MN_SLOT_add_real_q8] = 0xd82dd21af52b036eu,

@@ -31,8 +31,8 @@ typedef struct mn_trial {
   int8_t packed_i8[TRIAL_COLS_MOST * TRIAL_DEEP_MOST];
   const uint8_t *taps_q8[TRIAL_M * TRIAL_TAPS];
   int32_t bias_i32[TRIAL_COLS_MOST], multiplier[TRIAL_COLS_MOST], shift[TRIAL_COLS_MOST];
-  double scale[TRIAL_COLS_MOST];
-  int32_t row_sum[TRIAL_M];
+  float scale[TRIAL_COLS_MOST], above[TRIAL_COLS_MOST], below[TRIAL_COLS_MOST];
+  double dense_scale[TRIAL_COLS_MOST];
   uint8_t table[256];
   float out_f32[TRIAL_COUNT]; /* [M][N] */
   uint8_t out_q8[TRIAL_COUNT];

@@ -5,8 +5,9 @@
 
 #include "api/selftest.h"
 #include "kernels/kernels.h"
+#include "ops/requantize.h"
 
-enum { W_ZERO = 3, FLIP = 0x80 };
+enum { W_ZERO = 3, FLIP = 0x80, OUT_ZERO = 5 };
 
 /* xorshift32: the same numbers on every machine. */
 static uint32_t next_random(uint32_t *state) {
@@ -18,6 +19,20 @@ static uint32_t next_random(uint32_t *state) {
 
 static float next_f32(uint32_t *state) {
   return (float)(next_random(state) >> 8) / 8388608.0f - 1.0f;
+}
+
+/* The float form where there is one: every other vector of 16 channels keeps the fixed one. */
+static void fill_requant_float(mn_trial *trial, int i) {
+  const mn_requant_problem problem = {.multiplier = trial->multiplier[i],
+                                      .right = -trial->shift[i],
+                                      .up = 127 - OUT_ZERO,
+                                      .down = 128 + OUT_ZERO,
+                                      .zero = OUT_ZERO};
+  mn_requant_float found;
+  if (!mn_certify_requant(&problem, &found)) found.scale = -1.0f;
+  trial->scale[i] = found.scale;
+  trial->above[i] = found.above;
+  trial->below[i] = found.below;
 }
 
 static void fill(mn_trial *trial) {
@@ -33,8 +48,9 @@ static void fill(mn_trial *trial) {
     trial->bias_f32[i] = next_f32(&state);
     trial->bias_i32[i] = (int32_t)(next_random(&state) >> 14) - (1 << 17);
     trial->multiplier[i] = (int32_t)(next_random(&state) >> 2 | 1u << 30);
-    trial->shift[i] = -11 - i % 4;
-    trial->scale[i] = trial->multiplier[i] * (1.0 / 4398046511104.0);
+    trial->shift[i] = i / 16 % 2 ? -13 : -7;
+    trial->dense_scale[i] = trial->multiplier[i] * (1.0 / 4398046511104.0);
+    fill_requant_float(trial, i);
   }
   for (int i = 0; i < 256; i++) trial->table[i] = (uint8_t)(next_random(&state) >> 24);
   for (int i = 0; i < TRIAL_M * TRIAL_TAPS; i++) {
@@ -61,15 +77,17 @@ static void pack(mn_trial *trial, mn_tile tile, size_t depth) {
       trial->packed_i8[to] = (int8_t)weight;
     }
   }
-  for (size_t m = 0; m < TRIAL_M; m++) {
-    for (size_t k = 0; k < TRIAL_K; k++) {
-      trial->row_sum[m] += trial->a_q8[(m * TRIAL_K + k) % TRIAL_COUNT] ^ FLIP;
-    }
-  }
 }
 
 static mn_requant requant_of(const mn_trial *trial) {
-  return (mn_requant){trial->multiplier, trial->shift, 5, -128, 127};
+  return (mn_requant){.multiplier = trial->multiplier,
+                      .shift = trial->shift,
+                      .scale = trial->scale,
+                      .above = trial->above,
+                      .below = trial->below,
+                      .out_zero = OUT_ZERO,
+                      .out_min = -128,
+                      .out_max = 127};
 }
 
 static void run_gemm_f32(mn_trial *trial, const mn_kernel *kernel) {
@@ -94,7 +112,6 @@ static void run_gemm_q8(mn_trial *trial, const mn_kernel *kernel) {
       .flip = FLIP,
       .b = is_signed ? (const void *)trial->packed_i8 : (const void *)trial->packed_i16,
       .bias = trial->bias_i32,
-      .row_sum = is_signed ? trial->row_sum : NULL,
       .w_zero = is_signed ? W_ZERO : 0,
       .c = trial->out_q8,
       .c_stride = TRIAL_N,
@@ -112,7 +129,7 @@ static void run_dense_q8(mn_trial *trial, const mn_kernel *kernel) {
                                  .weights = trial->packed_i8,
                                  .w_zero = W_ZERO,
                                  .bias = trial->bias_i32,
-                                 .scale = trial->scale,
+                                 .scale = trial->dense_scale,
                                  .c = trial->out_q8,
                                  .c_stride = TRIAL_N,
                                  .m = TRIAL_M,

@@ -54,10 +54,19 @@ typedef struct mn_gemm_f32_args {
 } mn_gemm_f32_args;
 typedef void mn_gemm_f32_fn(const mn_gemm_f32_args *args);
 
-/* Requantization of channel n: see ref/requant.h. multiplier >= 0, shift > 0 is to the left. */
+/* From sums to codes, in one of two forms:
+ *
+ *     fixed: mn_multiply_quantized(sum, multiplier[n], shift[n]) + out_zero    (ref/requant.h)
+ *     float: rint(fma(sum, scale[n], sum < 0 ? below[n] : above[n])) + base
+ *
+ * With multipliers the fixed form is the definition, and a channel whose scale is not negative has
+ * constants for which the float form was proven to give the same codes (ops/certify_requant.c), at
+ * a third of the cost. Without them (NULL) the float form is the definition. Columns are padded to
+ * the tile's cols. */
 typedef struct mn_requant {
-  const int32_t *multiplier; /* [n rounded up to the tile's cols] */
-  const int32_t *shift;      /* likewise */
+  const int32_t *multiplier, *shift; /* multiplier >= 0; shift > 0 is to the left */
+  const float *scale, *above, *below;
+  int32_t base;
   int32_t out_zero, out_min, out_max;
 } mn_requant;
 
@@ -66,13 +75,12 @@ typedef struct mn_gemm_q8_args {
   const uint8_t *a; /* [m][a_stride] bytes, k used */
   size_t a_stride;
   uint8_t flip;
-  const void *b;          /* panels [ceil(n/cols)][ceil(k/deep)][cols][deep], zero-padded both ways;
+  const void *b;       /* panels [ceil(n/cols)][ceil(k/deep)][cols][deep], zero-padded both ways;
                     int16_t weights with their zero point subtracted (slot gemm_q8), or
-                    int8_t weights with it left in (slot gemm_q8s) */
-  const int32_t *bias;    /* [n rounded up], zero points folded in */
-  const int32_t *row_sum; /* slot gemm_q8s with w_zero != 0: [m] sums of a's codes; else NULL */
-  int32_t w_zero;         /* slot gemm_q8s: subtracts w_zero * row_sum[m] */
-  uint8_t *c;             /* [m][c_stride], n written */
+                    int8_t weights of which w_zero is still to be subtracted (slot gemm_q8s) */
+  const int32_t *bias; /* [n rounded up], zero points folded in */
+  int32_t w_zero;      /* slot gemm_q8s: of the weights, which the kernel takes out */
+  uint8_t *c;          /* [m][c_stride], n written */
   size_t c_stride;
   size_t m, n, k;
   mn_requant requant;

@@ -20,7 +20,6 @@ typedef struct conv_params {
   bool pointwise;
   size_t pixels, block_rows, row_blocks;
   size_t block_cols, col_blocks;
-  size_t gather_bytes; /* scratch before the row sums */
 } conv_params;
 
 /* Rows of a slice: as many as `budget` holds, a multiple of the kernel's, enough slices for all. */
@@ -66,9 +65,7 @@ MN_PLANNING mn_status plan(mn_step *step, const mn_op_request *request, mn_error
   p->row_blocks = (p->pixels + p->block_rows - 1) / p->block_rows;
   choose_cols(p, request->threads);
   size_t gathered = p->pointwise ? 0 : p->block_rows * p->gemm.k * p->gemm.element;
-  p->gather_bytes = mn_aligned(gathered);
-  step->scratch_bytes = p->gather_bytes;
-  if (mn_gemm_needs_row_sum(&p->gemm)) step->scratch_bytes += p->block_rows * sizeof(int32_t);
+  step->scratch_bytes = mn_aligned(gathered);
   step->kernel = p->gemm.kernel;
   step->packed_bytes = p->gemm.packed_bytes;
   step->slices = p->row_blocks * p->col_blocks;
@@ -165,9 +162,6 @@ static void run_slice(const mn_step *step, const mn_run *run, size_t slice) {
       .n_begin = n_begin,
       .n_end = p->gemm.n - n_begin < p->block_cols ? p->gemm.n : n_begin + p->block_cols,
   };
-  if (mn_gemm_needs_row_sum(&p->gemm)) {
-    block.row_sum = (int32_t *)((unsigned char *)run->scratch + p->gather_bytes);
-  }
   if (p->pointwise) {
     block.a_stride = step->in[0].pixel_stride;
     block.a = (const unsigned char *)mn_operand_read(run, &step->in[0]) +
@@ -203,9 +197,6 @@ static void run_pixels(const mn_step *step, const mn_band *band, int32_t y, size
       .c_stride = step->out.pixel_stride,
       .n_end = p->gemm.n,
   };
-  if (mn_gemm_needs_row_sum(&p->gemm)) {
-    block.row_sum = (int32_t *)((unsigned char *)band->scratch + p->gather_bytes);
-  }
   if (p->pointwise) {
     block.a_stride = step->in[0].pixel_stride;
     block.a = mn_row(&band->in[0], y) + first * block.a_stride * element;

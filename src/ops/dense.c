@@ -83,7 +83,8 @@ static void pack_q8(const mn_step *step, void *packed) {
   for (size_t n = 0; n < p->n; n++) {
     double weight_scale = weights->quant->scale[weights->quant->count > 1 ? n : 0];
     scale[n] = in_scale * weight_scale / out_scale;
-    bias[n] = mn_folded_bias(step, n, pack_row(p, weights, n, codes + n * p->padded_k));
+    const mn_weight_sum sum = {pack_row(p, weights, n, codes + n * p->padded_k), 0};
+    bias[n] = mn_folded_bias(step, n, sum, NULL);
   }
 }
 

@@ -4,7 +4,7 @@
  * is padded points at a row of zeros. A channel multiplier repeats the input's channels first.
  * The indirection idea: Dukhan, "The Indirect Convolution Algorithm" (2019).
  *
- * Packed: weights | bias | multiplier | shift | the row of zeros (last two before it for u8, i8).
+ * Packed: weights | bias | requantization (for u8, i8) | the row of zeros.
  */
 #include <string.h>
 
@@ -21,10 +21,10 @@ typedef struct dw_params {
   int32_t strip; /* output rows of one call of a float kernel */
   size_t taps, channels, padded_channels, padded_taps, multiplier;
   size_t element;
-  size_t bias_offset, multiplier_offset, shift_offset, zero_offset;
+  size_t bias_offset, requant_offset, zero_offset;
   size_t table_bytes; /* scratch before the repeated rows */
   float lo, hi;
-  int32_t out_min, out_max;
+  mn_requant_layer requant;
 } dw_params;
 
 /* The table, and every row under a window with its channels repeated. A window may be larger than
@@ -50,9 +50,8 @@ static void lay_out_pack(dw_params *p, mn_step *step) {
   size_t column = mn_aligned(p->padded_channels * sizeof(int32_t));
   size_t weight = quantized ? sizeof(int16_t) : sizeof(float);
   p->bias_offset = mn_aligned(p->padded_channels * p->padded_taps * weight);
-  p->multiplier_offset = p->bias_offset + column;
-  p->shift_offset = p->multiplier_offset + (quantized ? column : 0);
-  p->zero_offset = p->shift_offset + (quantized ? column : 0);
+  p->requant_offset = p->bias_offset + column;
+  p->zero_offset = p->requant_offset + p->requant.bytes;
   step->packed_bytes = p->zero_offset + mn_aligned(p->channels * p->element);
 }
 
@@ -92,7 +91,7 @@ MN_PLANNING mn_status plan(mn_step *step, const mn_op_request *request, mn_error
   set_geometry(p, step);
   mn_act_range(step->node->attr.conv.act, &p->lo, &p->hi);
   if (quantized) {
-    mn_activation_codes(step, step->node->attr.conv.act, &p->out_min, &p->out_max);
+    p->requant = mn_requant_plan(step, step->node->attr.conv.act, p->padded_channels);
   }
   lay_out_pack(p, step);
   if (!lay_out_scratch(p, step)) return mn_fail_memory(err, SIZE_MAX);
@@ -123,18 +122,19 @@ static void pack_q8(const dw_params *p, const mn_step *step, unsigned char *pack
   const mn_operand *weights = &step->in[1];
   const uint8_t *codes = weights->data; /* [taps][channels] */
   for (size_t c = 0; c < p->channels; c++) {
-    int64_t sum = 0;
+    mn_weight_sum sum = {0, 0};
+    mn_sum_range range;
     for (size_t tap = 0; tap < p->taps; tap++) {
       uint8_t code = codes[tap * p->channels + c];
       int32_t weight = weights->type == MN_I8 ? (int8_t)code : code - weights->quant->zero[0];
-      sum += weight;
+      sum.all += weight;
+      sum.positive += weight > 0 ? weight : 0;
       ((int16_t *)packed)[packed_index(p, tap, c)] = (int16_t)weight;
     }
-    ((int32_t *)(packed + p->bias_offset))[c] = mn_folded_bias(step, c, sum);
+    ((int32_t *)(packed + p->bias_offset))[c] = mn_folded_bias(step, c, sum, &range);
+    mn_requant_pack(&p->requant, step, c, p->kernel->needs ? &range : NULL,
+                    packed + p->requant_offset);
   }
-  mn_layer_multipliers(step, (int32_t)p->channels, (int32_t)p->padded_channels,
-                       (int32_t *)(packed + p->multiplier_offset),
-                       (int32_t *)(packed + p->shift_offset));
   memset(packed + p->zero_offset, step->in[0].quant->zero[0] & 0xff, p->channels);
 }
 
@@ -247,9 +247,7 @@ static void run_q8(const mn_step *step, const mn_band *band, int32_t y) {
       .pixels = (size_t)step->out.shape.dim[2],
       .taps_count = p->taps,
       .channels = p->channels,
-      .requant = {(const int32_t *)(packed + p->multiplier_offset),
-                  (const int32_t *)(packed + p->shift_offset), step->out.quant->zero[0], p->out_min,
-                  p->out_max},
+      .requant = mn_requant_at(&p->requant, packed + p->requant_offset, 0),
   };
   ((mn_dw_q8_fn *)p->kernel->function)(&args);
 }

@@ -10,13 +10,21 @@ int32_t mn_input_zero_code(const mn_operand *operand) {
   return operand->quant->zero[0] + (operand->type == MN_I8 ? 128 : 0);
 }
 
-int32_t mn_folded_bias(const mn_step *step, size_t c, int64_t weight_sum) {
-  const int32_t *bias = mn_operand_present(step, 2) ? step->in[2].data : NULL; /* [channels] */
-  int64_t folded = (bias ? bias[c] : 0) - mn_input_zero_code(&step->in[0]) * weight_sum;
-  return (int32_t)(uint32_t)(uint64_t)folded;
+/* Within int32 for verified graphs; hostile ones may get any range, since then no kernel's answer
+ * is defined either. */
+static int32_t saturated(int64_t x) {
+  return x < INT32_MIN ? INT32_MIN : x > INT32_MAX ? INT32_MAX : (int32_t)x;
 }
 
-bool mn_gemm_needs_row_sum(const mn_gemm *gemm) { return gemm->w_zero != 0; }
+int32_t mn_folded_bias(const mn_step *step, size_t c, mn_weight_sum weights, mn_sum_range *range) {
+  const int32_t *bias = mn_operand_present(step, 2) ? step->in[2].data : NULL; /* [channels] */
+  int64_t folded = (bias ? bias[c] : 0) - mn_input_zero_code(&step->in[0]) * weights.all;
+  if (range) {
+    range->least = saturated(folded + 255 * (weights.all - weights.positive));
+    range->most = saturated(folded + 255 * weights.positive);
+  }
+  return (int32_t)(uint32_t)(uint64_t)folded;
+}
 
 static size_t weight_bytes(const mn_gemm *gemm) {
   switch (gemm->kernel->slot) {
@@ -52,17 +60,15 @@ void mn_gemm_plan(mn_gemm *gemm, const mn_step *step, uint32_t features, mn_act 
   gemm->padded_k = mn_whole(gemm->k, (size_t)gemm->kernel->tile.deep);
   gemm->bias_offset = mn_aligned(gemm->padded_n * gemm->padded_k * weight_bytes(gemm));
   size_t column = mn_aligned(gemm->padded_n * sizeof(int32_t));
-  gemm->multiplier_offset = gemm->bias_offset + column;
-  gemm->packed_bytes = gemm->multiplier_offset;
+  gemm->requant_offset = gemm->bias_offset + column;
+  gemm->packed_bytes = gemm->requant_offset;
   if (step->in[0].type == MN_F32) {
     mn_act_range(act, &gemm->finish.lo, &gemm->finish.hi);
     return;
   }
-  gemm->shift_offset = gemm->multiplier_offset + column;
-  gemm->packed_bytes = gemm->shift_offset + column;
+  gemm->requant = mn_requant_plan(step, act, gemm->padded_n);
+  gemm->packed_bytes += gemm->requant.bytes;
   gemm->flip = step->in[0].type == MN_I8 ? 0x80 : 0;
-  gemm->out_zero = step->out.quant->zero[0];
-  mn_activation_codes(step, act, &gemm->out_min, &gemm->out_max);
 }
 
 /* Where the weights of channel `c` begin; groups of `deep` of them are cols * deep apart:
@@ -84,9 +90,9 @@ static void pack_f32(const mn_gemm *gemm, const mn_step *step, unsigned char *pa
   }
 }
 
-/* Channel c's weights, zero point taken out, into their panel; returns their sum. */
-static int64_t pack_row_q8(const mn_gemm *gemm, const mn_operand *weights, size_t c,
-                           unsigned char *packed) {
+/* Channel c's weights, zero point taken out, into their panel; returns their sums. */
+static mn_weight_sum pack_row_q8(const mn_gemm *gemm, const mn_operand *weights, size_t c,
+                                 unsigned char *packed) {
   const uint8_t *codes = (const uint8_t *)weights->data + c * gemm->k; /* [k] */
   bool is_signed = weights->type == MN_I8;
   uint8_t flip = is_signed ? 0x80 : 0; /* an i8 code is its byte ^ 0x80, less 128 */
@@ -94,7 +100,7 @@ static int64_t pack_row_q8(const mn_gemm *gemm, const mn_operand *weights, size_
   bool narrow = gemm->kernel->slot == MN_SLOT_gemm_q8s;
   size_t deep = (size_t)gemm->kernel->tile.deep, step = (size_t)gemm->kernel->tile.cols * deep;
   size_t group = row_start(gemm, c), within = 0;
-  int64_t sum = 0;
+  mn_weight_sum sum = {0, 0};
   for (size_t i = 0; i < gemm->k; i++) {
     int32_t weight = (codes[i] ^ flip) - offset;
     size_t index = group + within;
@@ -102,7 +108,8 @@ static int64_t pack_row_q8(const mn_gemm *gemm, const mn_operand *weights, size_
       within = 0;
       group += step;
     }
-    sum += weight;
+    sum.all += weight;
+    sum.positive += weight > 0 ? weight : 0;
     if (narrow) {
       ((int8_t *)packed)[index] = (int8_t)(weight + gemm->w_zero);
     } else {
@@ -114,12 +121,12 @@ static int64_t pack_row_q8(const mn_gemm *gemm, const mn_operand *weights, size_
 
 static void pack_q8(const mn_gemm *gemm, const mn_step *step, unsigned char *packed) {
   int32_t *biases = (int32_t *)(packed + gemm->bias_offset);
+  unsigned char *requant = packed + gemm->requant_offset;
   for (size_t c = 0; c < gemm->n; c++) {
-    biases[c] = mn_folded_bias(step, c, pack_row_q8(gemm, &step->in[1], c, packed));
+    mn_sum_range range;
+    biases[c] = mn_folded_bias(step, c, pack_row_q8(gemm, &step->in[1], c, packed), &range);
+    mn_requant_pack(&gemm->requant, step, c, gemm->kernel->needs ? &range : NULL, requant);
   }
-  mn_layer_multipliers(step, (int32_t)gemm->n, (int32_t)gemm->padded_n,
-                       (int32_t *)(packed + gemm->multiplier_offset),
-                       (int32_t *)(packed + gemm->shift_offset));
 }
 
 void mn_gemm_pack(const mn_gemm *gemm, const mn_step *step, void *packed) {
@@ -147,34 +154,20 @@ static void run_f32(const mn_gemm *gemm, const unsigned char *packed, const mn_g
   ((mn_gemm_f32_fn *)gemm->kernel->function)(&args);
 }
 
-static void sum_rows(const mn_gemm *gemm, const mn_gemm_block *block) {
-  const uint8_t *a = block->a; /* [m][a_stride] */
-  for (size_t row = 0; row < block->m; row++, a += block->a_stride) {
-    int32_t sum = 0;
-    for (size_t i = 0; i < gemm->k; i++) sum += a[i] ^ gemm->flip;
-    block->row_sum[row] = sum;
-  }
-}
-
 static void run_q8(const mn_gemm *gemm, const unsigned char *packed, const mn_gemm_block *block) {
-  bool summed = mn_gemm_needs_row_sum(gemm);
-  if (summed) sum_rows(gemm, block);
   mn_gemm_q8_args args = {
       .a = block->a,
       .a_stride = block->a_stride,
       .flip = gemm->flip,
       .b = packed + block->n_begin * gemm->padded_k * weight_bytes(gemm),
       .bias = (const int32_t *)(packed + gemm->bias_offset) + block->n_begin,
-      .row_sum = summed ? block->row_sum : NULL,
       .w_zero = gemm->w_zero,
       .c = (uint8_t *)block->c + block->n_begin,
       .c_stride = block->c_stride,
       .m = block->m,
       .n = block->n_end - block->n_begin,
       .k = gemm->k,
-      .requant = {(const int32_t *)(packed + gemm->multiplier_offset) + block->n_begin,
-                  (const int32_t *)(packed + gemm->shift_offset) + block->n_begin, gemm->out_zero,
-                  gemm->out_min, gemm->out_max},
+      .requant = mn_requant_at(&gemm->requant, packed + gemm->requant_offset, block->n_begin),
   };
   ((mn_gemm_q8_fn *)gemm->kernel->function)(&args);
 }

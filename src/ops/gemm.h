@@ -1,23 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The matrix product under conv2d and dense: chooses the kernel, packs weights [n][k] with bias and
  * requantization, runs a block of rows. One packed block:
- *     panels | bias [padded_n] | multiplier [padded_n] | shift [padded_n]  (last two for u8, i8)
+ *     panels | bias [padded_n] | requantization of padded_n channels  (the last for u8, i8)
  */
 #ifndef MN_OPS_GEMM_H
 #define MN_OPS_GEMM_H
 
-#include "ops/ops.h"
+#include "ops/requantize.h"
 
 typedef struct mn_gemm {
   const mn_kernel *kernel;
   size_t n, k;
   size_t padded_n, padded_k; /* to whole panels and whole groups of k */
   size_t element;            /* bytes of an activation */
-  size_t bias_offset, multiplier_offset, shift_offset, packed_bytes;
+  size_t bias_offset, requant_offset, packed_bytes;
   mn_finish_f32 finish; /* f32 */
   uint8_t flip;         /* 8 bit: see kernels.h */
   int32_t w_zero;       /* slot gemm_q8s only: left in the weights */
-  int32_t out_zero, out_min, out_max;
+  mn_requant_layer requant;
 } mn_gemm;
 
 /* A block of rows to multiply. */
@@ -28,20 +28,23 @@ typedef struct mn_gemm_block {
   size_t c_stride;
   size_t m;
   size_t n_begin, n_end; /* columns; n_begin a multiple of the panel width */
-  int32_t *row_sum;      /* [m] scratch when mn_gemm_needs_row_sum, else NULL */
 } mn_gemm_block;
 
 /* step->in[1] are weights of n rows of k elements, in[2] an optional bias. */
 void mn_gemm_plan(mn_gemm *gemm, const mn_step *step, uint32_t features, mn_act act);
 void mn_gemm_pack(const mn_gemm *gemm, const mn_step *step, void *packed);
 void mn_gemm_run(const mn_gemm *gemm, const void *packed, const mn_gemm_block *block);
-bool mn_gemm_needs_row_sum(const mn_gemm *gemm);
 
 /* The zero point of an input in unsigned codes, and the byte that means 0.0. */
 int32_t mn_input_zero_code(const mn_operand *operand);
 
-/* Bias with the input's zero point folded in, for channel `c` whose weights (zero point taken out)
- * sum to `weight_sum`. Modulo 2^32: the whole accumulation fits (verify.c), its parts need not. */
-int32_t mn_folded_bias(const mn_step *step, size_t c, int64_t weight_sum);
+/* The weights of one channel, zero point taken out. */
+typedef struct mn_weight_sum {
+  int64_t all, positive;
+} mn_weight_sum;
+
+/* Channel c's bias with the input's zero point folded in; modulo 2^32: the whole accumulation fits
+ * (verify.c), its parts need not. `range` receives what the sums can be; NULL: not wanted. */
+int32_t mn_folded_bias(const mn_step *step, size_t c, mn_weight_sum weights, mn_sum_range *range);
 
 #endif

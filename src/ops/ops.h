@@ -164,10 +164,9 @@ void mn_quantize_multiplier(double real, int32_t *multiplier, int32_t *shift);
 /* The output interval of a fused activation in the output's own codes. */
 void mn_activation_codes(const mn_step *step, mn_act act, int32_t *lo, int32_t *hi);
 
-/* Per-channel multipliers of a conv or depthwise layer: the product of scales is rounded to float
- * for u8 and not for i8 (docs/numerics.md). Arrays have `padded` entries, 0 after the last
- * channel's. Dense layers are requantized otherwise: see kernels/ref/ref.h. */
-void mn_layer_multipliers(const mn_step *step, int32_t channels, int32_t padded,
-                          int32_t *multiplier, int32_t *shift);
+/* The multiplier of channel c of a conv or depthwise layer: the product of scales is rounded to
+ * float for u8 and not for i8 (docs/numerics.md). Dense layers are requantized otherwise: see
+ * kernels/ref/ref.h. */
+void mn_layer_multiplier(const mn_step *step, size_t c, int32_t *multiplier, int32_t *shift);
 
 #endif

@@ -54,17 +54,12 @@ void mn_activation_codes(const mn_step *step, mn_act act, int32_t *lo, int32_t *
   }
 }
 
-void mn_layer_multipliers(const mn_step *step, int32_t channels, int32_t padded,
-                          int32_t *multiplier, int32_t *shift) {
-  float in_scale = step->in[0].quant->scale[0];
+void mn_layer_multiplier(const mn_step *step, size_t c, int32_t *multiplier, int32_t *shift) {
   const mn_quant *weights = step->in[1].quant;
-  double out_scale = step->out.quant->scale[0];
-  bool product_in_float = step->in[0].type == MN_U8;
-  for (int32_t c = 0; c < channels; c++) {
-    float scale = weights->scale[weights->count > 1 ? c : 0];
-    float rounded = in_scale * scale;
-    double product = product_in_float ? (double)rounded : (double)in_scale * (double)scale;
-    mn_quantize_multiplier(product / out_scale, &multiplier[c], &shift[c]);
-  }
-  for (int32_t c = channels; c < padded; c++) multiplier[c] = shift[c] = 0;
+  const float in_scale = step->in[0].quant->scale[0];
+  const float scale = weights->scale[weights->count > 1 ? c : 0];
+  const float rounded = in_scale * scale;
+  const bool product_in_float = step->in[0].type == MN_U8;
+  const double product = product_in_float ? (double)rounded : (double)in_scale * (double)scale;
+  mn_quantize_multiplier(product / (double)step->out.quant->scale[0], multiplier, shift);
 }

@@ -3,7 +3,7 @@
  * it, so that pixels are independent and nothing is added up across slices. Made for the small ones
  * at the end of segmentation networks. A slice is an output row.
  *
- * Packed: weights [kh][kw][ic][oc] | bias [oc] | multiplier [oc] | shift [oc] (last two for 8 bit).
+ * Packed: weights [kh][kw][ic][oc] | bias [oc] | requantization (for 8 bit).
  */
 #include <string.h>
 
@@ -15,9 +15,9 @@
 typedef struct transposed {
   mn_window window;
   size_t taps, in_channels, out_channels;
-  size_t bias_offset, multiplier_offset, shift_offset;
+  size_t bias_offset, requant_offset;
   float lo, hi;
-  int32_t out_min, out_max;
+  mn_requant_layer requant;
 } transposed;
 
 MN_PLANNING mn_status plan(mn_step *step, const mn_op_request *request, mn_error *err) {
@@ -32,12 +32,12 @@ MN_PLANNING mn_status plan(mn_step *step, const mn_op_request *request, mn_error
   size_t weight = coded ? sizeof(int16_t) : sizeof(float);
   size_t column = mn_aligned(op->out_channels * sizeof(int32_t));
   op->bias_offset = mn_aligned(op->taps * op->in_channels * op->out_channels * weight);
-  op->multiplier_offset = op->bias_offset + column;
-  op->shift_offset = op->multiplier_offset + column;
-  step->packed_bytes = coded ? op->shift_offset + column : op->multiplier_offset;
+  op->requant_offset = op->bias_offset + column;
+  step->packed_bytes = op->requant_offset;
   mn_act_range(step->node->attr.conv.act, &op->lo, &op->hi);
   if (coded) {
-    mn_activation_codes(step, step->node->attr.conv.act, &op->out_min, &op->out_max);
+    op->requant = mn_requant_plan(step, step->node->attr.conv.act, op->out_channels);
+    step->packed_bytes += op->requant.bytes;
     step->scratch_bytes = op->out_channels * sizeof(int32_t);
   }
   step->kernel_name = coded ? "transpose_conv_q8_ref" : "transpose_conv_f32_ref";
@@ -71,10 +71,8 @@ static void pack(const mn_step *step, void *packed) {
   if (mn_operand_present(step, 2)) { /* f32 or i32 [oc] */
     memcpy(bytes + op->bias_offset, step->in[2].data, op->out_channels * sizeof(int32_t));
   }
-  if (step->in[0].type != MN_F32) {
-    mn_layer_multipliers(step, (int32_t)op->out_channels, (int32_t)op->out_channels,
-                         (int32_t *)(bytes + op->multiplier_offset),
-                         (int32_t *)(bytes + op->shift_offset));
+  for (size_t o = 0; o < op->out_channels && step->in[0].type != MN_F32; o++) {
+    mn_requant_pack(&op->requant, step, o, NULL, bytes + op->requant_offset);
   }
 }
 
@@ -131,9 +129,7 @@ static void run_pixel(const mn_step *step, const mn_run *run, size_t pixel, cons
     mn_transpose_pixel_f32_ref(sums, op->out_channels, op->lo, op->hi);
     return;
   }
-  mn_requant requant = {(const int32_t *)(packed + op->multiplier_offset),
-                        (const int32_t *)(packed + op->shift_offset), step->out.quant->zero[0],
-                        op->out_min, op->out_max};
+  mn_requant requant = mn_requant_at(&op->requant, packed + op->requant_offset, 0);
   mn_transpose_pixel_q8_ref(sums, out, op->out_channels, &requant);
 }
 

@@ -13,6 +13,7 @@
 #include <simde/x86/avx512.h>
 
 #define __mmask16 simde__mmask16
+#define __mmask64 simde__mmask64
 
 #define EMULATE static inline __attribute__((unused))
 
@@ -95,6 +96,53 @@ EMULATE __m128i emulate_low_bytes(__m512i a) {
   return out;
 }
 #define _mm512_cvtepi32_epi8(x) emulate_low_bytes(x)
+
+EMULATE __m512i emulate_masked_load_bytes(uint64_t mask, const uint8_t *from) {
+  uint8_t x[64] = {0};
+  for (int i = 0; i < 64; i++) {
+    if (mask >> i & 1) x[i] = from[i];
+  }
+  return _mm512_loadu_si512(x);
+}
+#define _mm512_maskz_loadu_epi8(mask, from) emulate_masked_load_bytes(mask, from)
+
+EMULATE void emulate_masked_store_bytes(uint8_t *to, uint64_t mask, __m512i a) {
+  uint8_t x[64];
+  memcpy(x, &a, sizeof x);
+  for (int i = 0; i < 64; i++) {
+    if (mask >> i & 1) to[i] = x[i];
+  }
+}
+#define _mm512_mask_storeu_epi8(to, mask, x) emulate_masked_store_bytes(to, mask, x)
+
+EMULATE __m512 emulate_to_float(__m512i a) {
+  int32_t x[16];
+  float y[16];
+  memcpy(x, &a, sizeof x);
+  for (int i = 0; i < 16; i++) y[i] = (float)x[i];
+  return _mm512_loadu_ps(y);
+}
+#define _mm512_cvtepi32_ps(x) emulate_to_float(x)
+
+/* To the nearest, ties to even; out of range to the least integer. */
+EMULATE __m512i emulate_to_int(__m512 a) {
+  float x[16];
+  int32_t y[16];
+  memcpy(x, &a, sizeof x);
+  for (int i = 0; i < 16; i++) {
+    y[i] = x[i] >= -0x1p31f && x[i] < 0x1p31f ? (int32_t)rintf(x[i]) : INT32_MIN;
+  }
+  return _mm512_loadu_si512(y);
+}
+#define _mm512_cvtps_epi32(x) emulate_to_int(x)
+
+EMULATE int64_t emulate_reduce_add(__m512i a) {
+  int64_t x[8], sum = 0;
+  memcpy(x, &a, sizeof x);
+  for (int i = 0; i < 8; i++) sum += x[i];
+  return sum;
+}
+#define _mm512_reduce_add_epi64(x) emulate_reduce_add(x)
 
 EMULATE __m512i emulate_widen_u8_i16(__m256i a) {
   uint8_t x[32];

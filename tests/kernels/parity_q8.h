@@ -8,6 +8,7 @@
 
 #include <math.h>
 
+#include "ops/requantize.h"
 #include "parity.h"
 #include "parity_f32.h" /* the shapes: gemm_case_at, dw_case_at */
 
@@ -18,11 +19,21 @@ typedef struct product_q8 {
   uint8_t *a; /* [m][k], depthwise [m][n][k] */
   int16_t *b; /* [n][k], zero point subtracted */
   int32_t w_zero;
-  int32_t *bias, *multiplier, *shift; /* [n] */
-  uint8_t *expected;                  /* [m][n], by the reference kernel */
+  int32_t *bias;
+  mn_requant requant; /* of n channels in `columns` */
+  int32_t *columns;   /* multiplier | shift | scale | above | below, [n] each */
+  uint8_t *expected;  /* [m][n], by the reference kernel */
   uint8_t flip;
-  int32_t out_zero, out_min, out_max;
 } product_q8;
+
+/* The five columns of `count` channels in one block. */
+static void requant_point(mn_requant *to, int32_t *columns, size_t count, bool fixed) {
+  to->multiplier = fixed ? columns : NULL;
+  to->shift = fixed ? columns + count : NULL;
+  to->scale = (float *)columns + 2 * count;
+  to->above = (float *)columns + 3 * count;
+  to->below = (float *)columns + 4 * count;
+}
 
 static void product_q8_fill(product_q8 *x) {
   const uint32_t codes = random_below(4), weights = random_below(4);
@@ -41,31 +52,58 @@ static void product_q8_fill(product_q8 *x) {
   }
 }
 
+/* The shift that brings a typical sum to about 100: sums of balanced weights grow like the root of
+ * k, others like k. */
+static int32_t typical_shift(size_t k) {
+  int32_t shift = -2;
+  const size_t step = random_below(2) ? 4 : 2;
+  for (; k > 0; k /= step) shift--;
+  return shift;
+}
+
 /* Biases up to where the sum could leave 32 bits; shifts that keep results in sight or do not. */
 static void product_q8_scale(product_q8 *x) {
   static const int32_t multipliers[] = {1 << 30, INT32_MAX, 0, 1, (1 << 30) + 1};
-  const int32_t room = INT32_MAX - (int32_t)(x->k * 255 * 255);
+  const int32_t room = INT32_MAX - (int32_t)(x->k * 255 * 255), typical = typical_shift(x->k);
   const uint32_t style = random_below(4);
-  /* The shift that brings a typical sum to about 100: sums of balanced weights grow like the root
-   * of k, others like k. */
-  int32_t typical = -2;
-  const size_t step = random_below(2) ? 4 : 2;
-  for (size_t k = x->k; k > 0; k /= step) typical--;
   for (size_t j = 0; j < x->n; j++) {
+    int32_t *multiplier = &x->columns[j], *shift = &x->columns[x->n + j];
     x->bias[j] = (int32_t)random_below(20001) - 10000;
     if (style == 3) x->bias[j] = random_below(2) ? room : -room;
-    x->multiplier[j] =
+    *multiplier =
         random_below(4) ? (1 << 30) + (int32_t)random_below(1 << 30) : multipliers[random_below(5)];
-    x->shift[j] = style == 0 ? (int32_t)random_below(39) - 31
-                             : typical - (style == 3 ? 16 : 4) + (int32_t)random_below(3);
-    if (x->shift[j] < -31) x->shift[j] = -31;
+    *shift = style == 0 ? (int32_t)random_below(39) - 31
+                        : typical - (style == 3 ? 16 : 4) + (int32_t)random_below(3);
+    if (*shift < -31) *shift = -31;
   }
   const bool is_signed = random_below(2);
-  x->out_min = is_signed ? -128 : 0;
-  x->out_max = x->out_min + 255;
-  x->out_zero = x->out_min + (int32_t)random_below(256);
-  if (random_below(3) == 0) x->out_min = x->out_zero;
-  if (random_below(8) == 0) x->out_max = x->out_min;
+  mn_requant *out = &x->requant;
+  out->base = is_signed ? 0 : 128;
+  out->out_min = is_signed ? -128 : 0;
+  out->out_max = out->out_min + 255;
+  out->out_zero = out->out_min + (int32_t)random_below(256);
+  if (random_below(3) == 0) out->out_min = out->out_zero;
+  if (random_below(8) == 0) out->out_max = out->out_min;
+}
+
+/* The float form of each channel: the definition where `fixed` is false, else the proven equal of
+ * the fixed form, or the mark that there is none. */
+static void product_q8_float(product_q8 *x, bool fixed) {
+  mn_requant *out = &x->requant;
+  if (!fixed) out->base = out->out_zero;
+  for (size_t j = 0; j < x->n; j++) {
+    const mn_requant_problem problem = {.multiplier = x->columns[j],
+                                        .right = -x->columns[x->n + j],
+                                        .up = out->out_max - out->out_zero,
+                                        .down = out->out_zero - out->out_min,
+                                        .zero = out->out_zero - out->base};
+    mn_requant_float found = {ldexpf((float)random_u32(), -24 - (int)random_below(21)), 0.0f, 0.0f};
+    if (fixed && (random_below(64) == 0 || !mn_certify_requant(&problem, &found))) found.scale = -1;
+    float *columns = (float *)x->columns;
+    columns[2 * x->n + j] = found.scale;
+    columns[3 * x->n + j] = found.above;
+    columns[4 * x->n + j] = found.below;
+  }
 }
 
 static void product_q8_make(product_q8 *x) {
@@ -73,17 +111,19 @@ static void product_q8_make(product_q8 *x) {
   x->a = malloc(rows * x->k);
   x->b = malloc(x->n * x->k * sizeof *x->b);
   x->bias = malloc(x->n * sizeof *x->bias);
-  x->multiplier = malloc(x->n * sizeof *x->multiplier);
-  x->shift = malloc(x->n * sizeof *x->shift);
+  x->columns = malloc(5 * x->n * sizeof *x->columns);
   x->expected = malloc(x->m * x->n);
-  if (!x->a || !x->b || !x->bias || !x->multiplier || !x->shift || !x->expected) abort();
+  if (!x->a || !x->b || !x->bias || !x->columns || !x->expected) abort();
   x->flip = random_below(2) ? 0x80 : 0x00;
   product_q8_fill(x);
   product_q8_scale(x);
+  const bool fixed = random_below(4) != 0;
+  product_q8_float(x, fixed);
+  requant_point(&x->requant, x->columns, x->n, fixed);
 }
 
 static void product_q8_free(product_q8 *x) {
-  free(x->a), free(x->b), free(x->bias), free(x->multiplier), free(x->shift), free(x->expected);
+  free(x->a), free(x->b), free(x->bias), free(x->columns), free(x->expected);
 }
 
 /* got [m][stride]; the slack between its rows must still hold the fill. */
@@ -106,19 +146,25 @@ static bool check_product_q8(const mn_kernel *kernel, const product_q8 *x, const
 /* Constants as a tile wants them, each at the end of a page. What lies beyond n is not zero where
  * only lanes that are thrown away may meet it. */
 typedef struct packed_q8 {
-  guard at_b, at_bias, at_multiplier, at_shift;
+  guard at_b, at_bias, at_column[5];
   mn_requant requant;
   const int32_t *bias;
 } packed_q8;
 
 static void pack_channels_q8(const product_q8 *x, packed_q8 *to, size_t wide) {
   int32_t *bias = guard_take(&to->at_bias, wide * sizeof *bias);
-  int32_t *multiplier = guard_take(&to->at_multiplier, wide * sizeof *multiplier);
-  int32_t *shift = guard_take(&to->at_shift, wide * sizeof *shift);
   memcpy(bias, x->bias, x->n * sizeof *bias);
-  memcpy(multiplier, x->multiplier, x->n * sizeof *multiplier);
-  memcpy(shift, x->shift, x->n * sizeof *shift);
-  to->requant = (mn_requant){multiplier, shift, x->out_zero, x->out_min, x->out_max};
+  void *column[5];
+  for (int i = 0; i < 5; i++) {
+    column[i] = guard_take(&to->at_column[i], wide * sizeof(int32_t));
+    memcpy(column[i], x->columns + (size_t)i * x->n, x->n * sizeof(int32_t));
+  }
+  to->requant = x->requant;
+  to->requant.multiplier = x->requant.multiplier ? column[0] : NULL;
+  to->requant.shift = x->requant.multiplier ? column[1] : NULL;
+  to->requant.scale = column[2];
+  to->requant.above = column[3];
+  to->requant.below = column[4];
   to->bias = bias;
 }
 
@@ -147,35 +193,29 @@ static void pack_q8(const product_q8 *x, packed_q8 *to, const mn_tile *tile, boo
 /* ---- Matrix product ------------------------------------------------------------------------- */
 
 static void reference_gemm_q8(product_q8 *x) {
-  const mn_gemm_q8_args plain = {
-      .a = x->a,
-      .a_stride = x->k,
-      .flip = x->flip,
-      .b = x->b,
-      .bias = x->bias,
-      .c = x->expected,
-      .c_stride = x->n,
-      .m = x->m,
-      .n = x->n,
-      .k = x->k,
-      .requant = {x->multiplier, x->shift, x->out_zero, x->out_min, x->out_max}};
+  const mn_gemm_q8_args plain = {.a = x->a,
+                                 .a_stride = x->k,
+                                 .flip = x->flip,
+                                 .b = x->b,
+                                 .bias = x->bias,
+                                 .c = x->expected,
+                                 .c_stride = x->n,
+                                 .m = x->m,
+                                 .n = x->n,
+                                 .k = x->k,
+                                 .requant = x->requant};
   mn_gemm_q8_ref(&plain);
 }
 
 static bool parity_gemm_q8(const mn_kernel *kernel, const gemm_case *c) {
-  static guard at_a, at_c, at_sums;
+  static guard at_a, at_c;
   static packed_q8 packed;
   const size_t a_stride = c->k + c->a_gap, c_stride = c->n + c->c_gap;
   const bool narrow = kernel->slot == MN_SLOT_gemm_q8s;
   product_q8 x = {.m = c->m, .n = c->n, .k = c->k};
   product_q8_make(&x);
   uint8_t *a = guard_take(&at_a, (c->m - 1) * a_stride + c->k);
-  int32_t *sums = guard_take(&at_sums, c->m * sizeof *sums);
-  for (size_t i = 0; i < c->m; i++) {
-    memcpy(a + i * a_stride, x.a + i * c->k, c->k);
-    sums[i] = 0;
-    for (size_t k = 0; k < c->k; k++) sums[i] += x.a[i * c->k + k] ^ x.flip;
-  }
+  for (size_t i = 0; i < c->m; i++) memcpy(a + i * a_stride, x.a + i * c->k, c->k);
   pack_q8(&x, &packed, &kernel->tile, narrow);
   uint8_t *out = guard_take(&at_c, (c->m - 1) * c_stride + c->n);
   const mn_gemm_q8_args args = {.a = a,
@@ -183,7 +223,6 @@ static bool parity_gemm_q8(const mn_kernel *kernel, const gemm_case *c) {
                                 .flip = x.flip,
                                 .b = packed.at_b.bytes,
                                 .bias = packed.bias,
-                                .row_sum = narrow && x.w_zero ? sums : NULL,
                                 .w_zero = narrow ? x.w_zero : 0,
                                 .c = out,
                                 .c_stride = c_stride,
@@ -221,8 +260,8 @@ static int parity_all_gemm_q8(const mn_kernel *kernel, size_t *cases) {
 /* Scales around what brings sums to codes, exact halves too, and those that leave no code. */
 static void random_scales(double *scale, const product_q8 *x) {
   for (size_t j = 0; j < x->n; j++) {
-    const int32_t shift = x->shift[j] > 0 ? 0 : x->shift[j];
-    scale[j] = ldexp(x->multiplier[j], shift - 31);
+    const int32_t shift = x->columns[x->n + j] > 0 ? 0 : x->columns[x->n + j];
+    scale[j] = ldexp(x->columns[j], shift - 31);
     if (random_below(4) == 0) scale[j] = ldexp(1.0, -(int)random_below(12));
     if (random_below(16) == 0) scale[j] = random_below(2) ? 1e30 : 1e-30;
   }
@@ -242,10 +281,21 @@ static bool parity_dense_q8(const mn_kernel *kernel, const gemm_case *c) {
   random_scales(scale, &x);
   pack_q8(&x, &packed, &kernel->tile, true);
   uint8_t *out = guard_take(&at_c, (c->m - 1) * c_stride + c->n);
-  mn_dense_q8_args args = {a,          a_stride,    x.flip,   (int8_t *)packed.at_b.bytes,
-                           x.w_zero,   packed.bias, scale,    out,
-                           c_stride,   c->m,        c->n,     c->k,
-                           x.out_zero, x.out_min,   x.out_max};
+  mn_dense_q8_args args = {.a = a,
+                           .a_stride = a_stride,
+                           .flip = x.flip,
+                           .weights = (int8_t *)packed.at_b.bytes,
+                           .w_zero = x.w_zero,
+                           .bias = packed.bias,
+                           .scale = scale,
+                           .c = out,
+                           .c_stride = c_stride,
+                           .m = c->m,
+                           .n = c->n,
+                           .k = c->k,
+                           .out_zero = x.requant.out_zero,
+                           .out_min = x.requant.out_min,
+                           .out_max = x.requant.out_max};
   ((mn_dense_q8_fn *)kernel->function)(&args);
   args.weights = plain, args.c = x.expected, args.c_stride = x.n;
   mn_dense_q8_ref(&args);
@@ -255,9 +305,9 @@ static bool parity_dense_q8(const mn_kernel *kernel, const gemm_case *c) {
 }
 
 static int parity_all_dense_q8(const mn_kernel *kernel, size_t *cases) {
-  static const gemm_case large[] = {{1, 1001, 1280, 0, 0, false, false},
-                                    {2, 7, 4097, 1, 1, false, false},
-                                    {3, 17, 33000, 0, 0, false, false}};
+  static const gemm_case large[] = {{.m = 1, .n = 1001, .k = 1280},
+                                    {.m = 2, .n = 7, .k = 4097, .a_gap = 1, .c_gap = 1},
+                                    {.m = 3, .n = 17, .k = 33000}};
   int failures = 0;
   for (size_t i = 0; i < 4000; i++, (*cases)++) {
     const gemm_case c = gemm_case_at(i);
@@ -294,7 +344,7 @@ static bool parity_dw_q8(const mn_kernel *kernel, const dw_case *c) {
                         packed.requant};
   ((mn_dw_q8_fn *)kernel->function)(&args);
   args.weights = x.b, args.bias = x.bias, args.out = x.expected, args.out_stride = c->channels;
-  args.requant.multiplier = x.multiplier, args.requant.shift = x.shift;
+  args.requant = x.requant;
   mn_dw_q8_ref(&args);
   const bool good = check_product_q8(kernel, &x, out, out_stride) && guard_intact(kernel, &at_out);
   product_q8_free(&x);

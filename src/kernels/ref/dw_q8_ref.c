@@ -2,7 +2,7 @@
  * Depthwise convolution in 8 bits, the plain definition. Panels of one channel and one tap, so
  * weights are [c][taps]. mn_graph_verify bounds every partial sum. */
 #include "kernels/kernels.h"
-#include "kernels/ref/requant.h"
+#include "kernels/ref/requant_code.h"
 
 void mn_dw_q8_ref(const mn_dw_q8_args *args) {
   const mn_requant *requant = &args->requant;
@@ -15,9 +15,7 @@ void mn_dw_q8_ref(const mn_dw_q8_args *args) {
       for (size_t t = 0; t < args->taps_count; t++) {
         sum += (int32_t)(taps[t][c] ^ args->flip) * weights[t];
       }
-      sum = mn_multiply_quantized(sum, requant->multiplier[c], requant->shift[c]);
-      sum = mn_wrapping_add(sum, requant->out_zero);
-      out[c] = (uint8_t)mn_clamp_i32(sum, requant->out_min, requant->out_max);
+      out[c] = mn_requant_code(requant, c, sum);
     }
   }
 }

@@ -2,7 +2,7 @@
  * Matrix product in 8 bits, the plain definition. Panels of one column and one k, so b is [n][k]
  * of int16 weights with their zero point subtracted. mn_graph_verify bounds every partial sum. */
 #include "kernels/kernels.h"
-#include "kernels/ref/requant.h"
+#include "kernels/ref/requant_code.h"
 
 void mn_gemm_q8_ref(const mn_gemm_q8_args *args) {
   const int16_t *weights = args->b; /* [n][k] */
@@ -14,9 +14,7 @@ void mn_gemm_q8_ref(const mn_gemm_q8_args *args) {
       const int16_t *b = weights + n * args->k; /* [k] */
       int32_t sum = args->bias[n];
       for (size_t k = 0; k < args->k; k++) sum += (int32_t)(a[k] ^ args->flip) * b[k];
-      sum = mn_multiply_quantized(sum, requant->multiplier[n], requant->shift[n]);
-      sum = mn_wrapping_add(sum, requant->out_zero);
-      c[n] = (uint8_t)mn_clamp_i32(sum, requant->out_min, requant->out_max);
+      c[n] = mn_requant_code(requant, n, sum);
     }
   }
 }

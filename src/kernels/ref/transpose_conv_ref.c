@@ -4,7 +4,7 @@
  * (reference/transpose_conv.h and reference/integer_ops/transpose_conv.h), in whatever order. */
 #include "kernels/ref/clamp_f32.h"
 #include "kernels/ref/ref.h"
-#include "kernels/ref/requant.h"
+#include "kernels/ref/requant_code.h"
 
 void mn_transpose_tap_f32_ref(const mn_transpose_tap_args *args, float *sums) {
   const float *x = args->x, *weights = args->weights;
@@ -28,9 +28,5 @@ void mn_transpose_pixel_f32_ref(float *sums, size_t channels, float lo, float hi
 
 void mn_transpose_pixel_q8_ref(const int32_t *sums, uint8_t *out, size_t channels,
                                const mn_requant *requant) {
-  for (size_t o = 0; o < channels; o++) {
-    int32_t code = mn_multiply_quantized(sums[o], requant->multiplier[o], requant->shift[o]);
-    code = mn_wrapping_add(code, requant->out_zero);
-    out[o] = (uint8_t)mn_clamp_i32(code, requant->out_min, requant->out_max);
-  }
+  for (size_t o = 0; o < channels; o++) out[o] = mn_requant_code(requant, o, sums[o]);
 }

@@ -32,7 +32,7 @@ MN_INLINE void add_pair(__m256i *sum, __m128i first, __m128i second, const __m25
 }
 
 MN_INLINE void tile(const block *x, size_t p, size_t count, const int pixels, const int vectors,
-                    const int flipped, const int any_left) {
+                    const int flipped) {
   const mn_dw_q8_args *args = x->args;
   const size_t taps_count = args->taps_count, c = x->channel;
   const uint8_t *const *taps = args->taps + p * taps_count; /* [pixels][taps_count] */
@@ -51,29 +51,29 @@ MN_INLINE void tile(const block *x, size_t p, size_t count, const int pixels, co
     }
   }
   uint8_t *out = args->out + p * args->out_stride + c;
-  requant_store_avx2(out, args->out_stride, sum, (size_t)pixels, count, &x->requant, any_left);
+  requant_store_avx2(out, args->out_stride, sum, (size_t)pixels, count, &x->requant);
 }
 
 /* Whole tiles of the usual kinds, each with code of its own; returns where they end. */
 MN_INLINE size_t run_tiles(const block *x, size_t p, size_t end, const size_t count,
                            const int flipped) {
   const int vectors = count > 8 ? 2 : 1;
-  for (; end - p >= PIXELS; p += PIXELS) tile(x, p, count, PIXELS, vectors, flipped, 0);
+  for (; end - p >= PIXELS; p += PIXELS) tile(x, p, count, PIXELS, vectors, flipped);
   return p;
 }
 
-/* Whatever there is: odd channels, last pixels, shifts to the left. */
+/* Whatever there is: odd channels, last pixels. */
 static __attribute__((noinline)) void run_rest(const block *x, size_t p, size_t end, size_t count) {
-  const int flipped = x->args->flip != 0, any_left = x->requant.any_left;
-  for (; end - p >= PIXELS; p += PIXELS) tile(x, p, count, PIXELS, 2, flipped, any_left);
-  for (; p < end; p++) tile(x, p, count, 1, 2, flipped, any_left);
+  const int flipped = x->args->flip != 0;
+  for (; end - p >= PIXELS; p += PIXELS) tile(x, p, count, PIXELS, 2, flipped);
+  for (; p < end; p++) tile(x, p, count, 1, 2, flipped);
 }
 
 MN_INLINE void run_channels(const block *x, size_t p, size_t end, const int flipped) {
   const size_t left = x->args->channels - x->channel;
-  if (left >= COLS && !x->requant.any_left) {
+  if (left >= COLS) {
     p = run_tiles(x, p, end, COLS, flipped);
-  } else if (left == 8 && !x->requant.any_left) {
+  } else if (left == 8) {
     p = run_tiles(x, p, end, 8, flipped);
   }
   if (p < end) run_rest(x, p, end, left < COLS ? left : COLS);

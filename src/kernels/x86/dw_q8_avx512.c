@@ -11,6 +11,7 @@ enum { PIXELS = 4, COLS = 16, RUN = 64 };
 typedef struct block {
   const mn_dw_q8_args *args;
   size_t channel;
+  size_t count;
   __mmask16 live;
   const int16_t *weights; /* [ceil(taps_count/2)][COLS][2] */
   __m512i bias;
@@ -28,7 +29,7 @@ MN_INLINE void tile(const block *x, size_t p, const int pixels) {
   const int16_t *weights = x->weights;
   const __m512i flips = _mm512_set1_epi32(args->flip | args->flip << 16);
   __m512i sum[PIXELS];
-  MN_UNROLL for (int i = 0; i < pixels; i++) sum[i] = x->bias;
+  MN_UNROLL for (int i = 0; i < PIXELS; i++) sum[i] = x->bias;
   for (size_t t = 0; t < taps_count; t += 2, weights += 2 * COLS) {
     const __m512i w = _mm512_loadu_si512(weights);
     const size_t next = t + 1 < taps_count ? t + 1 : t; /* an odd last tap meets a zero weight */
@@ -39,10 +40,8 @@ MN_INLINE void tile(const block *x, size_t p, const int pixels) {
       accumulate_avx512(&sum[i], _mm512_madd_epi16(_mm512_xor_si512(pair, flips), w));
     }
   }
-  MN_UNROLL for (int i = 0; i < pixels; i++) {
-    requant_store_avx512(args->out + (p + (size_t)i) * args->out_stride + c, &sum[i], &x->requant,
-                         x->live, 1);
-  }
+  requant_store_avx512(args->out + p * args->out_stride + c, args->out_stride, sum, (size_t)pixels,
+                       1, x->count, &x->requant);
 }
 
 void mn_dw_q8_4x16_avx512(const mn_dw_q8_args *args) {
@@ -51,6 +50,7 @@ void mn_dw_q8_4x16_avx512(const mn_dw_q8_args *args) {
     for (size_t c = 0; c < args->channels; c += COLS) {
       const block x = {.args = args,
                        .channel = c,
+                       .count = args->channels - c < COLS ? args->channels - c : COLS,
                        .live = first_lanes_avx512(args->channels - c),
                        .weights = args->weights + c * ((args->taps_count + 1) & ~(size_t)1),
                        .bias = _mm512_loadu_si512(args->bias + c),

@@ -108,11 +108,7 @@ static void panel(const mn_gemm_q8_args *args, stage *staged, size_t m, size_t e
       }
     }
     uint8_t *c = args->c + i * args->c_stride + n;
-    if (requant.any_left) {
-      requant_store_avx2(c, args->c_stride, sums, rows, count, &requant, 1);
-    } else {
-      requant_store_avx2(c, args->c_stride, sums, rows, count, &requant, 0);
-    }
+    requant_store_avx2(c, args->c_stride, sums, rows, count, &requant);
   }
 }
 

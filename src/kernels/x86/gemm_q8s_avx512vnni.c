@@ -1,30 +1,50 @@
 /* SPDX-License-Identifier: Apache-2.0
- * 8-bit matrix product, tiles of 7 rows x 32 columns, four k at a time by vpdpbusd: unsigned codes
- * of a times signed weights, whose zero point is taken back by the row's sum. Rows are read where
- * they lie when they need no flip and no padding to a multiple of four; otherwise a block of them
- * is copied to the stack first. */
+ * 8-bit matrix product, tiles of 6 rows x 64 columns, four k at a time by vpdpbusd. Where rows are
+ * whole quads of unsigned codes they are read in place; otherwise a block of them is copied to the
+ * stack first. 6 x 4 sums, 4 vectors of weights and one of codes fill the registers; the weights of
+ * a quad are read once for six rows. */
 #include "kernels/kernels.h"
 #include "kernels/x86/requant_avx512.h"
 #include "kernels/x86/simd_avx512.h"
 
-enum { ROWS = 7, COLS = 32, STAGE_QUADS = 8192, DEPTH = STAGE_QUADS / ROWS };
+enum {
+  ROWS = 6,
+  COLS = 64,
+  STAGE_BYTES = 65536,
+  BLOCK_ROWS = 96,
+  STRIP = 24,
+  DEPTH = STAGE_BYTES / ROWS & ~63
+};
 
-/* Rows to multiply, quads of codes; `codes` holds those that had to be copied. */
+/* A block of rows to multiply, as quads of codes. */
 typedef struct stage {
   const uint8_t *rows;
-  size_t stride;                  /* bytes */
-  uint8_t codes[4 * STAGE_QUADS]; /* [rows][ceil(depth/4)][4] */
+  size_t stride;              /* bytes */
+  int32_t extra[BLOCK_ROWS];  /* w_zero times a row's codes, over all of k */
+  uint8_t codes[STAGE_BYTES]; /* those that had to be copied */
 } stage;
 
 static void copy_row(uint8_t *to, const uint8_t *from, size_t k, uint8_t flip) {
-  const __m256i flips = _mm256_set1_epi8((char)flip);
-  size_t i = 0;
-  for (; k - i >= 32; i += 32) {
-    const __m256i codes = _mm256_loadu_si256((const __m256i *)(const void *)(from + i));
-    _mm256_storeu_si256((__m256i *)(void *)(to + i), _mm256_xor_si256(codes, flips));
+  const __m512i flips = _mm512_set1_epi8((char)flip);
+  for (size_t i = 0; i < k; i += 64) {
+    const __mmask64 live = first_bytes_avx512(k - i);
+    const __m512i codes = _mm512_maskz_loadu_epi8(live, from + i);
+    _mm512_mask_storeu_epi8(to + i, live, _mm512_xor_si512(codes, flips));
   }
-  for (; i < k; i++) to[i] = from[i] ^ flip;
-  for (; i % 4; i++) to[i] = 0;
+  for (; k % 4; k++) to[k] = 0;
+}
+
+/* The sum of a row's codes. */
+static int32_t sum_row(const uint8_t *from, size_t k, uint8_t flip) {
+  const __m512i flips = _mm512_set1_epi8((char)flip), none = _mm512_setzero_si512();
+  __m512i sum = none;
+  for (size_t i = 0; i < k; i += 64) {
+    const __mmask64 live = first_bytes_avx512(k - i);
+    const __m512i codes = _mm512_maskz_loadu_epi8(live, from + i);
+    const __m512i plain = _mm512_maskz_mov_epi8(live, _mm512_xor_si512(codes, flips));
+    sum = _mm512_add_epi64(sum, _mm512_sad_epu8(plain, none));
+  }
+  return (int32_t)_mm512_reduce_add_epi64(sum);
 }
 
 /* Rows [m, end), depths [k, k + depth). */
@@ -43,87 +63,149 @@ static void stage_fill(stage *staged, const mn_gemm_q8_args *args, size_t m, siz
   }
 }
 
-/* sums[rows][2] += `count` quads of a times one panel of b; `vectors` of 16 columns are live. */
-MN_INLINE void multiply(__m512i (*sums)[2], const uint8_t *a, size_t stride, const int8_t *b,
-                        size_t count, const int rows, const int vectors) {
-  __m512i sum[ROWS][2];
+/* sums[rows][lie] = from[rows][lie] + `count` quads of a times one panel of b; rows of `from` are
+ * `lie` or 0 vectors apart. `vectors` of 16 columns are live; 3 lie like 4. */
+MN_INLINE void multiply(__m512i *sums, const __m512i *from, size_t from_stride, const uint8_t *a,
+                        size_t stride, const int8_t *b, size_t count, const int rows,
+                        const int vectors) {
+  const int lie = vectors == 3 ? 4 : vectors;
+  __m512i sum[ROWS][4];
   MN_UNROLL for (int i = 0; i < rows; i++) {
-    MN_UNROLL for (int j = 0; j < vectors; j++) sum[i][j] = sums[i][j];
+    MN_UNROLL for (int j = 0; j < vectors; j++) {
+      sum[i][j] = _mm512_loadu_si512(from + (size_t)i * from_stride + j);
+    }
   }
-  for (size_t p = 0; p < count; p++, b += 4 * COLS) {
-    __m512i w[2];
+  for (size_t p = 0; p < count; p++, a += 4, b += 4 * COLS) {
+    __m512i w[4];
     MN_UNROLL for (int j = 0; j < vectors; j++) w[j] = _mm512_loadu_si512(b + 64 * j);
     MN_UNROLL for (int i = 0; i < rows; i++) {
       int32_t quad;
-      memcpy(&quad, a + (size_t)i * stride + 4 * p, sizeof quad);
+      memcpy(&quad, a + (size_t)i * stride, sizeof quad);
       const __m512i x = _mm512_set1_epi32(quad);
       MN_UNROLL for (int j = 0; j < vectors; j++) dot_avx512(&sum[i][j], x, w[j]);
     }
   }
   MN_UNROLL for (int i = 0; i < rows; i++) {
-    MN_UNROLL for (int j = 0; j < vectors; j++) sums[i][j] = sum[i][j];
+    MN_UNROLL for (int j = 0; j < vectors; j++) sums[i * lie + j] = sum[i][j];
   }
 }
 
-MN_INLINE void multiply_rows(__m512i (*sums)[2], const uint8_t *a, size_t stride, const int8_t *b,
-                             size_t count, size_t rows, const int vectors) {
-  switch (rows) {
-    case 1: multiply(sums, a, stride, b, count, 1, vectors); break;
-    case 2: multiply(sums, a, stride, b, count, 2, vectors); break;
-    case 3: multiply(sums, a, stride, b, count, 3, vectors); break;
-    case 4: multiply(sums, a, stride, b, count, 4, vectors); break;
-    case 5: multiply(sums, a, stride, b, count, 5, vectors); break;
-    case 6: multiply(sums, a, stride, b, count, 6, vectors); break;
-    default: multiply(sums, a, stride, b, count, 7, vectors); break;
+/* One loop for every tile. */
+typedef void multiply_fn(__m512i *sums, const __m512i *from, size_t from_stride, const uint8_t *a,
+                         size_t stride, const int8_t *b, size_t count);
+/* clang-format off */
+#define MULTIPLY(rows, vectors)                                                                   \
+  static void multiply_##rows##x##vectors(__m512i *sums, const __m512i *from, size_t from_stride, \
+                                          const uint8_t *a, size_t stride, const int8_t *b,       \
+                                          size_t count) {                                         \
+    multiply(sums, from, from_stride, a, stride, b, count, rows, vectors);                        \
   }
+MULTIPLY(1, 1) MULTIPLY(1, 2) MULTIPLY(1, 3) MULTIPLY(1, 4)
+MULTIPLY(5, 1) MULTIPLY(5, 2) MULTIPLY(5, 3) MULTIPLY(5, 4)
+MULTIPLY(6, 1) MULTIPLY(6, 2) MULTIPLY(6, 3) MULTIPLY(6, 4)
+    /* clang-format on */
+    static multiply_fn *const multiply_of[3][4] = {
+        {multiply_1x1, multiply_1x2, multiply_1x3, multiply_1x4},
+        {multiply_5x1, multiply_5x2, multiply_5x3, multiply_5x4},
+        {multiply_6x1, multiply_6x2, multiply_6x3, multiply_6x4},
+};
+
+/* One panel, columns [n, n + count), and the strip of it that waits to become codes: rows
+ * [first, end) of the block. */
+typedef struct panel {
+  const mn_gemm_q8_args *args;
+  stage *staged;
+  size_t m; /* the block's first row */
+  const int8_t *b;
+  size_t n, count;
+  int vectors;
+  size_t lie; /* vectors from a row's sums to the next one's */
+  requant_avx512 requant;
+  size_t first, end;
+  __m512i sums[4 * STRIP];
+} panel;
+
+static void flush(panel *x) {
+  const mn_gemm_q8_args *args = x->args;
+  uint8_t *c = args->c + (x->m + x->first) * args->c_stride + x->n;
+  requant_store_avx512(c, args->c_stride, x->sums, x->end - x->first, x->vectors, x->count,
+                       &x->requant);
+  x->first = x->end;
 }
 
-/* bias - w_zero * row_sum: modulo 2^32 on the way, exact at the end. */
-MN_INLINE void sums_start(__m512i *sums, const mn_gemm_q8_args *args, size_t row, size_t n,
-                          const int vectors) {
-  const uint32_t sum = args->w_zero ? (uint32_t)args->row_sum[row] : 0;
-  const __m512i extra = _mm512_set1_epi32((int32_t)((uint32_t)args->w_zero * sum));
-  MN_UNROLL for (int v = 0; v < vectors; v++) {
-    sums[v] = _mm512_sub_epi32(_mm512_loadu_si512(args->bias + n + 16 * v), extra);
-  }
-}
-
-/* Rows [m, end) of the panel at column n. A depth beyond the stage is done in parts. */
-MN_INLINE void panel(const mn_gemm_q8_args *args, stage *staged, size_t m, size_t end, size_t n,
-                     const int vectors) {
-  const int8_t *b = (const int8_t *)args->b + n * ((args->k + 3) & ~(size_t)3);
-  const requant_avx512 requant = requant_load_avx512(&args->requant, n, vectors);
-  const __mmask16 last = first_lanes_avx512(args->n - n - (size_t)(16 * (vectors - 1)));
-  for (size_t i = m; i < end; i += ROWS) {
-    const size_t rows = end - i < ROWS ? end - i : ROWS;
-    __m512i sums[ROWS][2];
-    for (size_t j = 0; j < rows; j++) sums_start(sums[j], args, i + j, n, vectors);
-    for (size_t k = 0; k < args->k; k += 4 * DEPTH) {
-      const size_t depth = args->k - k < 4 * DEPTH ? args->k - k : 4 * DEPTH;
-      if (args->k > 4 * DEPTH) stage_fill(staged, args, m, end, k, depth);
-      const uint8_t *a = staged->rows + (i - m) * staged->stride;
-      multiply_rows(sums, a, staged->stride, b + k * COLS, (depth + 3) / 4, rows, vectors);
+/* bias - w_zero * the row's codes: modulo 2^32 on the way, exact at the end. */
+static void start_sums(const panel *x, size_t row, size_t rows, __m512i *sums) {
+  const int32_t *bias = x->args->bias + x->n;
+  for (size_t i = 0; i < rows; i++, sums += x->lie) {
+    const __m512i less = _mm512_set1_epi32(x->staged->extra[row + i]);
+    for (int j = 0; j < x->vectors; j++) {
+      sums[j] = _mm512_sub_epi32(_mm512_loadu_si512(bias + 16 * j), less);
     }
-    for (size_t j = 0; j < rows; j++) {
-      uint8_t *c = args->c + (i + j) * args->c_stride + n;
-      requant_store_avx512(c, sums[j], &requant, last, vectors);
-    }
   }
 }
 
-void mn_gemm_q8s_7x32_avx512vnni(const mn_gemm_q8_args *args) {
+/* Rows [end, end + rows) of the block join the strip. */
+static void tile(panel *x, size_t rows) {
+  const mn_gemm_q8_args *args = x->args;
+  stage *staged = x->staged;
+  multiply_fn *const run = multiply_of[rows < 5 ? 0 : rows - 4][x->vectors - 1];
+  if (x->end + rows - x->first > STRIP) flush(x);
+  const size_t row = x->end;
+  __m512i *sums = x->sums + (row - x->first) * x->lie;
+  const __m512i *from = (const __m512i *)(const void *)(args->bias + x->n);
+  if (args->w_zero) start_sums(x, row, rows, sums), from = sums;
+  for (size_t k = 0; k < args->k; k += DEPTH) {
+    const size_t depth = args->k - k < DEPTH ? args->k - k : DEPTH;
+    const uint8_t *a = staged->rows + row * staged->stride;
+    if (args->k > DEPTH) {
+      stage_fill(staged, args, x->m + row, x->m + row + rows, k, depth);
+      a = staged->rows;
+    }
+    run(sums, from, from == sums ? x->lie : 0, a, staged->stride, x->b + k * COLS, (depth + 3) / 4);
+    from = sums;
+  }
+  x->end = row + rows;
+}
+
+/* Fives and sixes make any count from 20 up. Where they do not, the last six rows overlap those
+ * before them: they are written twice, alike. */
+static void run_panel(panel *x, size_t count) {
+  const size_t fives = count % ROWS ? ROWS - count % ROWS : 0;
+  x->first = x->end = 0;
+  for (size_t i = 0; i < fives && 5 * fives <= count; i++) tile(x, 5);
+  while (count - x->end >= ROWS) tile(x, ROWS);
+  if (x->end < count && count >= ROWS) {
+    flush(x);
+    x->first = x->end = count - ROWS;
+    tile(x, ROWS);
+  }
+  while (x->end < count) tile(x, 1);
+  flush(x);
+}
+
+static void run_block(const mn_gemm_q8_args *args, stage *staged, size_t m, size_t count) {
+  if (args->k <= DEPTH) stage_fill(staged, args, m, m + count, 0, args->k);
+  for (size_t i = 0; i < count; i++) {
+    const uint8_t *row = args->a + (m + i) * args->a_stride;
+    const uint32_t sum = args->w_zero ? (uint32_t)sum_row(row, args->k, args->flip) : 0;
+    staged->extra[i] = (int32_t)((uint32_t)args->w_zero * sum);
+  }
+  const size_t panel_bytes = (args->k + 3) / 4 * 4 * COLS;
+  panel x = {.args = args, .staged = staged, .m = m, .b = args->b};
+  for (; x.n < args->n; x.n += COLS, x.b += panel_bytes) {
+    x.count = args->n - x.n < COLS ? args->n - x.n : COLS;
+    x.vectors = (int)((x.count + 15) / 16);
+    x.lie = x.vectors == 3 ? 4 : (size_t)x.vectors;
+    x.requant = requant_load_avx512(&args->requant, x.n, (int)x.lie);
+    run_panel(&x, count);
+  }
+}
+
+void mn_gemm_q8s_6x64_avx512vnni(const mn_gemm_q8_args *args) {
   stage staged;
-  const size_t fit = STAGE_QUADS / ((args->k + 3) / 4 + 1) / ROWS * ROWS;
-  const size_t step = fit > ROWS ? fit : ROWS;
+  const size_t fit = STAGE_BYTES / (args->k + 3) / ROWS * ROWS;
+  const size_t most = fit < BLOCK_ROWS ? fit : BLOCK_ROWS, step = most > ROWS ? most : ROWS;
   for (size_t m = 0; m < args->m; m += step) {
-    const size_t end = args->m - m > step ? m + step : args->m;
-    if (args->k <= 4 * DEPTH) stage_fill(&staged, args, m, end, 0, args->k);
-    for (size_t n = 0; n < args->n; n += COLS) {
-      if (args->n - n > 16) {
-        panel(args, &staged, m, end, n, 2);
-      } else {
-        panel(args, &staged, m, end, n, 1);
-      }
-    }
+    run_block(args, &staged, m, args->m - m > step ? step : args->m - m);
   }
 }

@@ -26,6 +26,11 @@ MN_INLINE __mmask16 first_lanes_avx512(size_t count) {
   return (__mmask16)(count >= 16 ? 0xFFFFu : (1u << count) - 1u);
 }
 
+/* The first `count` of 64 bytes; all of them for 64 and more. */
+MN_INLINE __mmask64 first_bytes_avx512(size_t count) {
+  return count >= 64 ? ~(__mmask64)0 : ((__mmask64)1 << count) - 1;
+}
+
 /* max_ps gives its second operand when the first is NaN: clamp(NaN) = lo. */
 MN_INLINE __m512 clamp_f32_avx512(__m512 x, __m512 lo, __m512 hi) {
   return _mm512_min_ps(_mm512_max_ps(x, lo), hi);
