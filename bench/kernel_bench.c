@@ -110,7 +110,10 @@ static void run_product(const mn_kernel *kernel, const layer *x, const operands 
   const size_t m = x->side * x->side;
   const mn_requant requant = requant_of(o);
   if (kernel->slot == MN_SLOT_gemm_f32) {
-    const mn_gemm_f32_args args = {.a = o->a,
+    const float *rows[1] = {o->a};
+    const mn_gemm_f32_args args = {.a = rows,
+                                   .segments = 1,
+                                   .segment = x->k,
                                    .a_stride = x->k,
                                    .b = o->b,
                                    .bias = (float *)o->bias,

@@ -91,7 +91,10 @@ static mn_requant requant_of(const mn_trial *trial) {
 }
 
 static void run_gemm_f32(mn_trial *trial, const mn_kernel *kernel) {
-  const mn_gemm_f32_args args = {.a = trial->a_f32,
+  const float *rows[1] = {trial->a_f32};
+  const mn_gemm_f32_args args = {.a = rows,
+                                 .segments = 1,
+                                 .segment = TRIAL_K,
                                  .a_stride = TRIAL_K,
                                  .b = trial->packed_f32,
                                  .bias = trial->bias_f32,

@@ -41,11 +41,13 @@ typedef struct mn_finish_f32 {
 /* c[m][n] = finish(bias[n] + sum_k a[m][k] * b[n][k] + residual[m][n]). What c holds is overwritten
  * with sums before it is finished, so that it may be no other operand. */
 typedef struct mn_gemm_f32_args {
-  const float *a;    /* [m][a_stride], k used */
-  size_t a_stride;   /* in elements */
-  const float *b;    /* panels [ceil(n/cols)][k][cols], zero-padded columns */
-  const float *bias; /* [n rounded up to cols] */
-  float *c;          /* [m][c_stride], n written */
+  const float *const *a; /* [segments] of [m][a_stride], segment used: where the k products of a row
+                            lie in pieces, as those of a window in the rows of a picture do */
+  size_t a_stride;       /* in elements; rows may overlap */
+  size_t segments, segment; /* k = segments * segment */
+  const float *b;           /* panels [ceil(n/cols)][k][cols], zero-padded columns */
+  const float *bias;        /* [n rounded up to cols] */
+  float *c;                 /* [m][c_stride], n written */
   size_t c_stride;
   size_t m, n, k;
   const float *residual; /* [m][residual_stride], or NULL */

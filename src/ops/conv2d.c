@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Convolution as a matrix product: a pointwise convolution multiplies the input where it lies; any
- * other gathers a block of windows into scratch first (im2col), padded taps as the zero code. A
- * slice is a block of output pixels times a block of output channels. */
+ * Convolution as a matrix product: a pointwise convolution multiplies the input where it lies. A
+ * float one of few channels (a stem) copies the rows under a row of windows to scratch, padded: the
+ * windows overlap there, and each is kernel_h runs of kernel_w pixels. Any other gathers a block of
+ * windows (im2col), padded taps as the zero code. A slice is a block of output pixels times a block
+ * of output channels, or an output row. */
 #include <string.h>
 
 #include "base/alloc.h"
@@ -11,13 +13,18 @@ enum {
   DIRECT_BYTES = 128 << 10, /* of input rows in a slice: a share of the L2 cache */
   GATHER_BYTES = 24 << 10,  /* of gathered windows: within the L1 cache */
   LEAST_BYTES = 2 << 10,    /* of these, when memory is what counts */
-  MOST_ROWS = 512
+  MOST_ROWS = 512,
+  /* A convolution by rows reads its weights once an output row: they are few, or it is wide. */
+  FEW_WEIGHTS = 16 << 10,
+  WIDE_ROW = 28,
+  MOST_WEIGHTS = 256 << 10
 };
 
 typedef struct conv_params {
   mn_gemm gemm;
   mn_window window; /* pads resolved */
-  bool pointwise;
+  bool pointwise, by_rows;
+  size_t row_bytes; /* by rows: of a padded row in scratch, after the pointers to them */
   size_t pixels, block_rows, row_blocks;
   size_t block_cols, col_blocks;
 } conv_params;
@@ -48,6 +55,26 @@ static bool is_pointwise(const mn_window *w) {
          !w->pad_top && !w->pad_bottom && !w->pad_left && !w->pad_right;
 }
 
+/* Columns that the windows of an output row reach from pad_left on. */
+static size_t reached_columns(const conv_params *p, const mn_step *step) {
+  return (size_t)(step->out.shape.dim[2] - 1) * (size_t)p->window.stride_w +
+         (size_t)p->window.kernel_w;
+}
+
+MN_PLANNING void plan_by_rows(conv_params *p, mn_step *step) {
+  const mn_operand *in = &step->in[0];
+  const size_t pixel = mn_operand_channels(in) * p->gemm.element;
+  const size_t most = step->out.shape.dim[2] < WIDE_ROW ? FEW_WEIGHTS : MOST_WEIGHTS;
+  p->by_rows = !p->pointwise && in->type == MN_F32 && p->window.dilation_w == 1 &&
+               p->gemm.packed_bytes <= most;
+  if (!p->by_rows) return;
+  const size_t kernel_h = (size_t)p->window.kernel_h;
+  p->gemm.segments = kernel_h;
+  p->row_bytes = reached_columns(p, step) * pixel;
+  step->scratch_bytes = mn_aligned(kernel_h * sizeof(void *)) + kernel_h * p->row_bytes;
+  step->slices = (size_t)step->out.shape.dim[0] * (size_t)step->out.shape.dim[1];
+}
+
 MN_PLANNING mn_status plan(mn_step *step, const mn_op_request *request, mn_error *err) {
   conv_params *p = mn_arena_take(request->arena, sizeof *p);
   if (!p) return mn_fail_memory(err, sizeof *p);
@@ -69,6 +96,7 @@ MN_PLANNING mn_status plan(mn_step *step, const mn_op_request *request, mn_error
   step->kernel = p->gemm.kernel;
   step->packed_bytes = p->gemm.packed_bytes;
   step->slices = p->row_blocks * p->col_blocks;
+  plan_by_rows(p, step);
   return MN_OK;
 }
 
@@ -175,6 +203,11 @@ static void run_slice(const mn_step *step, const mn_run *run, size_t slice) {
 }
 
 static void run_slices(const mn_step *step, const mn_run *run, size_t begin, size_t end) {
+  const conv_params *p = step->params;
+  if (p->by_rows) {
+    mn_run_bands(step, run, begin, end);
+    return;
+  }
   for (size_t slice = begin; slice < end; slice++) run_slice(step, run, slice);
 }
 
@@ -213,6 +246,54 @@ static void run_pixels(const mn_step *step, const mn_band *band, int32_t y, size
   mn_gemm_run(&p->gemm, step->packed, &block);
 }
 
+/* A row of the input (NULL: of padding) from column -pad_left on, padded. */
+static void copy_row(const mn_step *step, const unsigned char *row, unsigned char *to) {
+  const conv_params *p = step->params;
+  const mn_operand *in = &step->in[0];
+  const size_t pixel = mn_operand_channels(in) * p->gemm.element;
+  const size_t left = (size_t)p->window.pad_left, all = p->row_bytes / pixel;
+  size_t inside = (size_t)in->shape.dim[2];
+  if (!row || left >= all) inside = 0;
+  if (inside > all - left) inside = all - left;
+  if (!inside) {
+    memset(to, 0, p->row_bytes);
+    return;
+  }
+  memset(to, 0, left * pixel);
+  to += left * pixel;
+  if (mn_operand_dense(in)) {
+    memcpy(to, row, inside * pixel);
+  } else {
+    const size_t apart = in->pixel_stride * p->gemm.element;
+    for (size_t x = 0; x < inside; x++) memcpy(to + x * pixel, row + x * apart, pixel);
+  }
+  memset(to + inside * pixel, 0, (all - left - inside) * pixel);
+}
+
+/* Output row y of a convolution by rows. */
+static void run_row(const mn_step *step, const mn_band *band, int32_t y) {
+  const conv_params *p = step->params;
+  const mn_window *w = &p->window;
+  const void **segments = band->scratch;
+  unsigned char *rows =
+      (unsigned char *)band->scratch + mn_aligned((size_t)w->kernel_h * sizeof(void *));
+  for (int32_t k = 0; k < w->kernel_h; k++, rows += p->row_bytes) {
+    const int32_t in_y = y * w->stride_h - w->pad_top + k * w->dilation_h;
+    const bool inside = in_y >= 0 && in_y < step->in[0].shape.dim[1];
+    copy_row(step, inside ? mn_row(&band->in[0], in_y) : NULL, rows);
+    segments[k] = rows;
+  }
+  const mn_gemm_block block = {
+      .segments = segments,
+      .a_stride = (size_t)w->stride_w * mn_operand_channels(&step->in[0]),
+      .c = mn_row(&band->out, y),
+      .c_stride = step->out.pixel_stride,
+      .m = (size_t)step->out.shape.dim[2],
+      .n_end = p->gemm.n,
+  };
+  mn_gemm_run(&p->gemm, step->packed, &block);
+}
+
 /* Rows from y on that follow one another in memory, at most to `last`. */
 static int32_t run_of_rows(const mn_rows *rows, int32_t y, int32_t last) {
   const int32_t left = rows->count - y % rows->count;
@@ -222,6 +303,8 @@ static int32_t run_of_rows(const mn_rows *rows, int32_t y, int32_t last) {
 static void run_band(const mn_step *step, const mn_band *band) {
   const conv_params *p = step->params;
   const size_t width = (size_t)step->out.shape.dim[2];
+  for (int32_t y = band->first; p->by_rows && y < band->last; y++) run_row(step, band, y);
+  if (p->by_rows) return;
   for (int32_t y = band->first; y < band->last;) {
     int32_t end = run_of_rows(&band->out, y, band->last);
     if (p->pointwise) end = run_of_rows(&band->in[0], y, end);

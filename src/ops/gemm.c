@@ -139,8 +139,11 @@ void mn_gemm_pack(const mn_gemm *gemm, const mn_step *step, void *packed) {
 }
 
 static void run_f32(const mn_gemm *gemm, const unsigned char *packed, const mn_gemm_block *block) {
+  const float *rows[1] = {block->a};
   mn_gemm_f32_args args = {
-      .a = block->a,
+      .a = block->segments ? (const float *const *)block->segments : rows,
+      .segments = block->segments ? gemm->segments : 1,
+      .segment = block->segments ? gemm->k / gemm->segments : gemm->k,
       .a_stride = block->a_stride,
       .b = (const float *)packed + block->n_begin * gemm->padded_k,
       .bias = (const float *)(packed + gemm->bias_offset) + block->n_begin,

@@ -11,6 +11,7 @@
 typedef struct mn_gemm {
   const mn_kernel *kernel;
   size_t n, k;
+  size_t segments; /* f32: the pieces that the k elements of a row may lie in, 0 or 1: one */
   size_t padded_n, padded_k; /* to whole panels and whole groups of k */
   size_t element;            /* bytes of an activation */
   size_t bias_offset, requant_offset, packed_bytes;
@@ -22,7 +23,8 @@ typedef struct mn_gemm {
 
 /* A block of rows to multiply. */
 typedef struct mn_gemm_block {
-  const void *a; /* [m][a_stride] */
+  const void *a;               /* [m][a_stride] */
+  const void *const *segments; /* f32, instead of a: [gemm->segments] of [m][a_stride] */
   size_t a_stride;
   void *c; /* [m][c_stride], at column 0 */
   size_t c_stride;

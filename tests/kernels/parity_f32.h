@@ -116,6 +116,7 @@ typedef struct gemm_case {
   size_t m, n, k, a_gap, c_gap; /* gaps: how far strides exceed k and n */
   bool special;                 /* NaN, infinity, extremes among the values */
   bool residual, hard_swish;    /* float only */
+  size_t segments;              /* likewise; where k divides by it */
 } gemm_case;
 
 static bool parity_gemm_f32(const mn_kernel *kernel, const gemm_case *c) {
@@ -135,7 +136,15 @@ static bool parity_gemm_f32(const mn_kernel *kernel, const gemm_case *c) {
     residual = guard_take(&at_residual, ((c->m - 1) * c_stride + c->n) * sizeof(float));
     random_fill_f32(residual, (c->m - 1) * c_stride + c->n);
   }
-  const mn_gemm_f32_args args = {.a = a,
+  size_t segments = c->segments > 1 && c->k % c->segments == 0 ? c->segments : 1;
+  const float *at[8], *plain_at[8];
+  for (size_t i = 0; i < segments; i++) {
+    at[i] = a + i * (c->k / segments);
+    plain_at[i] = x.a + i * (c->k / segments);
+  }
+  const mn_gemm_f32_args args = {.a = at,
+                                 .segments = segments,
+                                 .segment = c->k / segments,
                                  .a_stride = a_stride,
                                  .b = panels,
                                  .bias = bias,
@@ -149,7 +158,7 @@ static bool parity_gemm_f32(const mn_kernel *kernel, const gemm_case *c) {
                                  .finish = {x.lo, x.hi, c->hard_swish}};
   ((mn_gemm_f32_fn *)kernel->function)(&args);
   mn_gemm_f32_args plain = args;
-  plain.a = x.a, plain.a_stride = c->k, plain.b = x.b, plain.bias = x.bias;
+  plain.a = plain_at, plain.a_stride = c->k, plain.b = x.b, plain.bias = x.bias;
   plain.c = x.expected, plain.c_stride = c->n;
   x.residual = residual, x.residual_stride = c_stride, x.finish = args.finish;
   mn_gemm_f32_ref(&plain);
@@ -162,7 +171,7 @@ static bool parity_gemm_f32(const mn_kernel *kernel, const gemm_case *c) {
 static gemm_case gemm_case_at(size_t i) {
   gemm_case c = {1 + random_below(16), 1 + random_below(70), 1 + random_below(40),
                  random_below(5),      random_below(5),      random_below(3) == 0,
-                 random_below(3) == 0, random_below(4) == 0};
+                 random_below(3) == 0, random_below(4) == 0, 1 + random_below(4)};
   if (i < 70) c.m = i + 1;
   if (i >= 70 && i < 140) c.n = i - 69;
   if (i >= 140 && i < 210) c.k = i - 139;
@@ -171,9 +180,10 @@ static gemm_case gemm_case_at(size_t i) {
 
 static int parity_all_gemm_f32(const mn_kernel *kernel, size_t *cases) {
   static const gemm_case large[] = {
-      {100, 33, 1300, 3, 1, false, true, false}, {1, 1001, 300, 0, 0, false, true, true},
-      {49, 80, 600, 0, 3, true, true, false},    {29, 17, 257, 1, 0, false, true, true},
-      {1, 64, 1, 0, 0, true, false, false},      {20000, 3, 2, 1, 2, false, false, false}};
+      {100, 33, 1300, 3, 1, false, true, false, 1}, {1, 1001, 300, 0, 0, false, true, true, 1},
+      {49, 80, 600, 0, 3, true, true, false, 1},    {49, 80, 600, 0, 3, true, false, true, 2},
+      {30, 16, 99, 0, 0, false, false, true, 3},    {29, 17, 257, 1, 0, false, true, true, 1},
+      {1, 64, 1, 0, 0, true, false, false, 1},      {20000, 3, 2, 1, 2, false, false, false, 1}};
   int failures = 0;
   for (size_t i = 0; i < 1000; i++, (*cases)++) {
     const gemm_case c = gemm_case_at(i);

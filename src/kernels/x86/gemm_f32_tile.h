@@ -8,6 +8,8 @@
 #ifndef MN_KERNELS_X86_GEMM_F32_TILE_H
 #define MN_KERNELS_X86_GEMM_F32_TILE_H
 
+#include <string.h>
+
 #include "kernels/kernels.h"
 #ifdef MN_KERNELS_X86_LANES_AVX512_H
 enum { ROWS = 7, BLOCK_FLOATS = 96 * 1024 };
@@ -18,37 +20,48 @@ enum { ROWS = 6, BLOCK_FLOATS = 40 * 1024 };
 
 enum { COLS = 2 * LANES, TALL = 2 * ROWS, DEPTH = 256 };
 
-/* Products [from, to) of the panel at column n, rows up to m + rows. */
+/* Products of the panel at column n, for rows up to m + rows: of `segments` segments from `segment`
+ * on the products [from, to). */
 typedef struct piece {
   const mn_gemm_f32_args *args;
-  size_t m, rows, n, from, to;
+  size_t m, rows, n;
+  size_t segment, segments, from, to;
+  bool last;          /* nothing is left to add */
+  size_t ahead;       /* bytes to fetch for each product: what the next piece needs */
   lanes_live live[2]; /* of the panel's vectors */
 } piece;
 
 MN_INLINE piece panel_at(const mn_gemm_f32_args *args, size_t m, size_t n) {
   const size_t left = args->n - n;
-  piece x = {args, m, 1, n, 0, args->k, {first_lanes(left)}};
+  piece x = {.args = args, .m = m, .rows = 1, .n = n, .live = {first_lanes(left)}};
   x.live[1] = first_lanes(left > LANES ? left - LANES : 0);
   return x;
+}
+
+/* The first weights of a piece. */
+MN_INLINE const float *weights_of(const piece *x) {
+  return x->args->b + x->n * x->args->k + (x->segment * x->args->segment + x->from) * COLS;
 }
 
 /* Sums before the first product of a piece: the bias, or what the piece before left in c. */
 MN_INLINE void begin_sums(const piece *x, lanes *sum, size_t rows, const int height,
                           const int vectors) {
   const mn_gemm_f32_args *args = x->args;
-  const float *from = x->from ? args->c + x->m * args->c_stride + x->n : args->bias + x->n;
-  const size_t step = x->from ? args->c_stride : 0;
+  const bool begun = x->from || x->segment;
+  const float *from = begun ? args->c + x->m * args->c_stride + x->n : args->bias + x->n;
+  const size_t step = begun ? args->c_stride : 0;
   const lanes_live live[2] = {x->live[0], x->live[1]};
   MN_UNROLL for (int i = 0; i < height; i++) {
     MN_UNROLL for (int j = 0; j < vectors; j++) {
-      sum[vectors * i + j] = load_first(from + LANES * j, live[j]);
+      const float *at = from + LANES * j;
+      sum[vectors * i + j] = WHOLE_IS_FASTER ? load_lanes(at) : load_first(at, live[j]);
     }
     if ((size_t)i + 1 < rows) from += step;
     __asm__("" : "+r"(from)); /* one pointer that moves, not one for each row */
   }
 }
 
-/* What is more than a clamp: adds the residual, applies hard-swish, to sums that are in c. */
+/* Adds the residual, clamps, applies hard-swish, to sums that are in c. */
 static void finish_in_memory(const piece *x) {
   const mn_gemm_f32_args *args = x->args;
   const lanes lo = set_lanes(args->finish.lo), hi = set_lanes(args->finish.hi);
@@ -68,45 +81,61 @@ static void finish_in_memory(const piece *x) {
   }
 }
 
-/* Sums after the last product of a piece, into c. */
+/* Sums after the last product of a piece, into c; by way of the stack where a panel is not full and
+ * writing a part of a vector is slow. */
 MN_INLINE void end_sums(const piece *x, lanes *sum, size_t rows, const int height,
                         const int vectors) {
   const mn_gemm_f32_args *args = x->args;
-  const bool last = x->to == args->k, more = args->residual || args->finish.hard_swish;
-  const size_t stride = args->c_stride;
+  const bool more = args->residual || args->finish.hard_swish;
+  const bool aside = WHOLE_IS_FASTER && args->n - x->n < (size_t)(vectors * LANES);
   const lanes_live first = x->live[0], second = x->live[1];
-  float *c = args->c + x->m * stride + x->n;
-  if (last && !more) {
+  const size_t stride = aside ? COLS : args->c_stride;
+  float *c = args->c + x->m * args->c_stride + x->n, edge[WHOLE_IS_FASTER ? TALL * COLS : 1];
+  float *to = aside ? edge : c;
+  if (x->last && !more) {
     const lanes lo = set_lanes(args->finish.lo), hi = set_lanes(args->finish.hi);
     MN_UNROLL for (int i = 0; i < height * vectors; i++) sum[i] = clamp_lanes(sum[i], lo, hi);
   }
-  MN_UNROLL for (int i = 0; i < height; i++, c += stride) {
+  MN_UNROLL for (int i = 0; i < height; i++, to += stride) {
     if ((size_t)i >= rows) break;
-    __asm__("" : "+r"(c));
-    store_first(c, sum[vectors * i], first);
-    if (vectors == 2) store_first(c + LANES, sum[2 * i + 1], second);
+    __asm__("" : "+r"(to));
+    if (WHOLE_IS_FASTER) {
+      store_lanes(to, sum[vectors * i]);
+      if (vectors == 2) store_lanes(to + LANES, sum[2 * i + 1]);
+    } else {
+      store_first(to, sum[vectors * i], first);
+      if (vectors == 2) store_first(to + LANES, sum[2 * i + 1], second);
+    }
   }
-  if (last && more) finish_in_memory(x);
+  for (size_t i = 0; aside && i < rows; i++, c += args->c_stride) {
+    memcpy(c, edge + i * COLS, (args->n - x->n) * sizeof(float));
+  }
+  if (x->last && more) finish_in_memory(x);
 }
 
 /* At most ROWS rows by two vectors; rows that do not exist repeat the last. */
 MN_INLINE void tile(const piece *x) {
   const mn_gemm_f32_args *args = x->args;
   const size_t depth = x->to - x->from;
-  const float *b = args->b + x->n * args->k + x->from * COLS;
+  const float *b = weights_of(x);
+  const char *ahead =
+      (const char *)(b + x->segments * depth * COLS) + x->m / ROWS * x->ahead * x->segments * depth;
   const float *row[ROWS];
   lanes sum[ROWS * 2];
-  row[0] = args->a + x->m * args->a_stride + x->from;
-  MN_UNROLL for (int i = 1; i < ROWS; i++) {
-    row[i] = row[i - 1] + ((size_t)i < x->rows ? args->a_stride : 0);
-  }
   begin_sums(x, sum, x->rows, ROWS, 2);
-  for (size_t p = 0; p < depth; p++, b += COLS) {
-    const lanes w0 = load_lanes(b), w1 = load_lanes(b + LANES);
-    MN_UNROLL for (int i = 0; i < ROWS; i++) {
-      const lanes value = set_lanes(row[i][p]);
-      sum[2 * i] = multiply_add(value, w0, sum[2 * i]);
-      sum[2 * i + 1] = multiply_add(value, w1, sum[2 * i + 1]);
+  for (size_t s = x->segment; s < x->segment + x->segments; s++) {
+    row[0] = args->a[s] + x->m * args->a_stride + x->from;
+    MN_UNROLL for (int i = 1; i < ROWS; i++) {
+      row[i] = row[i - 1] + ((size_t)i < x->rows ? args->a_stride : 0);
+    }
+    for (size_t p = 0; p < depth; p++, b += COLS, ahead += x->ahead) {
+      const lanes w0 = load_lanes(b), w1 = load_lanes(b + LANES);
+      _mm_prefetch(ahead, _MM_HINT_T1);
+      MN_UNROLL for (int i = 0; i < ROWS; i++) {
+        const lanes value = set_lanes(row[i][p]);
+        sum[2 * i] = multiply_add(value, w0, sum[2 * i]);
+        sum[2 * i + 1] = multiply_add(value, w1, sum[2 * i + 1]);
+      }
     }
   }
   end_sums(x, sum, x->rows, ROWS, 2);
@@ -116,23 +145,25 @@ MN_INLINE void tile(const piece *x) {
  * from one base by multiples of two strides. */
 MN_INLINE void tall_tile(const piece *x) {
   const mn_gemm_f32_args *args = x->args;
-  const float *b = args->b + x->n * args->k + x->from * COLS;
+  const float *b = weights_of(x);
   size_t stride = args->a_stride * sizeof(float), thrice = 3 * stride;
-  const char *base[3];
+  __asm__("" : "+r"(stride), "+r"(thrice)); /* not to be undone */
   lanes sum[TALL];
-  base[0] = (const char *)(args->a + x->m * args->a_stride + x->from);
-  base[1] = base[0] + 5 * stride;
-  base[2] = base[1] + 5 * stride;
-  const char *end = base[0] + (x->to - x->from) * sizeof(float);
-  __asm__("" : "+r"(stride), "+r"(thrice), "+r"(base[1]), "+r"(base[2])); /* not to be undone */
   begin_sums(x, sum, TALL, TALL, 1);
-  for (; base[0] < end; b += COLS) {
-    const lanes w = load_lanes(b);
-    MN_UNROLL for (int i = 0; i < TALL; i++) {
-      const char *at = base[i / 5] + (i % 5 == 3 ? thrice : (size_t)(i % 5) * stride);
-      sum[i] = multiply_add(set_lanes(*(const float *)(const void *)at), w, sum[i]);
+  for (size_t s = x->segment; s < x->segment + x->segments; s++) {
+    const char *base[3] = {(const char *)(args->a[s] + x->m * args->a_stride + x->from)};
+    const char *end = base[0] + (x->to - x->from) * sizeof(float);
+    base[1] = base[0] + 5 * stride;
+    base[2] = base[1] + 5 * stride;
+    __asm__("" : "+r"(base[1]), "+r"(base[2]));
+    for (; base[0] < end; b += COLS) {
+      const lanes w = load_lanes(b);
+      MN_UNROLL for (int i = 0; i < TALL; i++) {
+        const char *at = base[i / 5] + (i % 5 == 3 ? thrice : (size_t)(i % 5) * stride);
+        sum[i] = multiply_add(set_lanes(*(const float *)(const void *)at), w, sum[i]);
+      }
+      MN_UNROLL for (int i = 0; i < 3; i++) base[i] += sizeof(float);
     }
-    MN_UNROLL for (int i = 0; i < 3; i++) base[i] += sizeof(float);
   }
   end_sums(x, sum, TALL, TALL, 1);
 }
@@ -147,47 +178,61 @@ static void rows_of_piece(piece x, size_t end) {
   }
 }
 
-/* Row m, the four whole panels from column n. */
+/* Row m, four panels from column n; those that do not exist repeat the last, unseen. */
 static void one_row(const mn_gemm_f32_args *args, size_t m, size_t n) {
-  const size_t k = args->k;
-  const bool more = args->residual || args->finish.hard_swish;
-  const float *a = args->a + m * args->a_stride;
-  const float *b = args->b + n * k;
-  float *c = args->c + m * args->c_stride + n;
+  const size_t k = args->k, left = (args->n - n + COLS - 1) / COLS;
+  const float *a = args->a[0] + m * args->a_stride;
+  const float *b[4];
   lanes sum[8];
-  MN_UNROLL for (int j = 0; j < 8; j++) sum[j] = load_lanes(args->bias + n + LANES * j);
-  for (size_t p = 0; p < k; p++, b += COLS) {
+  MN_UNROLL for (int j = 0; j < 4; j++) {
+    const size_t panel = n + ((size_t)j < left ? (size_t)j : left - 1) * COLS;
+    b[j] = args->b + panel * k;
+    sum[2 * j] = load_lanes(args->bias + panel);
+    sum[2 * j + 1] = load_lanes(args->bias + panel + LANES);
+  }
+  for (size_t p = 0; p < k; p++) {
     const lanes x = set_lanes(a[p]);
     MN_UNROLL for (int j = 0; j < 8; j++) {
-      const float *w = b + (size_t)(j / 2) * k * COLS + LANES * (j % 2);
+      const float *w = b[j / 2] + p * COLS + LANES * (j % 2);
       sum[j] = multiply_add(x, load_lanes(w), sum[j]);
     }
   }
-  if (!more) {
-    const lanes lo = set_lanes(args->finish.lo), hi = set_lanes(args->finish.hi);
-    MN_UNROLL for (int j = 0; j < 8; j++) sum[j] = clamp_lanes(sum[j], lo, hi);
-  }
-  MN_UNROLL for (int j = 0; j < 8; j++) store_lanes(c + LANES * j, sum[j]);
-  for (size_t j = 0; more && j < 4; j++) {
-    const piece x = panel_at(args, m, n + j * COLS);
+  float sums[4 * COLS];
+  MN_UNROLL for (int j = 0; j < 8; j++) store_lanes(sums + LANES * j, sum[j]);
+  const size_t count = args->n - n < 4 * COLS ? args->n - n : 4 * COLS;
+  memcpy(args->c + m * args->c_stride + n, sums, count * sizeof(float));
+  for (size_t j = 0; j < count; j += COLS) {
+    const piece x = panel_at(args, m, n + j);
     finish_in_memory(&x);
+  }
+}
+
+/* One panel for rows [x.m, end): all segments at once when they are short, else DEPTH products of
+ * one at a time. */
+static __attribute__((noinline)) void panel(piece x, size_t end) {
+  const mn_gemm_f32_args *args = x.args;
+  const bool partial = WHOLE_IS_FASTER && args->n - x.n < COLS; /* begin_sums reads whole vectors */
+  const bool whole = args->k <= DEPTH || partial;
+  const size_t pieces = whole ? 1 : (args->segment + DEPTH - 1) / DEPTH;
+  const size_t depth = (args->segment + pieces - 1) / pieces, tiles = (end - x.m + ROWS - 1) / ROWS;
+  x.segments = whole ? args->segments : 1;
+  x.ahead = (COLS * sizeof(float) + tiles - 1) / tiles;
+  for (; x.segment < args->segments; x.segment += x.segments) {
+    for (x.from = 0; x.from < args->segment; x.from = x.to) {
+      x.to = args->segment - x.from < depth ? args->segment : x.from + depth;
+      x.last = x.segment + x.segments == args->segments && x.to == args->segment;
+      rows_of_piece(x, end);
+    }
   }
 }
 
 /* Rows [m, end), all columns. */
 static void block(const mn_gemm_f32_args *args, size_t m, size_t end) {
-  const size_t pieces = (args->k + DEPTH - 1) / DEPTH, depth = (args->k + pieces - 1) / pieces;
-  size_t n = 0;
-  if (end - m == 1) {
-    for (; args->n - n >= 4 * COLS; n += 4 * COLS) one_row(args, m, n);
+  if (end - m == 1 && args->segments == 1) {
+    for (size_t n = 0; n < args->n; n += 4 * COLS) one_row(args, m, n);
+    return;
   }
-  for (; n < args->n; n += COLS) {
-    piece x = panel_at(args, m, n);
-    for (; x.from < args->k; x.from = x.to) {
-      x.to = args->k - x.from < depth ? args->k : x.from + depth;
-      rows_of_piece(x, end);
-    }
-  }
+  for (size_t n = 0; n < args->n; n += COLS) panel(panel_at(args, m, n), end);
 }
 
 MN_INLINE void product(const mn_gemm_f32_args *args) {
