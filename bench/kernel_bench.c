@@ -199,7 +199,16 @@ static void run_eltwise(const mn_kernel *kernel, const layer *x, const operands 
   const mn_add_real_q8_args add_real = {o->a, o->b, o->c, count, 0x80, 0.75f, 0.5f, -30.0f, 0, 255};
   const mn_mul_real_q8_args mul_real = {o->a, o->b, o->c, count, 0x80, 0.01f, 100, 90, 131, 0, 255};
   const mn_lut8_args lut = {o->a, o->c, count, o->b};
+  const mn_sum_args sum = {.in = o->a,
+                           .rows = x->side,
+                           .row_stride = x->side * x->n,
+                           .cols = x->side,
+                           .pixel_stride = x->n,
+                           .channels = x->n,
+                           .sums = o->c};
   switch (kernel->slot) {
+    case MN_SLOT_sum_f32:
+    case MN_SLOT_sum_q8: ((mn_sum_f32_fn *)kernel->function)(&sum); break;
     case MN_SLOT_add_q8: ((mn_add_q8_fn *)kernel->function)(&add); break;
     case MN_SLOT_mul_q8: ((mn_mul_q8_fn *)kernel->function)(&mul); break;
     case MN_SLOT_add_real_q8: ((mn_add_real_q8_fn *)kernel->function)(&add_real); break;

@@ -33,6 +33,7 @@ typedef struct mn_trial {
   int32_t bias_i32[TRIAL_COLS_MOST], multiplier[TRIAL_COLS_MOST], shift[TRIAL_COLS_MOST];
   float scale[TRIAL_COLS_MOST], above[TRIAL_COLS_MOST], below[TRIAL_COLS_MOST];
   double dense_scale[TRIAL_COLS_MOST];
+  int32_t sums[TRIAL_N];
   uint8_t table[256];
   float out_f32[TRIAL_COUNT]; /* [M][N] */
   uint8_t out_q8[TRIAL_COUNT];

@@ -253,6 +253,21 @@ static void run_unary_f32(mn_trial *trial, const mn_kernel *kernel) {
   ((mn_clamp_f32_fn *)kernel->function)(&args);
 }
 
+/* Over the pixels of [M][N], in pairs. */
+static void run_sum(mn_trial *trial, const mn_kernel *kernel) {
+  const bool is_float = kernel->slot == MN_SLOT_sum_f32;
+  mn_sum_args args = {.in = is_float ? (const void *)trial->a_f32 : trial->a_q8,
+                      .rows = TRIAL_M / 2,
+                      .row_stride = 2 * TRIAL_N,
+                      .cols = 2,
+                      .pixel_stride = TRIAL_N,
+                      .channels = TRIAL_N,
+                      .flip = FLIP,
+                      .sums = is_float ? (void *)trial->out_f32 : trial->sums};
+  ((mn_sum_f32_fn *)kernel->function)(&args);
+  for (int i = 0; i < TRIAL_N; i++) trial->out_q8[i] = (uint8_t)(trial->sums[i] % 251);
+}
+
 typedef struct slot_runner {
   void (*run)(mn_trial *trial, const mn_kernel *kernel);
   bool is_float;
@@ -264,6 +279,8 @@ static const slot_runner runners[MN_SLOT_COUNT] = {
     [MN_SLOT_gemm_q8] = {run_gemm_q8, false, TRIAL_K},
     [MN_SLOT_gemm_q8s] = {run_gemm_q8, false, TRIAL_K},
     [MN_SLOT_dense_q8] = {run_dense_q8, false, TRIAL_K},
+    [MN_SLOT_sum_f32] = {run_sum, true, 0},
+    [MN_SLOT_sum_q8] = {run_sum, false, 0},
     [MN_SLOT_dw_f32] = {run_dw_f32, true, TRIAL_TAPS},
     [MN_SLOT_dw_q8] = {run_dw_q8, false, TRIAL_TAPS},
     [MN_SLOT_add_q8] = {run_add_q8, false, 0},

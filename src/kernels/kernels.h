@@ -238,13 +238,25 @@ typedef void mn_hard_swish_f32_fn(const mn_unary_f32_args *args);
 typedef void mn_hard_sigmoid_f32_fn(const mn_unary_f32_args *args);
 typedef void mn_logistic_f32_fn(const mn_unary_f32_args *args);
 
+/* ---- Sums over a window: pools, means ------------------------------------------------------- */
+
+/* sums[c] += in[row][col][c], row by row: float, or unsigned codes (byte ^ flip). */
+typedef struct mn_sum_args {
+  const void *in;
+  size_t rows, row_stride, cols, pixel_stride, channels; /* rows * cols * 255 fits an int32 */
+  uint8_t flip;
+  void *sums; /* [channels] float or int32_t */
+} mn_sum_args;
+typedef void mn_sum_f32_fn(const mn_sum_args *args);
+typedef void mn_sum_q8_fn(const mn_sum_args *args);
+
 /* ---- The list ------------------------------------------------------------------------------- */
 
 /* clang-format off */
 #define MN_SLOTS(X) \
   X(gemm_f32) X(gemm_q8) X(gemm_q8s) X(dw_f32) X(dw_q8) X(add_q8) X(mul_q8) X(add_real_q8) \
   X(mul_real_q8) X(lut8) X(add_f32) X(sub_f32) X(mul_f32) X(clamp_f32) X(hard_swish_f32) \
-  X(hard_sigmoid_f32) X(logistic_f32) X(dense_q8)
+  X(hard_sigmoid_f32) X(logistic_f32) X(dense_q8) X(sum_f32) X(sum_q8)
 /* clang-format on */
 
 typedef enum mn_slot {

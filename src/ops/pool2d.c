@@ -2,6 +2,8 @@
  * Average and maximum pooling. Padding is never counted: windows are clipped to the map. A slice is
  * an output pixel. The codes are pooled as they are, so input and output must share their scale
  * (LiteRT takes it for granted); averages in ONNX's arithmetic may have two. */
+#include <string.h>
+
 #include "kernels/ref/ref.h"
 #include "ops/operand.h"
 
@@ -9,8 +11,8 @@
 enum { MAX_AVERAGED = 1 << 23 };
 
 typedef struct pool {
-  mn_pool_fn *apply;
-  mn_window window; /* pads resolved; the whole map when global */
+  mn_pool_fn *apply; /* the maximum, or the average of sums */
+  mn_window window;  /* pads resolved; the whole map when global */
   float lo, hi;
   int32_t code_lo, code_hi;
 } pool;
@@ -71,14 +73,13 @@ MN_PLANNING mn_status avg_pool_plan(mn_step *step, const mn_op_request *request,
   if (status) return status;
   pool *op = step->params;
   mn_type type = step->in[0].type;
-  op->apply = type == MN_F32  ? mn_avg_pool_f32_ref
-              : type == MN_U8 ? mn_avg_pool_u8_ref
-                              : mn_avg_pool_i8_ref;
-  if (is_real(step)) op->apply = type == MN_U8 ? mn_avg_pool_real_u8_ref : mn_avg_pool_real_i8_ref;
-  step->kernel_name = type == MN_F32  ? "avg_pool_f32_ref"
-                      : type == MN_U8 ? "avg_pool_u8_ref"
-                                      : "avg_pool_i8_ref";
-  if (type != MN_F32) step->scratch_bytes = mn_operand_channels(&step->out) * sizeof(int32_t);
+  op->apply = type == MN_F32  ? mn_average_f32_ref
+              : type == MN_U8 ? mn_average_u8_ref
+                              : mn_average_i8_ref;
+  if (is_real(step)) op->apply = mn_average_real_ref;
+  step->kernel =
+      mn_kernel_select(type == MN_F32 ? MN_SLOT_sum_f32 : MN_SLOT_sum_q8, request->features);
+  step->scratch_bytes = mn_operand_channels(&step->out) * sizeof(int32_t);
   return MN_OK;
 }
 
@@ -106,8 +107,23 @@ static void clip(int32_t at, int32_t kernel, int32_t size, size_t *first, size_t
 static void set_real(mn_pool_args *args, const mn_operand *in, const mn_operand *out) {
   args->in_scale = mn_operand_scale(in);
   args->out_scale = mn_operand_scale(out);
-  args->in_zero = mn_operand_zero(in);
+  args->in_zero = mn_operand_unsigned_zero(in);
   args->out_zero = mn_operand_zero(out);
+}
+
+/* Float zero and integer zero are the same bytes. */
+static void sum_window(const mn_step *step, mn_pool_args *window, void *sums) {
+  const mn_sum_args args = {.in = window->in,
+                            .rows = window->rows,
+                            .row_stride = window->row_stride,
+                            .cols = window->cols,
+                            .pixel_stride = window->pixel_stride,
+                            .channels = window->channels,
+                            .flip = mn_code_flip(step->in[0].type),
+                            .sums = sums};
+  memset(sums, 0, window->channels * sizeof(int32_t));
+  ((mn_sum_f32_fn *)step->kernel->function)(&args);
+  window->sums = sums;
 }
 
 static void pool_run(const mn_step *step, const mn_run *run, size_t begin, size_t end) {
@@ -122,7 +138,6 @@ static void pool_run(const mn_step *step, const mn_run *run, size_t begin, size_
     mn_pool_args args = {.pixel_stride = in->pixel_stride,
                          .row_stride = in_w * in->pixel_stride,
                          .channels = mn_operand_channels(out),
-                         .sums = run->scratch,
                          .lo = op->lo,
                          .hi = op->hi,
                          .code_lo = op->code_lo,
@@ -132,6 +147,7 @@ static void pool_run(const mn_step *step, const mn_run *run, size_t begin, size_
     clip(x * w->stride_w - w->pad_left, w->kernel_w, in->shape.dim[2], &first_x, &args.cols);
     args.in = mn_operand_pixel(run, in, (n * in_h + first_y) * in_w + first_x);
     args.out = mn_operand_pixel_out(run, out, pixel);
+    if (step->kernel) sum_window(step, &args, run->scratch);
     op->apply(&args);
   }
 }

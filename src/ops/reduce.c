@@ -10,10 +10,15 @@
 /* More would not fit an int32 sum of bytes. */
 enum { MAX_AVERAGED = 1 << 23 };
 
+/* The reduced axes, outermost first; count 1 = unused. */
+typedef struct region {
+  size_t count[MN_MAX_RANK], stride[MN_MAX_RANK];
+  size_t channels;
+} region;
+
 typedef struct mean {
-  void (*sum)(const mn_sum_args *args);
   mn_mean_q8 q8;
-  mn_sum_args region; /* template: in and sums are filled in a run */
+  region region;
   /* The kept axes but a kept last one, outermost first: which slice begins where in the input. */
   size_t kept[MN_MAX_RANK], kept_stride[MN_MAX_RANK];
   int32_t kept_count;
@@ -33,12 +38,14 @@ static void plan_region(const mn_step *step, mean *op) {
   unsigned axes = step->node->attr.reduce.axes;
   op->averaged = 1;
   op->region.channels = 1;
-  for (int i = 0; i < MN_MEAN_AXES; i++) op->region.count[i] = 1;
+  for (int i = 0; i < MN_MAX_RANK; i++) op->region.count[i] = 1;
+  int32_t at = MN_MAX_RANK; /* innermost last */
+  for (int32_t axis = 0; axis < in->shape.rank; axis++) at -= (int32_t)(axes >> axis & 1);
   for (int32_t axis = 0; axis < in->shape.rank; axis++) {
     size_t dim = (size_t)in->shape.dim[axis], stride = axis_stride(in, axis);
     if (axes >> axis & 1) {
-      op->region.count[axis] = dim;
-      op->region.stride[axis] = stride;
+      op->region.count[at] = dim;
+      op->region.stride[at++] = stride;
       op->averaged *= dim;
     } else if (axis == in->shape.rank - 1) {
       op->region.channels = dim;
@@ -54,7 +61,7 @@ static void plan_codes(const mn_step *step, mn_mean_q8 *q8, size_t averaged) {
   q8->scale = mn_operand_scale(in) / (mn_operand_scale(out) * (float)averaged);
   mn_quantize_multiplier((double)mn_operand_scale(in) / (double)mn_operand_scale(out),
                          &q8->multiplier, &q8->shift);
-  mn_mean_prepare_q8_ref(q8, (int64_t)averaged, mn_operand_zero(in));
+  mn_mean_prepare_q8_ref(q8, (int64_t)averaged, mn_operand_unsigned_zero(in));
   q8->out_zero = mn_operand_zero(out);
   q8->out_min = mn_code_min(out->type);
   q8->out_max = mn_code_max(out->type);
@@ -72,10 +79,7 @@ MN_PLANNING mn_status mean_plan(mn_step *step, const mn_op_request *request, mn_
   plan_region(step, op);
   if (op->averaged > MAX_AVERAGED) return mn_op_refuse(step, "at most 2^23 averaged", err);
   if (coded) plan_codes(step, &op->q8, op->averaged);
-  op->sum = in->type == MN_F32 ? mn_sum_f32_ref : in->type == MN_U8 ? mn_sum_u8_ref : mn_sum_i8_ref;
-  step->kernel_name = in->type == MN_F32  ? "mean_f32_ref"
-                      : in->type == MN_U8 ? "mean_u8_ref"
-                                          : "mean_i8_ref";
+  step->kernel = mn_kernel_select(coded ? MN_SLOT_sum_q8 : MN_SLOT_sum_f32, request->features);
   step->scratch_bytes = op->region.channels * sizeof(int32_t);
   step->slices = mn_operand_elements(out) / op->region.channels;
   return MN_OK;
@@ -105,17 +109,32 @@ static void write_means(const mn_step *step, const void *sums, unsigned char *ou
   }
 }
 
+/* The two innermost reduced axes are the kernel's; outer ones go round here. */
+static void sum_region(const mn_step *step, const unsigned char *in, void *sums) {
+  const region *r = &((const mean *)step->params)->region;
+  mn_sum_args args = {.rows = r->count[2],
+                      .row_stride = r->stride[2],
+                      .cols = r->count[3],
+                      .pixel_stride = r->stride[3],
+                      .channels = r->channels,
+                      .flip = mn_code_flip(step->in[0].type),
+                      .sums = sums};
+  memset(sums, 0, r->channels * sizeof(int32_t));
+  for (size_t i = 0; i < r->count[0] * r->count[1]; i++) {
+    size_t at = i / r->count[1] * r->stride[0] + i % r->count[1] * r->stride[1];
+    args.in = in + at * mn_type_bytes(step->in[0].type);
+    ((mn_sum_f32_fn *)step->kernel->function)(&args);
+  }
+}
+
 static void mean_run(const mn_step *step, const mn_run *run, size_t begin, size_t end) {
   const mean *op = step->params;
   const mn_operand *in = &step->in[0], *out = &step->out;
   const unsigned char *from = mn_operand_read(run, in);
   unsigned char *to = mn_operand_write(run, out);
   for (size_t slice = begin; slice < end; slice++) {
-    mn_sum_args args = op->region;
-    args.in = from + region_start(op, slice) * mn_type_bytes(in->type);
-    args.sums = run->scratch;
-    op->sum(&args);
-    write_means(step, args.sums, to + mn_operand_element_at(out, slice * op->region.channels));
+    sum_region(step, from + region_start(op, slice) * mn_type_bytes(in->type), run->scratch);
+    write_means(step, run->scratch, to + mn_operand_element_at(out, slice * op->region.channels));
   }
 }
 

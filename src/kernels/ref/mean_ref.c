@@ -1,52 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Mean over any axes: sums in the input's order, then division (float) or one requantization whose
- * multiplier has 1 / count folded in (8 bit; LiteRT reference/reduce.h, QuantizedMeanOrSum). */
+ * From sums to means in 8 bits: one requantization whose multiplier has 1 / count folded in (LiteRT
+ * reference/reduce.h, QuantizedMeanOrSum). */
 #include "kernels/ref/real_code.h"
 #include "kernels/ref/ref.h"
 #include "kernels/ref/requant.h"
-
-/* Offset of the i-th reduced element; axes count outermost first. */
-static size_t reduced_offset(const mn_sum_args *args, size_t i) {
-  size_t offset = 0;
-  for (int axis = MN_MEAN_AXES - 1; axis >= 0; axis--) {
-    offset += i % args->count[axis] * args->stride[axis];
-    i /= args->count[axis];
-  }
-  return offset;
-}
-
-static size_t reduced_count(const mn_sum_args *args) {
-  size_t count = 1;
-  for (int axis = 0; axis < MN_MEAN_AXES; axis++) count *= args->count[axis];
-  return count;
-}
-
-void mn_sum_f32_ref(const mn_sum_args *args) {
-  float *sums = args->sums;
-  for (size_t c = 0; c < args->channels; c++) sums[c] = 0.0f;
-  for (size_t i = 0, count = reduced_count(args); i < count; i++) {
-    const float *in = (const float *)args->in + reduced_offset(args, i); /* [channels] */
-    for (size_t c = 0; c < args->channels; c++) sums[c] += in[c];
-  }
-}
-
-void mn_sum_u8_ref(const mn_sum_args *args) {
-  int32_t *sums = args->sums;
-  for (size_t c = 0; c < args->channels; c++) sums[c] = 0;
-  for (size_t i = 0, count = reduced_count(args); i < count; i++) {
-    const uint8_t *in = (const uint8_t *)args->in + reduced_offset(args, i); /* [channels] */
-    for (size_t c = 0; c < args->channels; c++) sums[c] += in[c];
-  }
-}
-
-void mn_sum_i8_ref(const mn_sum_args *args) {
-  int32_t *sums = args->sums;
-  for (size_t c = 0; c < args->channels; c++) sums[c] = 0;
-  for (size_t i = 0, count = reduced_count(args); i < count; i++) {
-    const int8_t *in = (const int8_t *)args->in + reduced_offset(args, i); /* [channels] */
-    for (size_t c = 0; c < args->channels; c++) sums[c] += in[c];
-  }
-}
 
 void mn_mean_prepare_q8_ref(mn_mean_q8 *mean, int64_t count, int32_t in_zero) {
   int32_t extra = 0; /* floor(log2(count)), at most 32 and what the shift has room for */

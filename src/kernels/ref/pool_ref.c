@@ -9,82 +9,43 @@
 #include "kernels/ref/ref.h"
 #include "kernels/ref/requant.h"
 
-void mn_avg_pool_f32_ref(const mn_pool_args *args) {
-  float *out = args->out;
-  for (size_t c = 0; c < args->channels; c++) out[c] = 0.0f;
-  for (size_t y = 0; y < args->rows; y++) {
-    for (size_t x = 0; x < args->cols; x++) {
-      const float *in = (const float *)args->in + y * args->row_stride + x * args->pixel_stride;
-      for (size_t c = 0; c < args->channels; c++) out[c] += in[c];
-    }
-  }
-  float count = (float)(args->rows * args->cols);
+void mn_average_f32_ref(const mn_pool_args *args) {
+  const float *sums = args->sums;
+  float *out = args->out, count = (float)(args->rows * args->cols);
   for (size_t c = 0; c < args->channels; c++) {
-    out[c] = mn_clamp_one_f32(out[c] / count, args->lo, args->hi);
+    out[c] = mn_clamp_one_f32(sums[c] / count, args->lo, args->hi);
   }
 }
 
-static void sum_u8(const mn_pool_args *args) {
-  for (size_t c = 0; c < args->channels; c++) args->sums[c] = 0;
-  for (size_t y = 0; y < args->rows; y++) {
-    for (size_t x = 0; x < args->cols; x++) {
-      const uint8_t *in = (const uint8_t *)args->in + y * args->row_stride + x * args->pixel_stride;
-      for (size_t c = 0; c < args->channels; c++) args->sums[c] += in[c];
-    }
-  }
-}
-
-void mn_avg_pool_u8_ref(const mn_pool_args *args) {
+void mn_average_u8_ref(const mn_pool_args *args) {
+  const int32_t *sums = args->sums, count = (int32_t)(args->rows * args->cols);
   uint8_t *out = args->out;
-  sum_u8(args);
-  int32_t count = (int32_t)(args->rows * args->cols);
   for (size_t c = 0; c < args->channels; c++) {
-    int32_t average = (args->sums[c] + count / 2) / count;
+    int32_t average = (sums[c] + count / 2) / count;
     out[c] = (uint8_t)mn_clamp_i32(average, args->code_lo, args->code_hi);
   }
 }
 
-static void sum_i8(const mn_pool_args *args) {
-  for (size_t c = 0; c < args->channels; c++) args->sums[c] = 0;
-  for (size_t y = 0; y < args->rows; y++) {
-    for (size_t x = 0; x < args->cols; x++) {
-      const int8_t *in = (const int8_t *)args->in + y * args->row_stride + x * args->pixel_stride;
-      for (size_t c = 0; c < args->channels; c++) args->sums[c] += in[c];
-    }
-  }
-}
-
-void mn_avg_pool_i8_ref(const mn_pool_args *args) {
+void mn_average_i8_ref(const mn_pool_args *args) {
+  const int32_t *sums = args->sums, count = (int32_t)(args->rows * args->cols);
   int8_t *out = args->out;
-  sum_i8(args);
-  int32_t count = (int32_t)(args->rows * args->cols);
   for (size_t c = 0; c < args->channels; c++) {
-    int32_t half = args->sums[c] > 0 ? count / 2 : -(count / 2);
-    int32_t average = (args->sums[c] + half) / count;
+    int32_t sum = sums[c] - 128 * count; /* of signed codes */
+    int32_t average = (sum + (sum > 0 ? count / 2 : -(count / 2))) / count;
     out[c] = (int8_t)mn_clamp_i32(average, args->code_lo, args->code_hi);
   }
 }
 
 /* The average of what the codes stand for, in codes of the output (onnxruntime's
  * QLinearAveragePool, but for the order of additions). */
-static void write_real(const mn_pool_args *args) {
+void mn_average_real_ref(const mn_pool_args *args) {
+  const int32_t *sums = args->sums, count = (int32_t)(args->rows * args->cols);
   uint8_t *out = args->out;
-  int32_t count = (int32_t)(args->rows * args->cols);
   float scale = args->in_scale / (args->out_scale * (float)count);
   for (size_t c = 0; c < args->channels; c++) {
-    float steps = (float)(args->sums[c] - count * args->in_zero) * scale;
+    float steps = (float)(sums[c] - count * args->in_zero) * scale;
     out[c] = (uint8_t)mn_code_of_steps(steps, args->out_zero, args->code_lo, args->code_hi);
   }
-}
-
-void mn_avg_pool_real_u8_ref(const mn_pool_args *args) {
-  sum_u8(args);
-  write_real(args);
-}
-
-void mn_avg_pool_real_i8_ref(const mn_pool_args *args) {
-  sum_i8(args);
-  write_real(args);
 }
 
 void mn_max_pool_f32_ref(const mn_pool_args *args) {

@@ -36,37 +36,24 @@ typedef struct mn_pool_args {
   size_t row_stride, pixel_stride;
   size_t rows, cols, channels; /* rows, cols >= 1 */
   void *out;                   /* [channels] */
-  int32_t *sums;               /* [channels], 8-bit average pool only; rows * cols * 255 fits */
-  float lo, hi;                /* float */
-  int32_t code_lo, code_hi;    /* 8 bit */
-  float in_scale, out_scale;   /* ONNX's arithmetic, as the zero points */
-  int32_t in_zero, out_zero;
+  const void *sums;          /* [channels], average only: what the slots sum_f32 and sum_q8 give */
+  float lo, hi;              /* float */
+  int32_t code_lo, code_hi;  /* 8 bit */
+  float in_scale, out_scale; /* ONNX's arithmetic, as the zero points */
+  int32_t in_zero, out_zero; /* the input's as an unsigned code */
 } mn_pool_args;
 typedef void mn_pool_fn(const mn_pool_args *args);
-mn_pool_fn mn_avg_pool_f32_ref, mn_avg_pool_u8_ref, mn_avg_pool_i8_ref;
-mn_pool_fn mn_avg_pool_real_u8_ref, mn_avg_pool_real_i8_ref; /* ONNX's arithmetic */
+mn_pool_fn mn_average_f32_ref, mn_average_u8_ref, mn_average_i8_ref; /* of the sums */
+mn_pool_fn mn_average_real_ref;                                      /* ONNX's */
 mn_pool_fn mn_max_pool_f32_ref, mn_max_pool_u8_ref, mn_max_pool_i8_ref;
 
 /* ---- mean_ref.c --------------------------------------------------------------------------- */
-
-enum { MN_MEAN_AXES = 4 };
-
-/* Sums over up to four axes for a vector of channels, in the input's own order. */
-typedef struct mn_sum_args {
-  const void *in;                                   /* first element of the reduced region */
-  size_t count[MN_MEAN_AXES], stride[MN_MEAN_AXES]; /* outermost first; count 1 = unused */
-  size_t channels;
-  void *sums; /* [channels] float or int32_t */
-} mn_sum_args;
-void mn_sum_f32_ref(const mn_sum_args *args);
-void mn_sum_u8_ref(const mn_sum_args *args);
-void mn_sum_i8_ref(const mn_sum_args *args);
 
 /* 1 / count folded into the multiplier of the scales' ratio, as TFLite does it. */
 typedef struct mn_mean_q8 {
   int32_t multiplier, shift;
   float scale;      /* ONNX's arithmetic */
-  int32_t zero_sum; /* count * in_zero */
+  int32_t zero_sum; /* count * in_zero, an unsigned code */
   int32_t out_zero, out_min, out_max;
 } mn_mean_q8;
 /* ONNX's arithmetic instead: one multiplication in float; multiplier and shift are unused. */
