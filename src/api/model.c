@@ -27,7 +27,7 @@ static mn_status load(mn_model *model, const mn_load_request *request,
   if (!status && model->graph.open_size) {
     mn_fail(&model->no_size, MN_ERR_CONTRACT, NULL,
             "the file leaves the height and width of its input open, so that a picture cannot be "
-            "brought to its size: the plan's options must say them");
+            "brought to its size: say them (--size HxW; height and width of the plan's options)");
   }
   return mn_error_at(err, status, request->name);
 }

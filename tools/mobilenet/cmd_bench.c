@@ -170,11 +170,20 @@ static bool begin_profile(bench_run *bench) {
   return true;
 }
 
+/* Of one picture at the size that is run, which --size may have changed. */
+static uint64_t bound_macs(const bench_run *bench) {
+  mn_step_info step;
+  uint64_t macs = 0;
+  for (int i = 0; mn_plan_step(bench->runner.plan, i, &step) == MN_OK; i++) macs += step.macs;
+  return macs / (uint64_t)bench->batch;
+}
+
 static int measure(bench_run *bench) {
   mn_error err = {0};
   if (mn_model_summarize(bench->runner.opened.model, &bench->summary, &err)) {
     return say_error(&err);
   }
+  if (bench->options->given[OPTION_SIZE]) bench->summary.macs = bound_macs(bench);
   bench->threads = bench->runner.threads ? mn_threads_count(bench->runner.threads) : 1;
   bench->times = calloc((size_t)bench->runs, sizeof *bench->times);
   if (!bench->times) return say_out_of_memory();

@@ -31,6 +31,8 @@ int evaluation_prepare(evaluation *eval, const cli_options *options) {
   if (code != EXIT_DONE) return code;
   mn_plan_options plan = {.struct_size = sizeof plan,
                           .batch = eval->batch,
+                          .height = options->height,
+                          .width = options->width,
                           .threads = 1,
                           .isa = options->text[OPTION_ISA],
                           .memory_cap = UINT64_MAX};

@@ -67,6 +67,21 @@ static bool parse_fraction(const char *text, double *number) {
   return end != text && *end == '\0' && *number >= 0 && *number <= 1;
 }
 
+/* "HxW", or one number for both. */
+static bool parse_extent(const char *text, const option_spec *spec, cli_options *options) {
+  char height[8] = {0};
+  const char *x = strchr(text, 'x'), *width = x ? x + 1 : text;
+  size_t length = x ? (size_t)(x - text) : strlen(text);
+  int64_t h, w;
+  if (length >= sizeof height) return false;
+  memcpy(height, text, length);
+  if (!parse_number(height, spec->least, spec->most, &h)) return false;
+  if (!parse_number(width, spec->least, spec->most, &w)) return false;
+  options->height = (int32_t)h;
+  options->width = (int32_t)w;
+  return true;
+}
+
 static int keep_value(cli_options *options, option_id id, const char *text) {
   const option_spec *spec = &option_specs[id];
   if (spec->kind == OPTION_NUMBER &&
@@ -77,6 +92,11 @@ static int keep_value(cli_options *options, option_id id, const char *text) {
   }
   if (spec->kind == OPTION_FRACTION && !parse_fraction(text, &options->fraction[id])) {
     say("--%s takes a number from 0 to 1, not '%s'", spec->name, text);
+    return EXIT_USAGE;
+  }
+  if (spec->kind == OPTION_EXTENT && !parse_extent(text, spec, options)) {
+    say("--%s takes a height and a width up to %" PRId64 ", such as 224x224, not '%s'", spec->name,
+        spec->most, text);
     return EXIT_USAGE;
   }
   if (text[0] == '\0') {

@@ -16,8 +16,8 @@ int runner_plan(mn_plan **plan, const cli_runner *runner, const cli_options *opt
   if (threads == 0) return EXIT_USAGE;
   mn_plan_options request = {.struct_size = sizeof request,
                              .batch = sizes->batch,
-                             .height = sizes->height,
-                             .width = sizes->width,
+                             .height = sizes->height ? sizes->height : options->height,
+                             .width = sizes->width ? sizes->width : options->width,
                              .threads = threads,
                              .isa = options->text[OPTION_ISA],
                              .keep_all = sizes->keep_all,

@@ -18,6 +18,7 @@ typedef enum option_kind {
   OPTION_FLAG,
   OPTION_NUMBER,   /* a whole number within least..most */
   OPTION_FRACTION, /* a number from 0 to 1 */
+  OPTION_EXTENT,   /* height x width, each within least..most */
   OPTION_TEXT,
   OPTION_TEXTS /* may be repeated */
 } option_kind;
