@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Fully connected layer: the matrix product with one row a picture (or a vector of the last dim).
  * A slice is a block of output channels over all rows; with few rows the time is that of reading
- * the weights once. f32 is the matrix product of conv2d; 8 bit has a function of its own, since
- * LiteRT requantizes this one layer in double (docs/numerics.md). One packed block of 8 bit:
+ * the weights once. It is the matrix product of conv2d, but for 8 bit in LiteRT's arithmetic, which
+ * requantizes this one layer in double (docs/numerics.md). One packed block of that:
  *     scale [n] double | bias [n] int32 | weights [n][padded_k] int8 */
 #include <string.h>
 
@@ -14,13 +14,17 @@
 enum { Q8_OUTPUTS = 4 };
 
 typedef struct dense_params {
-  mn_gemm gemm;        /* f32 */
-  mn_dense_q8_args q8; /* 8 bit: a template, pointers are filled in a run */
+  mn_gemm gemm;        /* unless in_double */
+  mn_dense_q8_args q8; /* in_double: a template, pointers are filled in a run */
   size_t rows, n, k;
-  size_t padded_k; /* 8 bit: to whole steps of the kernel */
+  size_t padded_k; /* in_double: to whole steps of the kernel */
   size_t block_cols;
   bool gathers; /* a row is spread over strided pixels: copied to scratch first */
 } dense_params;
+
+static bool in_double(const mn_step *step) {
+  return step->in[0].type != MN_F32 && step->arithmetic == MN_ARITHMETIC_LITERT;
+}
 
 /* Slices of whole groups of `unit` output channels, at most one a thread. */
 static void plan_slices(mn_step *step, dense_params *p, size_t unit, int32_t threads) {
@@ -51,7 +55,7 @@ MN_PLANNING mn_status plan(mn_step *step, const mn_op_request *request, mn_error
   p->rows = mn_operand_elements(in) / p->k;
   p->gathers = !mn_operand_dense(in) && mn_operand_channels(in) != p->k;
   if (p->gathers) step->scratch_bytes = p->rows * p->k * mn_type_bytes(in->type);
-  if (in->type != MN_F32) {
+  if (in_double(step)) {
     plan_q8(step, p, request);
     plan_slices(step, p, Q8_OUTPUTS, request->threads);
     return MN_OK;
@@ -89,10 +93,10 @@ static void pack_q8(const mn_step *step, void *packed) {
 }
 
 static void pack(const mn_step *step, void *packed) {
-  if (step->in[0].type == MN_F32) {
-    mn_gemm_pack(&((const dense_params *)step->params)->gemm, step, packed);
-  } else {
+  if (in_double(step)) {
     pack_q8(step, packed);
+  } else {
+    mn_gemm_pack(&((const dense_params *)step->params)->gemm, step, packed);
   }
 }
 
@@ -136,10 +140,10 @@ static void run_slices(const mn_step *step, const mn_run *run, size_t begin, siz
       .n_begin = begin * p->block_cols,
       .n_end = end * p->block_cols < p->n ? end * p->block_cols : p->n,
   };
-  if (in->type == MN_F32) {
-    mn_gemm_run(&p->gemm, step->packed, &block);
-  } else {
+  if (in_double(step)) {
     run_q8(step, &block);
+  } else {
+    mn_gemm_run(&p->gemm, step->packed, &block);
   }
 }
 
