@@ -81,7 +81,7 @@ typedef union mn_attr {
   } reduce; /* MEAN */
   struct {
     int32_t before[MN_MAX_RANK], after[MN_MAX_RANK];
-  } pad; /* PAD: constant, the type's zero point (0.0 for floats) */
+  } pad; /* PAD: constant, the type's zero point (0.0 for floats); negative: cut off */
   struct {
     int32_t block_h, block_w;
     int32_t top, bottom, left, right; /* rows and columns padded before, or cropped after */

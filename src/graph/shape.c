@@ -264,9 +264,12 @@ static mn_status shape_pad(const infer *at) {
   mn_shape out = *in_shape(at, 0);
   for (int32_t i = 0; i < out.rank; i++) {
     int32_t before = at->node->attr.pad.before[i], after = at->node->attr.pad.after[i];
-    if (before < 0 || after < 0 || !mn_add_i32(out.dim[i], before, &out.dim[i]) ||
-        !mn_add_i32(out.dim[i], after, &out.dim[i])) {
-      return refuse(at, "pads that are not negative");
+    int32_t extent = out.dim[i];
+    /* Something of the input stays, whatever is cut off and padded. */
+    if (before <= -extent || after <= -extent || !mn_add_i32(extent, before, &out.dim[i]) ||
+        !mn_add_i32(out.dim[i], after, &out.dim[i]) || out.dim[i] < 1 || out.dim[i] <= before ||
+        out.dim[i] <= after) {
+      return refuse(at, "pads that leave something of it");
     }
   }
   *out_shape(at) = out;

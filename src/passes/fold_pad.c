@@ -4,8 +4,12 @@
  * its own pads, and a maximum ignores them. */
 #include "passes/rewrite.h"
 
+/* Rows and columns are added, nothing else and nothing cut off. */
 static bool spatial_only(const mn_node *pad) {
   const int32_t *before = pad->attr.pad.before, *after = pad->attr.pad.after;
+  for (int i = 1; i < 3; i++) {
+    if (before[i] < 0 || after[i] < 0) return false;
+  }
   return before[0] == 0 && after[0] == 0 && before[3] == 0 && after[3] == 0;
 }
 

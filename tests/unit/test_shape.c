@@ -118,8 +118,32 @@ static void a_fixed_size_is_refused_by_name(void **state) {
   mn_graph_free(&g);
 }
 
+/* A pad may cut off, but not all. */
+static void negative_pads_cut_off(void **state) {
+  (void)state;
+  static const int32_t cases[][3] = {{-3, 0, 2},  {0, -4, 1},        {-2, -2, 1},
+                                     {-4, 3, 4},  {-5, 3, 0},        {3, -5, 0},
+                                     {-3, -2, 0}, {INT32_MIN, 0, 0}, {0, INT32_MAX, 0}};
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    mn_graph graph;
+    mn_shape shapes[2] = {{1, {5}}};
+    mn_error err;
+    mn_graph_init(&graph);
+    mn_id in = mn_graph_add_value(&graph, "x", MN_F32, &shapes[0]);
+    mn_id out = mn_graph_add_value(&graph, "y", MN_F32, &shapes[0]);
+    mn_id node = mn_graph_add_node(&graph, MN_OP_PAD, "y", &in, 1, &out, 1);
+    graph.nodes[node].attr.pad.before[0] = cases[i][0];
+    graph.nodes[node].attr.pad.after[0] = cases[i][1];
+    mn_status status = mn_graph_infer_node(&graph, node, shapes, &err);
+    assert_int_equal(status, cases[i][2] ? MN_OK : MN_ERR_SHAPE);
+    if (!status) assert_int_equal(shapes[1].dim[0], cases[i][2]);
+    mn_graph_free(&graph);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test(negative_pads_cut_off),
       cmocka_unit_test(same_padding_is_asymmetric_on_even_sizes),
       cmocka_unit_test(a_window_that_does_not_fit_is_refused),
       cmocka_unit_test(a_window_that_int32_cannot_step_over_is_refused),

@@ -86,7 +86,7 @@ static void get_pads(attr_reader *in, const char *key, int32_t *pads) {
   mn_shape list;
   const mn_json *json = mn_json_get(in->json, key);
   if (!json) return;
-  if (!mn_safetensors_load_shape(&list, json, 0)) note(in, key);
+  if (!mn_safetensors_load_shape(&list, json, INT32_MIN)) note(in, key);
   memcpy(pads, list.dim, sizeof list.dim);
 }
 

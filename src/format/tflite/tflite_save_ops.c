@@ -358,6 +358,9 @@ static mn_status save_pad(mn_tflite_saver *saver, const mn_node *node) {
   int32_t pads[2 * MN_MAX_RANK], rank = saver->graph->values[node->in[0]].shape.rank;
   if (rank == 0) return refuse(saver, node, "its input is a scalar");
   for (int32_t i = 0; i < rank; i++) {
+    if (node->attr.pad.before[i] < 0 || node->attr.pad.after[i] < 0) {
+      return refuse(saver, node, "it cuts something off, which pads there cannot");
+    }
     pads[2 * i] = node->attr.pad.before[i];
     pads[2 * i + 1] = node->attr.pad.after[i];
   }
