@@ -22,9 +22,9 @@ rng = np.random.default_rng(20)
 class Net:
     """A graph under construction: op() adds a node and gives its output's name."""
 
-    def __init__(self, opset, shape, input_name="input"):
+    def __init__(self, opset, shape, input_name="input", kind=TensorProto.FLOAT):
         self.opset, self.nodes, self.weights = opset, [], []
-        self.input = helper.make_tensor_value_info(input_name, TensorProto.FLOAT, shape)
+        self.input = helper.make_tensor_value_info(input_name, kind, shape)
 
     def const(self, array, name=None):
         name = name or f"w{len(self.weights)}"
@@ -49,8 +49,13 @@ class Net:
         return self.op("BatchNormalization", x, positive(), self.rand(c), self.rand(c), positive(),
                        epsilon=1e-3)
 
-    def model(self, outputs, shapes=None):
-        infos = [helper.make_tensor_value_info(o, TensorProto.FLOAT, None) for o in outputs]
+    def split(self, x, count, *inputs, **attributes):
+        outs = [f"split_{len(self.nodes)}_{i}" for i in range(count)]
+        self.nodes.append(helper.make_node("Split", [x, *inputs], outs, name=outs[0], **attributes))
+        return outs
+
+    def model(self, outputs, kind=TensorProto.FLOAT):
+        infos = [helper.make_tensor_value_info(o, kind, None) for o in outputs]
         graph = helper.make_graph(self.nodes, "net", [self.input], infos, self.weights)
         opset = [helper.make_opsetid("", self.opset)]
         return helper.make_model(graph, opset_imports=opset, ir_version=8, producer_name="golden")
@@ -242,6 +247,64 @@ def to_quantize():
     return n.model([n.op("Gemm", y, n.rand(10, 16), n.rand(10), transB=1, name="output")])
 
 
+def parts():
+    """Slices that fit every size, splits, maxima, clamps without Clip."""
+    n = Net(13, ["n", 4, "h", "w"])
+    ints = lambda *list_: n.const(np.array(list_, np.int64))
+    x = n.conv("input", 8, 4, pads=[1, 1, 1, 1])
+    inner = n.op("Slice", x, ints(1, 0, 2), ints(-1, 2**63 - 1, -3), ints(2, 3, 1))
+    low = n.op("Min", n.op("Max", inner, n.const(np.float32(0))), n.const(np.float32(6)))
+    a, b, c = n.split(x, 3, ints(2, 3, 3), axis=1)
+    y = n.op("Sum", n.op("ReduceMax", n.op("Mul", b, c), axes=[2, 3], keepdims=1),
+             n.op("GlobalAveragePool", low))
+    y = n.op("Concat", n.op("Mul", b, y), a, axis=1)
+    first, last = n.split(y, 2, ints(4, 1), axis=1)
+    last = n.op("ReduceMax", last, axes=[-1, 2], keepdims=0)
+    return n.model([n.op("Mul", n.op("ReduceMean", first, axes=[2, 3], keepdims=0), last,
+                         name="output")])
+
+
+def old_parts():
+    """As exporters before opset 10 write: slices and splits by attributes, factors of a resize
+    computed from shapes."""
+    n = Net(9, ["n", 3, "h", "w"])
+    small = n.conv("input", 6, 3, strides=[2, 2], pads=[1, 1, 1, 1])
+    a, b = n.split(small, 2, axis=1)
+    c = n.op("Slice", n.conv(a, 5, 3, pads=[1, 1, 1, 1]), starts=[1], ends=[-1], axes=[1])
+    size = lambda x: n.op("Cast", n.op("Slice", n.op("Shape", x), starts=[2], ends=[4], axes=[0]),
+                          to=TensorProto.FLOAT)
+    factors = lambda x: n.op("Concat", n.const(np.ones(2, np.float32)),
+                             n.op("Div", size("input"), size(x)), axis=0)
+    both = n.op("Add", b, c)
+    large = n.op("Upsample", both, factors(both), mode="nearest")
+    smooth = n.op("Upsample", a, factors(a), mode="linear")
+    return n.model([n.op("Concat", n.conv(large, 2, 3, k=1), smooth, axis=1, name="output")])
+
+
+def byte_input():
+    """A picture of bytes, channels last, normalized by the network."""
+    n = Net(13, ["n", 9, 7, 3], kind=TensorProto.UINT8)
+    x = n.op("Transpose", n.op("Cast", "input", to=TensorProto.FLOAT), perm=[0, 3, 1, 2])
+    x = n.op("Div", n.op("Sub", x, n.const(np.float32(127.5))), n.const(np.float32(64)))
+    x = n.op("GlobalAveragePool", n.op("Relu", n.conv(x, 6, 3)))
+    return n.model([n.op("Gemm", n.op("Flatten", x), n.rand(5, 6), n.rand(5), transB=1,
+                         name="output")])
+
+
+def coded_ends(weights):
+    """Codes in, codes out: uint8 at both ends, whatever the network computes with."""
+    n = Net(13, ["n", 3, 6, 5], kind=TensorProto.UINT8)
+    code = lambda kind, zero: n.const(kind(zero))
+    scales = [n.const(np.float32(s)) for s in (0.031, 0.007, 0.047)]
+    zeros = [code(np.uint8, 121), code(weights, 0 if weights == np.int8 else 133),
+             code(np.uint8, 97)]
+    w = n.const(rng.integers(-90, 90, (4, 3, 3, 3)).astype(np.int16).astype(weights))
+    x = n.op("Conv", n.op("DequantizeLinear", "input", scales[0], zeros[0]),
+             n.op("DequantizeLinear", w, scales[1], zeros[1]), kernel_shape=[3, 3])
+    return n.model([n.op("QuantizeLinear", x, scales[2], zeros[2], name="output")],
+                   TensorProto.UINT8)
+
+
 def codes_of(kind):
     """Every operator between codes that has no weights, each with scales of its own."""
     n = Net(14, [1, 8, 9, 11])
@@ -353,6 +416,20 @@ def bad_models():
                                       n.const(np.array([1, 4, 12, 12], np.int64)), mode="cubic"))
     yield "five_dims", net(lambda n: n.op("Relu", n.op("Reshape", "input", n.const(
         np.array([1, 2, 2, 6, 6], np.int64)))))
+    ints = lambda n, *list_: n.const(np.array(list_, np.int64))
+    yield "slice_batch", net(lambda n: n.op("Slice", "input", ints(n, 0), ints(n, 1), ints(n, 0)))
+    yield "slice_nothing", net(lambda n: n.op("Slice", "input", ints(n, 5), ints(n, 5), ints(n, 2)))
+    yield "slice_steps", net(lambda n: n.op("Slice", "input", ints(n, 0), ints(n, 6), ints(n, 2),
+                                            ints(n, 2)))
+    yield "split", net(lambda n: n.split("input", 2, ints(n, 1, 2), axis=1)[0])
+    yield "minimum", net(lambda n: n.op("Min", "input", n.const(np.float32(6))))
+    yield "reduce", net(lambda n: n.op("ReduceMax", "input", axes=[1]))
+    integers = Net(13, [1, 4, 6, 6], kind=TensorProto.INT64)
+    yield "integers", integers.model([integers.op("Cast", "input", to=TensorProto.FLOAT)])
+    raw = Net(13, [1, 4, 6, 6], kind=TensorProto.UINT8)
+    yield "raw", raw.model([raw.op("Relu", "input")])
+    yield "sized_weight", net(lambda n: n.op("Mul", "input", n.op("Cast", n.op(
+        "Slice", n.op("Shape", "input"), ints(n, 2), ints(n, 3)), to=TensorProto.FLOAT)))
     yield "domain", net(lambda n: n.op("Relu", "input", domain="com.example"))
     twice = net(lambda n: n.op("Relu", n.op("Relu", "input", name="a"), name="b"))
     twice.graph.node[1].output[0] = "a"
@@ -372,7 +449,7 @@ def to_last(array):
     return array.transpose(0, 2, 3, 1) if array.ndim == 4 else array
 
 
-def write(folder, name, model, sizes, channels, channels_last=False, optimized=True):
+def write(folder, name, model, sizes, channels, channels_last=False, optimized=True, kind=None):
     (folder / f"{name}.onnx").write_bytes(model.SerializeToString())
     options = onnxruntime.SessionOptions()
     if not optimized:
@@ -382,9 +459,12 @@ def write(folder, name, model, sizes, channels, channels_last=False, optimized=T
     for h, w, batch in sizes:
         # Another size than the file states: onnxruntime takes it from the shapes that it is given.
         x = rng.standard_normal((batch, channels, h, w)).astype(np.float32)
+        if kind:
+            x = rng.integers(0, 256, x.shape).astype(kind)
         given = to_last(x) if channels_last else x
         out = session.run(None, {session.get_inputs()[0].name: np.ascontiguousarray(given)})[0]
-        data = [np.ascontiguousarray(to_last(a)).astype("<f4").tobytes() for a in (x, out)]
+        plain = lambda a: a if a.dtype == np.uint8 else a.astype("<f4")
+        data = [np.ascontiguousarray(to_last(plain(a))).tobytes() for a in (x, out)]
         (folder / f"{name}_{h}x{w}x{batch}.f32").write_bytes(b"".join(data))
 
 
@@ -443,6 +523,13 @@ def main():
     (corpus / "odds_and_ends.onnx").write_bytes((goldens / "odds_and_ends.onnx").read_bytes())
     (corpus / "paddle_like.onnx").write_bytes((goldens / "paddle_like.onnx").read_bytes())
     write_codes(goldens)
+    write(goldens, "parts", parts(), [(9, 11, 1), (6, 7, 2)], 4)
+    write(goldens, "old_parts", old_parts(), [(9, 11, 1), (6, 8, 2)], 3)
+    write(goldens, "byte_input", byte_input(), [(9, 7, 2)], 3, channels_last=True, kind=np.uint8)
+    write(goldens, "ends_u8", coded_ends(np.uint8), [(6, 5, 2)], 3, kind=np.uint8)
+    write(goldens, "ends_i8", coded_ends(np.int8), [(6, 5, 2)], 3, kind=np.uint8)
+    for name in ("parts", "old_parts", "byte_input", "ends_i8"):
+        (corpus / f"{name}.onnx").write_bytes((goldens / f"{name}.onnx").read_bytes())
 
 
 if __name__ == "__main__":

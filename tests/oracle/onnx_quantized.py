@@ -18,6 +18,7 @@ import onnx
 import onnxruntime
 from onnx import numpy_helper
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
+from onnxruntime.quantization.shape_inference import quant_pre_process
 
 I8, U8, QDQ, QOP = QuantType.QInt8, QuantType.QUInt8, QuantFormat.QDQ, QuantFormat.QOperator
 FORMS = (("QDQ u8 x i8, by channel", QDQ, U8, I8, True), ("QDQ u8 x u8", QDQ, U8, U8, False),
@@ -88,8 +89,10 @@ def main():
                  .tensor_type.shape.dim]
         for form, way, activations, weights, per_channel in FORMS:
             with tempfile.TemporaryDirectory() as folder:
-                coded = Path(folder) / "coded.onnx"
-                quantize_static(source / f"{name}.onnx", coded, Noise(shape, 6), quant_format=way,
+                plain, coded = Path(folder) / "plain.onnx", Path(folder) / "coded.onnx"
+                quant_pre_process(str(source / f"{name}.onnx"), str(plain),
+                                  skip_symbolic_shape=True)
+                quantize_static(plain, coded, Noise(shape, 6), quant_format=way,
                                 per_channel=per_channel, activation_type=activations,
                                 weight_type=weights)
                 totals, firsts = compare(command, coded, Path(folder))

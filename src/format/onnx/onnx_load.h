@@ -21,8 +21,16 @@ typedef enum mn_onnx_kind {
 /* Where a number computed while loading comes from: zero-initialized, it is the same at every size
  * of the model's input. */
 typedef struct mn_onnx_origin {
-  enum { MN_ONNX_ANY_SIZE, MN_ONNX_HEIGHT, MN_ONNX_WIDTH, MN_ONNX_COMPUTED } what;
+  enum {
+    MN_ONNX_ANY_SIZE,
+    MN_ONNX_HEIGHT,
+    MN_ONNX_WIDTH,
+    MN_ONNX_HEIGHT_FACTOR,
+    MN_ONNX_WIDTH_FACTOR,
+    MN_ONNX_COMPUTED
+  } what;
   mn_id map; /* HEIGHT, WIDTH: the value whose extent it is */
+  mn_id of;  /* FACTOR: the value whose extent that of `map` was divided by */
 } mn_onnx_origin;
 
 /* Codes that stand for real numbers, as the graph has them. */
@@ -60,7 +68,8 @@ typedef struct mn_onnx_tensor {
   size_t bytes;
   const mn_onnx_codes *meaning;  /* CONST: integers that stand for floats (data_type is FLOAT) */
   int64_t stored_type;           /* the integers' */
-  const mn_onnx_origin *origins; /* INTEGERS: one for each number, or NULL when all are ANY_SIZE */
+  const mn_onnx_origin *origins; /* INTEGERS and computed floats (CONST): one for each number; NULL:
+                                    all are ANY_SIZE */
 } mn_onnx_tensor;
 
 typedef struct mn_onnx_loader {
@@ -111,6 +120,12 @@ __attribute__((format(printf, 3, 4)))
 #endif
 mn_status
 mn_onnx_fail(const mn_onnx_op *op, mn_status status, const char *format, ...);
+
+/* ---- onnx_load_ends.c ----------------------------------------------------------------------- */
+
+/* Makes the model's inputs, before its nodes are read, and its outputs, after. */
+mn_status mn_onnx_load_inputs(mn_onnx_loader *loader);
+mn_status mn_onnx_load_outputs(mn_onnx_loader *loader);
 
 /* ---- onnx_load_names.c ---------------------------------------------------------------------- */
 
@@ -215,11 +230,14 @@ typedef struct mn_onnx_node {
 mn_status mn_onnx_step(const mn_onnx_op *op, const mn_onnx_node *node, mn_id *id);
 /* The node that writes the operator's output, whose axes are as those of `like`. */
 mn_status mn_onnx_emit(const mn_onnx_op *op, const mn_onnx_node *node, const mn_onnx_tensor *like);
+/* A node that turns a tensor's codes into others. */
+mn_status mn_onnx_convert(mn_onnx_loader *loader, const mn_onnx_tensor *tensor,
+                          const mn_onnx_codes *codes, mn_id *id);
 /* The output is the tensor itself. */
 mn_status mn_onnx_alias(const mn_onnx_op *op, const mn_onnx_tensor *tensor);
-/* The output is a list of integers (rank 1) or one (rank 0). */
-mn_status mn_onnx_emit_integers(const mn_onnx_op *op, const int64_t *list,
-                                const mn_onnx_origin *origins, const mn_shape *shape);
+/* The output is a list of int64 or of floats (rank 1), or one (rank 0). */
+mn_status mn_onnx_emit_numbers(const mn_onnx_op *op, const void *list, bool real,
+                               const mn_onnx_origin *origins, const mn_shape *shape);
 /* Notes that the node added last fixes the input size. */
 void mn_onnx_fix_size(const mn_onnx_op *op);
 /* Makes the value of an input of the model, or of an operator's result. */
@@ -254,20 +272,25 @@ bool mn_onnx_look_ahead(const mn_onnx_op *op, mn_onnx_codes *codes);
 typedef mn_status mn_onnx_op_loader(const mn_onnx_op *op);
 mn_onnx_op_loader mn_onnx_load_conv, mn_onnx_load_gemm, mn_onnx_load_matmul, mn_onnx_load_norm;
 mn_onnx_op_loader mn_onnx_load_transpose_conv;
-mn_onnx_op_loader mn_onnx_load_pool, mn_onnx_load_global_pool;
-mn_onnx_op_loader mn_onnx_load_binary, mn_onnx_load_clip, mn_onnx_load_hard_sigmoid;
+mn_onnx_op_loader mn_onnx_load_pool, mn_onnx_load_global_pool, mn_onnx_load_reduce_max;
+mn_onnx_op_loader mn_onnx_load_binary, mn_onnx_load_clip, mn_onnx_load_extreme;
+mn_onnx_op_loader mn_onnx_load_hard_sigmoid;
 mn_onnx_op_loader mn_onnx_load_softmax, mn_onnx_load_unary;
 mn_onnx_op_loader mn_onnx_load_flatten, mn_onnx_load_reshape, mn_onnx_load_squeeze;
 mn_onnx_op_loader mn_onnx_load_transpose, mn_onnx_load_pad, mn_onnx_load_concat;
 mn_onnx_op_loader mn_onnx_load_quantize, mn_onnx_load_dequantize, mn_onnx_load_qlinear;
 mn_onnx_op_loader mn_onnx_load_reduce_mean, mn_onnx_load_resize, mn_onnx_load_arg_max;
-mn_onnx_op_loader mn_onnx_load_shape, mn_onnx_load_gather, mn_onnx_load_slice, mn_onnx_load_cast;
-/* Operators that take integers too. */
-mn_onnx_op_loader mn_onnx_concat_integers, mn_onnx_squeeze_integers, mn_onnx_binary_integers;
+mn_onnx_op_loader mn_onnx_load_shape, mn_onnx_load_gather, mn_onnx_load_cast, mn_onnx_load_whole;
+mn_onnx_op_loader mn_onnx_load_slice, mn_onnx_load_split;
+/* Operators that take numbers too. */
+mn_onnx_op_loader mn_onnx_concat_numbers, mn_onnx_squeeze_numbers, mn_onnx_binary_numbers;
+mn_onnx_op_loader mn_onnx_slice_numbers;
 /* True for the hard-sigmoid that the graph has: clamp(x / 6 + 1/2, 0, 1). */
 bool mn_onnx_is_hard_sigmoid(const mn_onnx_op *op);
 /* True when the input is integers. */
 bool mn_onnx_is_integers(const mn_onnx_op *op, int32_t position);
+/* True when it is integers, or a few floats that are computed while loading or constant. */
+bool mn_onnx_is_numbers(const mn_onnx_op *op, int32_t position);
 /* Views of a map's channels as groups: the three steps that a detector's heads consist of. True
  * when the operator is one of them; then *status is how it went. */
 bool mn_onnx_splits(const mn_onnx_op *op, mn_status *status);

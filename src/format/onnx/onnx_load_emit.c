@@ -88,6 +88,16 @@ mn_status mn_onnx_step(const mn_onnx_op *op, const mn_onnx_node *node, mn_id *id
   return add_node(&step, name, node, id);
 }
 
+mn_status mn_onnx_convert(mn_onnx_loader *loader, const mn_onnx_tensor *tensor,
+                          const mn_onnx_codes *codes, mn_id *id) {
+  char name[MN_ONNX_NAME_BYTES];
+  mn_onnx_op op = {.loader = loader, .target = codes};
+  mn_onnx_tensor named = {.name = tensor->name, .named = true};
+  mn_onnx_node node = {.op = MN_OP_QUANTIZE, .in = &tensor->codes, .in_count = 1};
+  mn_onnx_make_name(loader, &named, name);
+  return add_node(&op, name, &node, id);
+}
+
 mn_status mn_onnx_emit(const mn_onnx_op *op, const mn_onnx_node *node, const mn_onnx_tensor *like) {
   char name[MN_ONNX_NAME_BYTES];
   mn_onnx_tensor *out;
@@ -133,24 +143,27 @@ mn_status mn_onnx_alias(const mn_onnx_op *op, const mn_onnx_tensor *tensor) {
   out->reader = old.reader;
   out->is_output = old.is_output;
   out->named = out->is_initializer = out->is_input = false;
+  if (out->coded && out->id == out->codes) out->id = MN_NONE; /* as an operator in codes sees it */
   return MN_OK;
 }
 
-mn_status mn_onnx_emit_integers(const mn_onnx_op *op, const int64_t *list,
-                                const mn_onnx_origin *origins, const mn_shape *shape) {
+mn_status mn_onnx_emit_numbers(const mn_onnx_op *op, const void *list, bool real,
+                               const mn_onnx_origin *origins, const mn_shape *shape) {
   mn_onnx_tensor *out;
-  mn_arena *scratch = &op->loader->scratch;
+  mn_onnx_loader *loader = op->loader;
   mn_status status = mn_onnx_output(op, &out);
-  size_t count = shape->rank ? (size_t)shape->dim[0] : 1, bytes = count * sizeof *list;
-  if (!status) status = mn_onnx_check(op->loader, bytes + count * sizeof *origins);
+  size_t count = shape->rank ? (size_t)shape->dim[0] : 1;
+  size_t bytes = count * (real ? sizeof(float) : sizeof(int64_t));
+  if (!status) status = mn_onnx_check(loader, bytes + count * sizeof *origins);
   if (status) return status;
-  int64_t *copy = mn_arena_copy(scratch, list, bytes);
-  out->origins = mn_arena_copy(scratch, origins, count * sizeof *origins);
-  if (!copy || !out->origins) return mn_fail_memory(op->loader->err, bytes);
-  out->kind = MN_ONNX_INTEGERS;
-  out->data_type = ONNX_INT64;
+  /* Floats may become constants of the graph, which borrow their data. */
+  void *copy = mn_arena_copy(real ? &loader->graph->arena : &loader->scratch, list, bytes);
+  out->origins = mn_arena_copy(&loader->scratch, origins, count * sizeof *origins);
+  if (!copy || !out->origins) return mn_fail_memory(loader->err, bytes);
+  out->kind = real ? MN_ONNX_CONST : MN_ONNX_INTEGERS;
+  out->data_type = real ? ONNX_FLOAT : ONNX_INT64;
   out->shape = *shape;
-  out->data = (const uint8_t *)copy;
+  out->data = copy;
   out->bytes = bytes;
   return MN_OK;
 }

@@ -254,6 +254,30 @@ mn_status mn_onnx_load_global_pool(const mn_onnx_op *op) {
   return mn_onnx_emit(op, &node, &x);
 }
 
+/* Over rows and columns: a pool, and without them a reshape. Axes: as ReduceMean's. */
+mn_status mn_onnx_load_reduce_max(const mn_onnx_op *op) {
+  mn_onnx_tensor x;
+  int64_t list[MN_MAX_RANK];
+  int32_t count, axis;
+  unsigned axes = 0;
+  mn_status status = mn_onnx_map(op, 0, &x);
+  if (!status) status = mn_onnx_axes(op, 18, list, &count);
+  for (int32_t i = 0; i < count && !status; i++) {
+    status = mn_onnx_axis(op, list[i], MN_MAX_RANK, &axis);
+    if (!status) axes |= 1u << axis;
+  }
+  if (status) return status;
+  if (axes != 12) return mn_onnx_fail(op, MN_ERR_UNSUPPORTED, "its axes are not those of a map");
+  mn_onnx_node node = {.op = MN_OP_MAX_POOL, .in = &x.id, .in_count = 1};
+  node.attr.pool.global = true;
+  x.point = true;
+  if (mn_onnx_int(op, "keepdims", 1) != 0) return mn_onnx_emit(op, &node, &x);
+  status = mn_onnx_step(op, &node, &x.id);
+  mn_onnx_node flat = {.op = MN_OP_RESHAPE, .in = &x.id, .in_count = 1};
+  flat.attr.reshape.shape = (mn_shape){2, {0, -1}};
+  return status ? status : mn_onnx_emit(op, &flat, &(mn_onnx_tensor){.point = true});
+}
+
 static bool has_pads(const mn_window *w) {
   return w->pad_rule == MN_PAD_SAME || w->pad_top || w->pad_bottom || w->pad_left || w->pad_right;
 }

@@ -10,6 +10,7 @@
 
 static mn_op binary_kind(const mn_onnx_op *op) {
   return mn_pb_equal(op->type, "Add")   ? MN_OP_ADD
+         : mn_pb_equal(op->type, "Sum") ? MN_OP_ADD
          : mn_pb_equal(op->type, "Sub") ? MN_OP_SUB
                                         : MN_OP_MUL;
 }
@@ -72,7 +73,8 @@ mn_status mn_onnx_load_binary(const mn_onnx_op *op) {
   mn_status status = mn_onnx_input(op, 0, &side[0]);
   if (!status) status = mn_onnx_input(op, 1, &side[1]);
   if (status) return status;
-  if (mn_onnx_is_integers(op, 0) && mn_onnx_is_integers(op, 1)) return mn_onnx_binary_integers(op);
+  if (op->in_count != 2) return mn_onnx_fail(op, MN_ERR_UNSUPPORTED, "it has not two inputs");
+  if (mn_onnx_is_numbers(op, 0) && mn_onnx_is_numbers(op, 1)) return mn_onnx_binary_numbers(op);
   bool computed[2] = {side[0]->kind == MN_ONNX_VALUE, side[1]->kind == MN_ONNX_VALUE};
   bool divides = mn_pb_equal(op->type, "Div");
   if (divides && computed[1]) {
@@ -158,6 +160,41 @@ mn_status mn_onnx_load_clip(const mn_onnx_op *op) {
                       "its limits are %g and %g; 0 and 6, 0 and 1, -1 and 1, and 0 alone are "
                       "supported",
                       (double)low, (double)high);
+}
+
+/* The relu that writes a value, or NULL. */
+static const mn_node *find_relu(const mn_onnx_op *op, mn_id value) {
+  const mn_graph *graph = op->loader->graph;
+  for (int32_t n = graph->node_count - 1; n >= 0; n--) {
+    const mn_node *node = &graph->nodes[n];
+    if (node->out[0] == value) return node->op == MN_OP_RELU ? node : NULL;
+  }
+  return NULL;
+}
+
+/* Max with 0, and Min with 6 after it: as exporters write clamps that have no Clip. */
+mn_status mn_onnx_load_extreme(const mn_onnx_op *op) {
+  mn_onnx_tensor *side[2], *x;
+  float limit = NAN;
+  mn_status status = mn_onnx_input(op, 0, &side[0]);
+  if (!status) status = mn_onnx_input(op, 1, &side[1]);
+  if (status) return status;
+  int at = side[0]->kind == MN_ONNX_VALUE ? 0 : 1;
+  const mn_onnx_tensor *beside = side[1 - at];
+  if (mn_onnx_is_floats(beside) && beside->bytes == sizeof limit && op->in_count == 2) {
+    memcpy(&limit, beside->data, sizeof limit);
+  }
+  status = mn_onnx_operand(op, at, &x);
+  if (status) return status;
+  if (mn_pb_equal(op->type, "Max") && limit == 0) return emit_relu(op, x, MN_ACT_RELU);
+  const mn_node *relu = find_relu(op, x->id);
+  if (mn_pb_equal(op->type, "Min") && limit == 6 && relu) {
+    mn_onnx_tensor from = *x;
+    from.id = relu->in[0];
+    return emit_relu(op, &from, MN_ACT_RELU6);
+  }
+  return mn_onnx_fail(op, MN_ERR_UNSUPPORTED,
+                      "a maximum with 0, and after it a minimum with 6, are supported");
 }
 
 /* ---- Activations ---------------------------------------------------------------------------- */
@@ -260,6 +297,7 @@ static const op_entry entries[] = {
     {"AveragePool", mn_onnx_load_pool, MN_ONNX_ONE},
     {"BatchNormalization", mn_onnx_load_norm, MN_ONNX_IN_FLOAT},
     {"Cast", mn_onnx_load_cast, MN_ONNX_IN_FLOAT},
+    {"Ceil", mn_onnx_load_whole, MN_ONNX_IN_FLOAT},
     {"Clip", mn_onnx_load_clip, MN_ONNX_ONE},
     {"Concat", mn_onnx_load_concat, MN_ONNX_SUM},
     {"Constant", load_constant, MN_ONNX_IN_FLOAT},
@@ -269,6 +307,7 @@ static const op_entry entries[] = {
     {"Div", mn_onnx_load_binary, MN_ONNX_IN_FLOAT},
     {"Dropout", load_dropout, MN_ONNX_IN_FLOAT},
     {"Flatten", mn_onnx_load_flatten, MN_ONNX_MOVE},
+    {"Floor", mn_onnx_load_whole, MN_ONNX_IN_FLOAT},
     {"Gather", mn_onnx_load_gather, MN_ONNX_IN_FLOAT},
     {"Gemm", mn_onnx_load_gemm, MN_ONNX_LAYER},
     {"GlobalAveragePool", mn_onnx_load_global_pool, MN_ONNX_ONE},
@@ -277,21 +316,26 @@ static const op_entry entries[] = {
     {"HardSwish", mn_onnx_load_unary, MN_ONNX_ONE},
     {"Identity", load_identity, MN_ONNX_IN_FLOAT},
     {"MatMul", mn_onnx_load_matmul, MN_ONNX_LAYER},
+    {"Max", mn_onnx_load_extreme, MN_ONNX_IN_FLOAT},
     {"MaxPool", mn_onnx_load_pool, MN_ONNX_MOVE},
+    {"Min", mn_onnx_load_extreme, MN_ONNX_IN_FLOAT},
     {"Mul", mn_onnx_load_binary, MN_ONNX_SUM},
     {"Pad", mn_onnx_load_pad, MN_ONNX_IN_FLOAT},
     {"QuantizeLinear", mn_onnx_load_quantize, MN_ONNX_IN_FLOAT},
+    {"ReduceMax", mn_onnx_load_reduce_max, MN_ONNX_MOVE},
     {"ReduceMean", mn_onnx_load_reduce_mean, MN_ONNX_ONE},
     {"Relu", mn_onnx_load_unary, MN_ONNX_ONE},
     {"Reshape", mn_onnx_load_reshape, MN_ONNX_MOVE},
     {"Resize", mn_onnx_load_resize, MN_ONNX_MOVE},
     {"Shape", mn_onnx_load_shape, MN_ONNX_IN_FLOAT},
     {"Sigmoid", mn_onnx_load_unary, MN_ONNX_ONE},
-    {"Slice", mn_onnx_load_slice, MN_ONNX_IN_FLOAT},
+    {"Slice", mn_onnx_load_slice, MN_ONNX_MOVE},
     {"Softmax", mn_onnx_load_softmax, MN_ONNX_IN_FLOAT},
+    {"Split", mn_onnx_load_split, MN_ONNX_IN_FLOAT},
     {"Squeeze", mn_onnx_load_squeeze, MN_ONNX_MOVE},
     {"Sub", mn_onnx_load_binary, MN_ONNX_SUM},
-    {"Transpose", mn_onnx_load_transpose, MN_ONNX_IN_FLOAT},
+    {"Sum", mn_onnx_load_binary, MN_ONNX_SUM},
+    {"Transpose", mn_onnx_load_transpose, MN_ONNX_MOVE},
     {"Unsqueeze", mn_onnx_load_squeeze, MN_ONNX_MOVE},
     {"Upsample", mn_onnx_load_resize, MN_ONNX_MOVE},
     /* One operator for float, Quantize and Dequantize around it. */

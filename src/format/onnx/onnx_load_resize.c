@@ -53,6 +53,15 @@ typedef struct target {
   mn_id like;                /* the map whose height and width they are, or MN_NONE */
 } target;
 
+/* Sizes that are another map's, or the factors from the map `of` to it. */
+static void set_like(const mn_onnx_origin *from, mn_id of, target *to) {
+  if (!from || from[2].map != from[3].map) return;
+  bool sizes = from[2].what == MN_ONNX_HEIGHT && from[3].what == MN_ONNX_WIDTH;
+  bool factors = from[2].what == MN_ONNX_HEIGHT_FACTOR && from[3].what == MN_ONNX_WIDTH_FACTOR &&
+                 from[2].of == of && from[3].of == of;
+  if (of == MN_NONE ? sizes : factors) to->like = from[2].map;
+}
+
 static mn_status read_sizes(const mn_onnx_op *op, target *to) {
   mn_onnx_tensor *sizes;
   int32_t count;
@@ -62,15 +71,13 @@ static mn_status read_sizes(const mn_onnx_op *op, target *to) {
   if (count != MN_MAX_RANK) {
     return mn_onnx_fail(op, MN_ERR_UNSUPPORTED, "it has %d sizes, expected 4", count);
   }
-  const mn_onnx_origin *from = sizes->origins;
-  bool like = from && from[2].what == MN_ONNX_HEIGHT && from[3].what == MN_ONNX_WIDTH &&
-              from[2].map == from[3].map;
-  if (like) to->like = from[2].map;
+  set_like(sizes->origins, MN_NONE, to);
   return MN_OK;
 }
 
 /* The factors: an attribute of the first Upsample, else an input. */
-static mn_status find_factors(const mn_onnx_op *op, float factors[MN_MAX_RANK]) {
+static mn_status find_factors(const mn_onnx_op *op, float factors[MN_MAX_RANK],
+                              const mn_onnx_origin **origins) {
   mn_onnx_tensor *tensor;
   int32_t position = mn_pb_equal(op->type, "Resize") && op->loader->opset >= 11 ? 2 : 1;
   if (op->loader->opset < 9 && mn_onnx_floats(op, "scales", factors, MN_MAX_RANK) == MN_MAX_RANK) {
@@ -82,27 +89,32 @@ static mn_status find_factors(const mn_onnx_op *op, float factors[MN_MAX_RANK]) 
     return mn_onnx_fail(op, MN_ERR_UNSUPPORTED, "its scales are not 4 constants of type float");
   }
   memcpy(factors, tensor->data, tensor->bytes);
+  *origins = tensor->origins;
   return MN_OK;
 }
 
 /* ONNX finds pixels by the factor, the graph by the sizes: the same where no pixel is cut off. */
-static mn_status read_factors(const mn_onnx_op *op, const mn_shape *from, target *to) {
+static mn_status read_factors(const mn_onnx_op *op, const mn_onnx_tensor *x, target *to) {
   float factors[MN_MAX_RANK];
-  mn_status status = find_factors(op, factors);
+  const mn_onnx_origin *origins = NULL;
+  mn_status status = find_factors(op, factors, &origins);
   for (int32_t i = 0; i < MN_MAX_RANK && !status; i++) {
-    double size = (double)from->dim[i] * (double)factors[i];
-    bool whole = size >= 1 && size <= INT32_MAX && size == (double)(int64_t)size;
+    int32_t from = x->shape.dim[i];
+    float size = (float)from * factors[i];
+    bool whole = size >= 1 && size < 2147483648.0f && size == (float)(int64_t)size;
     to->size[i] = whole ? (int64_t)size : 0;
     if (whole) continue;
-    status = mn_onnx_fail(op, MN_ERR_UNSUPPORTED, "it makes %g pixels of %d", size, from->dim[i]);
+    status = mn_onnx_fail(op, MN_ERR_UNSUPPORTED, "it makes %g pixels of %d", (double)size, from);
   }
+  set_like(origins, x->id, to);
   return status;
 }
 
-static mn_status read_target(const mn_onnx_op *op, const mn_shape *from, target *to) {
+static mn_status read_target(const mn_onnx_op *op, const mn_onnx_tensor *x, target *to) {
+  const mn_shape *from = &x->shape;
   to->like = MN_NONE;
   bool sizes = mn_onnx_has_input(op, 3);
-  mn_status status = sizes ? read_sizes(op, to) : read_factors(op, from, to);
+  mn_status status = sizes ? read_sizes(op, to) : read_factors(op, x, to);
   if (status) return status;
   bool fits = to->size[0] == from->dim[0] && to->size[1] == from->dim[1];
   for (int32_t i = 2; i < MN_MAX_RANK; i++) {
@@ -137,7 +149,7 @@ mn_status mn_onnx_load_resize(const mn_onnx_op *op) {
   mn_pb_span mode = mn_onnx_string(op, "mode");
   bool linear = mn_pb_equal(mode, "linear") || mn_pb_equal(mode, "bilinear");
   mn_status status = mn_onnx_map(op, 0, &x);
-  if (!status) status = read_target(op, &x.shape, &to);
+  if (!status) status = read_target(op, &x, &to);
   if (status) return status;
   int64_t axes[MN_MAX_RANK];
   const way *w = find_way(op, linear);

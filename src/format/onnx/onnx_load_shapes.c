@@ -128,7 +128,7 @@ mn_status mn_onnx_load_squeeze(const mn_onnx_op *op) {
   int64_t list[MN_MAX_RANK];
   int32_t count, axis;
   unsigned axes = 0;
-  if (mn_onnx_is_integers(op, 0)) return mn_onnx_squeeze_integers(op);
+  if (mn_onnx_is_numbers(op, 0)) return mn_onnx_squeeze_numbers(op);
   mn_status status = mn_onnx_operand(op, 0, &x);
   if (!status) status = mn_onnx_axes(op, 13, list, &count);
   if (status) return status;
@@ -240,7 +240,7 @@ mn_status mn_onnx_load_concat(const mn_onnx_op *op) {
   mn_id in[MN_ONNX_MOST_INPUTS];
   mn_onnx_tensor *first, *other;
   int32_t axis;
-  if (mn_onnx_is_integers(op, 0)) return mn_onnx_concat_integers(op);
+  if (mn_onnx_is_numbers(op, 0)) return mn_onnx_concat_numbers(op);
   mn_status status = mn_onnx_operand(op, 0, &first);
   if (!status) {
     status = mn_onnx_axis(op, mn_onnx_int(op, "axis", MN_MAX_RANK), first->shape.rank, &axis);

@@ -339,6 +339,11 @@ mn_status mn_onnx_constant(const mn_onnx_op *op, int32_t position, const mn_onnx
     return mn_onnx_fail(op, MN_ERR_UNSUPPORTED, "its input %d is not a constant of type float",
                         position);
   }
+  for (size_t i = 0; tensor->origins && i < tensor->bytes / sizeof(float); i++) {
+    if (tensor->origins[i].what == MN_ONNX_ANY_SIZE) continue;
+    return mn_onnx_fail(op, MN_ERR_UNSUPPORTED, "its input %d depends on the input's size",
+                        position);
+  }
   const mn_onnx_codes *meaning = op->target ? tensor->meaning : NULL;
   mn_type type = meaning ? meaning->type : MN_F32;
   if (!count_elements(form, tensor, &count) || !mn_mul_size(count, mn_type_bytes(type), &size)) {
