@@ -307,6 +307,8 @@ int main(int argc, char **argv) {
   size_t count;
   const mn_kernel *kernels = mn_kernel_list(&count);
   for (size_t i = 0; i < count; i++) {
+    const mn_slot slot = kernels[i].slot;
+    if (slot >= MN_SLOT_resize_f32 && slot <= MN_SLOT_resize_i8) continue; /* of whole rows */
     if (argc > 1 && !strstr(kernels[i].name, argv[1])) continue;
     if ((kernels[i].needs & ~mn_cpu_detect()) != 0) continue;
     for (size_t j = 0; j < sizeof layers / sizeof layers[0]; j++) {

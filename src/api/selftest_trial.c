@@ -268,6 +268,29 @@ static void run_sum(mn_trial *trial, const mn_kernel *kernel) {
   for (int i = 0; i < TRIAL_N; i++) trial->out_q8[i] = (uint8_t)(trial->sums[i] % 251);
 }
 
+/* The first pixels of a and b as rows, stretched. */
+static void run_resize(mn_trial *trial, const mn_kernel *kernel) {
+  enum { CHANNELS = 7, IN = 10, OUT = TRIAL_COUNT / CHANNELS };
+  const bool is_float = kernel->slot == MN_SLOT_resize_f32;
+  mn_resize_tap columns[OUT];
+  for (int i = 0; i < OUT; i++) {
+    const int32_t at = i * (IN - 1) * 1024 / OUT; /* 10 fractional bits */
+    columns[i] = (mn_resize_tap){at / 1024, at / 1024 + 1, (float)(at % 1024) / 1024, at % 1024};
+  }
+  const mn_resize_row_args args = {.lower = is_float ? (const void *)trial->a_f32 : trial->a_q8,
+                                   .upper = is_float ? (const void *)trial->b_f32 : trial->b_q8,
+                                   .out = is_float ? (void *)trial->out_f32 : trial->out_q8,
+                                   .in_stride = CHANNELS,
+                                   .out_stride = CHANNELS,
+                                   .columns = columns,
+                                   .row = &columns[3],
+                                   .in_width = IN,
+                                   .out_width = OUT,
+                                   .channels = CHANNELS,
+                                   .scratch = trial->packed_f32};
+  ((mn_resize_f32_fn *)kernel->function)(&args);
+}
+
 typedef struct slot_runner {
   void (*run)(mn_trial *trial, const mn_kernel *kernel);
   bool is_float;
@@ -281,6 +304,9 @@ static const slot_runner runners[MN_SLOT_COUNT] = {
     [MN_SLOT_dense_q8] = {run_dense_q8, false, TRIAL_K},
     [MN_SLOT_sum_f32] = {run_sum, true, 0},
     [MN_SLOT_sum_q8] = {run_sum, false, 0},
+    [MN_SLOT_resize_f32] = {run_resize, true, 0},
+    [MN_SLOT_resize_u8] = {run_resize, false, 0},
+    [MN_SLOT_resize_i8] = {run_resize, false, 0},
     [MN_SLOT_dw_f32] = {run_dw_f32, true, TRIAL_TAPS},
     [MN_SLOT_dw_q8] = {run_dw_q8, false, TRIAL_TAPS},
     [MN_SLOT_add_q8] = {run_add_q8, false, 0},

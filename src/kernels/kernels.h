@@ -250,13 +250,36 @@ typedef struct mn_sum_args {
 typedef void mn_sum_f32_fn(const mn_sum_args *args);
 typedef void mn_sum_q8_fn(const mn_sum_args *args);
 
+/* ---- Bilinear resizing: one output row ------------------------------------------------------ */
+
+/* Where an output index lies between input indices lower and upper. */
+typedef struct mn_resize_tap {
+  int32_t lower, upper;
+  float weight;  /* of upper; outside 0..1 next to an edge, where lower = upper */
+  int32_t fixed; /* the same with 10 fractional bits, rounded the way TFLite does */
+} mn_resize_tap;
+
+typedef struct mn_resize_row_args {
+  const void *lower, *upper;    /* [in_width][channels] rows of the input */
+  void *out;                    /* [out_width][channels] */
+  size_t in_stride, out_stride; /* of a pixel */
+  const mn_resize_tap *columns; /* [out_width] */
+  const mn_resize_tap *row;
+  size_t in_width, out_width, channels;
+  void *scratch; /* [2][in_width][channels rounded up to the tile's cols] of 4 bytes */
+} mn_resize_row_args;
+typedef void mn_resize_f32_fn(const mn_resize_row_args *args);
+typedef void mn_resize_u8_fn(const mn_resize_row_args *args);
+typedef void mn_resize_i8_fn(const mn_resize_row_args *args);
+
 /* ---- The list ------------------------------------------------------------------------------- */
 
 /* clang-format off */
 #define MN_SLOTS(X) \
   X(gemm_f32) X(gemm_q8) X(gemm_q8s) X(dw_f32) X(dw_q8) X(add_q8) X(mul_q8) X(add_real_q8) \
   X(mul_real_q8) X(lut8) X(add_f32) X(sub_f32) X(mul_f32) X(clamp_f32) X(hard_swish_f32) \
-  X(hard_sigmoid_f32) X(logistic_f32) X(dense_q8) X(sum_f32) X(sum_q8)
+  X(hard_sigmoid_f32) X(logistic_f32) X(dense_q8) X(sum_f32) X(sum_q8) X(resize_f32) \
+  X(resize_u8) X(resize_i8)
 /* clang-format on */
 
 typedef enum mn_slot {

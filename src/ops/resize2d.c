@@ -5,12 +5,11 @@
 #include <math.h>
 #include <string.h>
 
-#include "kernels/ref/ref.h"
+#include "base/alloc.h"
 #include "ops/operand.h"
 
 typedef struct resize {
-  void (*blend)(const mn_resize_row_args *args); /* bilinear */
-  mn_resize_tap *rows, *columns;                 /* [out_h], [out_w]; nearest uses lower only */
+  mn_resize_tap *rows, *columns; /* [out_h], [out_w]; nearest uses lower only */
 } resize;
 
 typedef struct grid {
@@ -94,13 +93,13 @@ MN_PLANNING mn_status bilinear_plan(mn_step *step, const mn_op_request *request,
   mn_status status = refuse_other_scale(step, err);
   if (!status) status = plan_grid(step, request, type == MN_I8 ? place_fixed : place_float, err);
   if (status) return status;
-  resize *op = step->params;
-  op->blend = type == MN_F32  ? mn_resize_bilinear_f32_ref
-              : type == MN_U8 ? mn_resize_bilinear_u8_ref
-                              : mn_resize_bilinear_i8_ref;
-  step->kernel_name = type == MN_F32  ? "resize_bilinear_f32_ref"
-                      : type == MN_U8 ? "resize_bilinear_u8_ref"
-                                      : "resize_bilinear_i8_ref";
+  step->kernel = mn_kernel_select(type == MN_F32  ? MN_SLOT_resize_f32
+                                  : type == MN_U8 ? MN_SLOT_resize_u8
+                                                  : MN_SLOT_resize_i8,
+                                  request->features);
+  size_t width = (size_t)step->in[0].shape.dim[2], channels = mn_operand_channels(&step->out);
+  step->scratch_bytes =
+      2 * width * mn_whole(channels, (size_t)step->kernel->tile.cols) * sizeof(float);
   return MN_OK;
 }
 
@@ -127,9 +126,11 @@ static void bilinear_run(const mn_step *step, const mn_run *run, size_t begin, s
         .out_stride = out->pixel_stride,
         .columns = op->columns,
         .row = row,
+        .in_width = in_w,
         .out_width = out_w,
-        .channels = mn_operand_channels(out)};
-    op->blend(&args);
+        .channels = mn_operand_channels(out),
+        .scratch = run->scratch};
+    ((mn_resize_f32_fn *)step->kernel->function)(&args);
   }
 }
 

@@ -9,6 +9,7 @@
 #include "parity_eltwise.h"
 #include "parity_f32.h"
 #include "parity_q8.h"
+#include "parity_resize.h"
 #include "parity_sum.h"
 
 typedef int parity_fn(const mn_kernel *kernel, size_t *cases);
@@ -20,6 +21,9 @@ static parity_fn *const parity_of_slot[MN_SLOT_COUNT] = {
     [MN_SLOT_dense_q8] = parity_all_dense_q8,
     [MN_SLOT_sum_f32] = parity_all_sum,
     [MN_SLOT_sum_q8] = parity_all_sum,
+    [MN_SLOT_resize_f32] = parity_all_resize,
+    [MN_SLOT_resize_u8] = parity_all_resize,
+    [MN_SLOT_resize_i8] = parity_all_resize,
     [MN_SLOT_dw_f32] = parity_all_dw_f32,
     [MN_SLOT_dw_q8] = parity_all_dw_q8,
     [MN_SLOT_add_q8] = parity_all_add_q8,

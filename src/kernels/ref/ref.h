@@ -81,27 +81,6 @@ typedef struct mn_hard_swish_q8 {
 /* The output code of an input code, both in the type's own numbers. */
 int32_t mn_hard_swish_code_ref(const mn_hard_swish_q8 *args, int32_t code);
 
-/* ---- resize_ref.c: one output row --------------------------------------------------------- */
-
-/* Where an output index lies between input indices lower and upper. */
-typedef struct mn_resize_tap {
-  int32_t lower, upper;
-  float weight;  /* of upper; outside 0..1 next to an edge, where lower = upper */
-  int32_t fixed; /* the same with 10 fractional bits, rounded the way TFLite does */
-} mn_resize_tap;
-
-typedef struct mn_resize_row_args {
-  const void *lower, *upper;    /* [in_width][channels] rows of the input */
-  void *out;                    /* [out_width][channels] */
-  size_t in_stride, out_stride; /* of a pixel */
-  const mn_resize_tap *columns; /* [out_width] */
-  const mn_resize_tap *row;
-  size_t out_width, channels;
-} mn_resize_row_args;
-void mn_resize_bilinear_f32_ref(const mn_resize_row_args *args);
-void mn_resize_bilinear_u8_ref(const mn_resize_row_args *args);
-void mn_resize_bilinear_i8_ref(const mn_resize_row_args *args);
-
 /* ---- convert_ref.c: vectors --------------------------------------------------------------- */
 
 /* clamp(round(in / scale) + zero), ties away from zero; NaN gives the zero point. */

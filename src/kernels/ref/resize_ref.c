@@ -2,7 +2,7 @@
  * Bilinear interpolation of one output row from two input rows, in the order of operations of
  * LiteRT's reference kernel (reference/resize_bilinear.h): float arithmetic for f32 and u8, 10
  * fractional bits for i8. */
-#include "kernels/ref/ref.h"
+#include "kernels/kernels.h"
 
 /* The weights of the four neighbours, x first. */
 typedef struct corners {
@@ -19,7 +19,7 @@ static float blend(const corners *w, float ll, float ul, float lu, float uu) {
          lu * w->lower_y * w->upper_x + uu * w->upper_y * w->upper_x;
 }
 
-void mn_resize_bilinear_f32_ref(const mn_resize_row_args *args) {
+void mn_resize_f32_ref(const mn_resize_row_args *args) {
   for (size_t x = 0; x < args->out_width; x++) {
     size_t lower_x = (size_t)args->columns[x].lower * args->in_stride;
     size_t upper_x = (size_t)args->columns[x].upper * args->in_stride;
@@ -33,7 +33,7 @@ void mn_resize_bilinear_f32_ref(const mn_resize_row_args *args) {
   }
 }
 
-void mn_resize_bilinear_u8_ref(const mn_resize_row_args *args) {
+void mn_resize_u8_ref(const mn_resize_row_args *args) {
   for (size_t x = 0; x < args->out_width; x++) {
     size_t lower_x = (size_t)args->columns[x].lower * args->in_stride;
     size_t upper_x = (size_t)args->columns[x].upper * args->in_stride;
@@ -49,7 +49,7 @@ void mn_resize_bilinear_u8_ref(const mn_resize_row_args *args) {
   }
 }
 
-void mn_resize_bilinear_i8_ref(const mn_resize_row_args *args) {
+void mn_resize_i8_ref(const mn_resize_row_args *args) {
   const int64_t one = 1 << 10;
   for (size_t x = 0; x < args->out_width; x++) {
     size_t lower_x = (size_t)args->columns[x].lower * args->in_stride;
