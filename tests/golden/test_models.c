@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Real networks against LiteRT's reference kernels: every model of the test assets
  * ($MOBILENET_TEST_ASSETS/models/classify), every input of tests/golden/models/models.txt, every
- * instruction set of this machine, one and two threads. Integer outputs must be equal; floats
+ * instruction set of this machine, one and two threads, for speed and for memory. Integer outputs must be equal; floats
  * within 1e-5. tests/oracle/models_goldens.py made the goldens and states the input rules.
  * Skipped when the variable is not set; tests/oracle/first_difference.py finds a guilty layer. */
 #include <math.h>
@@ -167,11 +167,13 @@ static int run_cases(const subject *net, mn_plan *plan, mn_threads *threads, con
   return wrong;
 }
 
-static int run_level(const subject *net, const mn_model *model, const char *level, int count) {
+static int run_level(const subject *net, const mn_model *model, const char *level, int count,
+                     mn_plan_goal goal) {
   mn_error err;
   mn_plan *plan;
   mn_threads *threads;
-  mn_plan_options options = {.struct_size = sizeof options, .threads = count, .isa = level};
+  mn_plan_options options = {
+      .struct_size = sizeof options, .threads = count, .isa = level, .goal = goal};
   if (mn_threads_new(&threads, count, &err)) fail_msg("%s", err.text);
   if (mn_plan_new(&plan, model, &options, &err)) fail_msg("%s", err.text);
   int wrong = run_cases(net, plan, threads, level);
@@ -191,7 +193,9 @@ static void test_model(void **state) {
   snprintf(path, sizeof path, "%s/models/classify/%s.tflite", assets, net->name);
   if (mn_model_open(&model, path, &options, &err)) fail_msg("%s", err.text);
   for (size_t i = 0; i < sizeof levels / sizeof *levels && !reached_best; ++i) {
-    wrong += run_level(net, model, levels[i], 1) + run_level(net, model, levels[i], 2);
+    wrong += run_level(net, model, levels[i], 1, MN_PLAN_SPEED);
+    wrong += run_level(net, model, levels[i], 2, MN_PLAN_SPEED);
+    wrong += run_level(net, model, levels[i], 1 + (int)i % 2, MN_PLAN_MEMORY);
     reached_best = !strcmp(levels[i], mn_isa());
   }
   mn_model_free(model);
