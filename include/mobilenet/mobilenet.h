@@ -181,9 +181,14 @@ MN_API mn_status mn_model_layer(const mn_model *model, int index, mn_layer_info 
 
 typedef struct mn_plan mn_plan;
 
-/* What to save where one costs the other. A plan for MN_PLAN_MEMORY runs layers in strips of rows,
- * so that the large maps between them never exist as a whole; results are the same to the bit. */
-typedef enum mn_plan_goal { MN_PLAN_SPEED = 0, MN_PLAN_MEMORY } mn_plan_goal;
+/* What to save where one costs the other, by running layers in strips of rows: those around maps
+ * larger than a cache (speed), or all where that lowers the most memory in use at a time (memory).
+ * Results are the same to the bit. */
+typedef enum mn_plan_goal {
+  MN_PLAN_SPEED = 0,
+  MN_PLAN_MEMORY,
+  MN_PLAN_LAYERS /* neither: layer by layer, each a step of its own */
+} mn_plan_goal;
 
 typedef struct mn_plan_options {
   size_t struct_size;

@@ -21,8 +21,8 @@ static mn_status read_options(const mn_plan_options *options, mn_plan_options *u
     return mn_fail(err, MN_ERR_ARGUMENT, "batch", "%d is not between 0 and %d", used->batch,
                    MOST_BATCH);
   }
-  if (used->goal != MN_PLAN_SPEED && used->goal != MN_PLAN_MEMORY) {
-    return mn_fail(err, MN_ERR_ARGUMENT, "goal", "%d is neither speed nor memory", (int)used->goal);
+  if ((unsigned)used->goal > MN_PLAN_LAYERS) {
+    return mn_fail(err, MN_ERR_ARGUMENT, "goal", "%d is no mn_plan_goal", (int)used->goal);
   }
   if (used->height < 0 || used->width < 0) {
     return mn_fail(err, MN_ERR_ARGUMENT, "size", "%d x %d is negative", used->height, used->width);

@@ -169,7 +169,7 @@ static mn_status shape_eltwise(const infer *at) {
 
 /* One axis of a transposed convolution; 0 when it has none. */
 static int32_t transposed_extent(int32_t size, int32_t kernel, int32_t stride, int64_t cut) {
-  int64_t out = (int64_t)(size - 1) * stride + kernel - cut;
+  int64_t out = ((int64_t)size - 1) * stride + kernel - cut;
   return out < 1 || out + cut + kernel + stride > INT32_MAX ? 0 : (int32_t)out;
 }
 

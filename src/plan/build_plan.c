@@ -72,7 +72,7 @@ static mn_status build(mn_plan *plan, const mn_graph *graph, const mn_plan_reque
   if (!status) status = mn_plan_lower(plan, request, err);
   if (status) return status;
   mn_plan_lifetimes(plan);
-  if (!plan->keep_all) {
+  if (!plan->keep_all && request->goal != MN_PLAN_LAYERS) {
     status = mn_plan_chain(plan, request->goal, err);
     if (status) return status;
     mn_plan_lifetimes(plan);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Real networks against LiteRT's reference kernels: every model of the test assets
  * ($MOBILENET_TEST_ASSETS/models/classify), every input of tests/golden/models/models.txt, every
- * instruction set of this machine, one and two threads, for speed and for memory. Integer outputs must be equal; floats
- * within 1e-5. tests/oracle/models_goldens.py made the goldens and states the input rules.
- * Skipped when the variable is not set; tests/oracle/first_difference.py finds a guilty layer. */
+ * instruction set of this machine, one and two threads, for speed and for memory. Integer outputs
+ * must be equal; floats within 1e-5. tests/oracle/models_goldens.py made the goldens and states the
+ * input rules. Skipped when the variable is not set; tests/oracle/first_difference.py finds a
+ * guilty layer. */
 #include <math.h>
 #include "mobilenet/mobilenet.h"
 #include "model_pictures.h"

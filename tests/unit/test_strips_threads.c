@@ -143,7 +143,7 @@ static unsigned char expected[MOST_BYTES], got[MOST_BYTES];
 
 /* How many layers ran in chains. */
 static int32_t expect_same(const mn_graph *g, mn_threads *const *pools, int batch) {
-  mn_plan *single = plan_of(g, MN_PLAN_SPEED, 1, batch);
+  mn_plan *single = plan_of(g, MN_PLAN_LAYERS, 1, batch);
   size_t bytes = run_plan(single, NULL, expected);
   int32_t layers = 0;
   for (int threads = 1; threads <= 3; threads++) {
@@ -273,17 +273,18 @@ static void networks_fit_their_memory(void **state) {
   (void)state;
   static const struct {
     const char *name;
-    size_t speed, memory; /* KiB, one worker's scratch included */
+    size_t layers, memory; /* KiB, one worker's scratch included */
   } nets[] = {{"v1-1.0-224", 1200, 500}, {"v2-1.0-224", 1480, 600}, {"v2-0.35-96", 200, 63}};
   for (size_t i = 0; i < sizeof nets / sizeof nets[0]; i++) {
     mn_graph g;
     make_int8(&g, nets[i].name);
-    mn_plan *speed = plan_of(&g, MN_PLAN_SPEED, 1, 1), *memory = plan_of(&g, MN_PLAN_MEMORY, 1, 1);
-    print_message("%s: %zu bytes, in strips %zu\n", nets[i].name, speed->arena_bytes,
+    mn_plan *layers = plan_of(&g, MN_PLAN_LAYERS, 1, 1);
+    mn_plan *memory = plan_of(&g, MN_PLAN_MEMORY, 1, 1);
+    print_message("%s: %zu bytes, in strips %zu\n", nets[i].name, layers->arena_bytes,
                   memory->arena_bytes);
-    assert_true(speed->arena_bytes <= nets[i].speed * 1024);
+    assert_true(layers->arena_bytes <= nets[i].layers * 1024);
     assert_true(memory->arena_bytes <= nets[i].memory * 1024);
-    mn_plan_free(speed);
+    mn_plan_free(layers);
     mn_plan_free(memory);
     mn_graph_free(&g);
   }

@@ -21,12 +21,9 @@ typedef struct plan_bytes {
   size_t arena, least;
 } plan_bytes;
 
-static const char *const goal_names[] = {[MN_PLAN_SPEED] = "speed", [MN_PLAN_MEMORY] = "memory"};
-enum { GOALS = 2 };
-
 typedef struct model_facts {
   const cli_runner *runner;
-  plan_bytes plans[GOALS];
+  plan_bytes plans[GOAL_COUNT];
   mn_model_summary summary;
   mn_tensor_info input;
 } model_facts;
@@ -61,7 +58,7 @@ static void json_architecture(json_writer *line, const opened_model *opened) {
 
 static void json_plans(json_writer *line, const model_facts *facts) {
   json_open_object(line, "plans");
-  for (int goal = 0; goal < GOALS; goal++) {
+  for (int goal = 0; goal < GOAL_COUNT; goal++) {
     json_open_object(line, goal_names[goal]);
     json_integer(line, "arena_bytes", (int64_t)facts->plans[goal].arena);
     json_integer(line, "least_arena_bytes", (int64_t)facts->plans[goal].least);
@@ -159,7 +156,7 @@ static void print_memory(const model_facts *facts) {
          bytes_text(text, sizeof text, mn_plan_packed_bytes(plan)));
   printf("arena     %s of activations and scratch", bytes_text(text, sizeof text, arena));
   printf("; no placement needs less than %s\n", bytes_text(text, sizeof text, least));
-  for (int goal = 0; goal < GOALS; goal++) {
+  for (int goal = 0; goal < GOAL_COUNT; goal++) {
     const size_t bytes = facts->plans[goal].arena;
     printf("          %s with --plan %s\n", bytes_text(text, sizeof text, bytes), goal_names[goal]);
   }
@@ -191,7 +188,7 @@ static int draw(const cli_options *options, const opened_model *opened) {
 }
 
 static int count_plans(model_facts *facts, const cli_options *options, const runner_sizes *sizes) {
-  for (int goal = 0; goal < GOALS; goal++) {
+  for (int goal = 0; goal < GOAL_COUNT; goal++) {
     mn_plan *plan;
     int code = runner_plan(&plan, facts->runner, options, sizes, (mn_plan_goal)goal);
     if (code != EXIT_DONE) return code;

@@ -215,10 +215,15 @@ int options_threads(const cli_options *options) {
   return 0;
 }
 
+const char *const goal_names[GOAL_COUNT] = {
+    [MN_PLAN_SPEED] = "speed", [MN_PLAN_MEMORY] = "memory", [MN_PLAN_LAYERS] = "layers"};
+
 bool options_goal(const cli_options *options, mn_plan_goal *goal) {
   const char *text = options->text[OPTION_PLAN];
-  *goal = text && strcmp(text, "memory") == 0 ? MN_PLAN_MEMORY : MN_PLAN_SPEED;
-  if (!text || *goal == MN_PLAN_MEMORY || strcmp(text, "speed") == 0) return true;
-  say("--plan takes speed or memory, not '%s'", text);
+  for (int i = 0; i < GOAL_COUNT; i++) {
+    *goal = (mn_plan_goal)i;
+    if (!text || strcmp(text, goal_names[i]) == 0) return true;
+  }
+  say("--plan takes speed, memory or layers, not '%s'", text);
   return false;
 }

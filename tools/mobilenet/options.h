@@ -40,6 +40,10 @@ const char *options_next(const cli_options *options, option_id id, int *position
 /* --threads, else MOBILENET_THREADS, else what this process may use. 0, after saying so, when the
  * variable holds no such number. */
 int options_threads(const cli_options *options);
+/* Names of mn_plan_goal. */
+enum { GOAL_COUNT = 3 };
+extern const char *const goal_names[GOAL_COUNT];
+
 /* --plan. False after saying what it takes. */
 bool options_goal(const cli_options *options, mn_plan_goal *goal);
 

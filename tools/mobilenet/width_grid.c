@@ -56,7 +56,7 @@ static double published_top1(const char *arch) {
 static mn_status count(grid_point *point, const mn_model *model, mn_error *err) {
   mn_model_summary summary;
   mn_plan *plan;
-  mn_plan_options options = {.struct_size = sizeof options, .threads = 1};
+  mn_plan_options options = {.struct_size = sizeof options, .threads = 1, .goal = MN_PLAN_LAYERS};
   mn_status status = mn_model_summarize(model, &summary, err);
   if (!status) status = mn_plan_new(&plan, model, &options, err);
   if (status) return status;
