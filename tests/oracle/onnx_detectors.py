@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Detectors that `mobilenet convert` writes to ONNX: what their last operators (NonMaxSuppression
-and what is around it) find in onnxruntime, given the boxes and scores that `mobilenet run` has.
+"""Detectors that `mobilenet convert` writes to ONNX: what the function that defines their last
+operator finds in onnxruntime, given the boxes and scores that `mobilenet run` has.
 
 usage: onnx_detectors.py COMMAND FOLDER_OF_PICTURES MODEL...
        (packages: onnx 1.23, onnxruntime 1.32, pillow, numpy)
@@ -24,16 +24,8 @@ PICTURES = 8
 
 def heads(graph):
     """What the detector reads: outputs of the network, or the floats that their codes stand for."""
-    makers = {o: n for n in graph.node for o in n.output}
-    suppression = next(n for n in graph.node if n.op_type == "NonMaxSuppression")
-    named = {i.name for i in graph.initializer}
-
-    def source(name):
-        while name.startswith("/made/"):
-            name = next(i for i in makers[name].input if i not in named)
-        return name
-
-    return source(suppression.input[0]), source(suppression.input[1]), makers
+    detector = next(n for n in graph.node if n.op_type == "SsdDetect")
+    return detector.input[0], detector.input[1], {o: n for n in graph.node for o in n.output}
 
 
 def codes_as_floats(name, array, graph, makers):

@@ -279,6 +279,7 @@ mn_onnx_op_loader mn_onnx_load_softmax, mn_onnx_load_unary;
 mn_onnx_op_loader mn_onnx_load_flatten, mn_onnx_load_reshape, mn_onnx_load_squeeze;
 mn_onnx_op_loader mn_onnx_load_transpose, mn_onnx_load_pad, mn_onnx_load_concat;
 mn_onnx_op_loader mn_onnx_load_quantize, mn_onnx_load_dequantize, mn_onnx_load_qlinear;
+mn_onnx_op_loader mn_onnx_load_detect;
 mn_onnx_op_loader mn_onnx_load_reduce_mean, mn_onnx_load_resize, mn_onnx_load_arg_max;
 mn_onnx_op_loader mn_onnx_load_shape, mn_onnx_load_gather, mn_onnx_load_cast, mn_onnx_load_whole;
 mn_onnx_op_loader mn_onnx_load_slice, mn_onnx_load_split;

@@ -373,6 +373,7 @@ mn_status mn_onnx_load_op(const mn_onnx_op *op) {
     return load_in_codes(&chosen, entry, looks ? &wanted : NULL);
   }
   if (mn_pb_equal(op->domain, "com.microsoft")) return mn_onnx_load_qlinear(op);
+  if (mn_pb_equal(op->domain, MN_ONNX_DOMAIN)) return mn_onnx_load_detect(op);
   if (standard) return mn_onnx_fail(op, MN_ERR_UNSUPPORTED, "this operator is not supported");
   return mn_onnx_fail(op, MN_ERR_UNSUPPORTED, "operators of domain '%.60s' are not supported",
                       mn_onnx_text(op->domain, domain));

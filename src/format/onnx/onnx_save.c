@@ -9,7 +9,7 @@
 #include "base/alloc.h"
 #include "base/checked.h"
 
-enum { IR_VERSION = 8, OPSET = 14 };
+enum { IR_VERSION = 8 }; /* the first with functions */
 
 /* ---- Nodes ---------------------------------------------------------------------------------- */
 
@@ -44,17 +44,28 @@ void mn_onnx_put_float(mn_onnx_out *out, const char *name, float value) {
   mn_pb_put_message(&out->node, ONNX_NODE_ATTRIBUTE, &b);
 }
 
+void mn_onnx_put_floats(mn_onnx_out *out, const char *name, const float *list, int32_t count) {
+  mn_pb_builder b = attribute(name, ONNX_ATTR_IS_FLOATS);
+  for (int32_t i = 0; i < count; i++) mn_pb_put_float(&b, ONNX_ATTR_FLOATS, list[i]);
+  mn_pb_put_message(&out->node, ONNX_NODE_ATTRIBUTE, &b);
+}
+
 void mn_onnx_put_string(mn_onnx_out *out, const char *name, const char *value) {
   mn_pb_builder b = attribute(name, ONNX_ATTR_IS_STRING);
   mn_pb_put_text(&b, ONNX_ATTR_S, value);
   mn_pb_put_message(&out->node, ONNX_NODE_ATTRIBUTE, &b);
 }
 
+void mn_onnx_put_result(mn_onnx_out *out, const char *name) {
+  mn_pb_put_text(&out->node, ONNX_NODE_OUTPUT, name);
+}
+
 void mn_onnx_end(mn_onnx_out *out, const char *type, const char *result) {
-  mn_pb_put_text(&out->node, ONNX_NODE_OUTPUT, result);
+  const uint32_t number = out->saver->in_function ? ONNX_FUNCTION_NODE : ONNX_GRAPH_NODE;
+  mn_onnx_put_result(out, result);
   mn_pb_put_text(&out->node, ONNX_NODE_NAME, result);
   mn_pb_put_text(&out->node, ONNX_NODE_OP_TYPE, type);
-  mn_pb_put_message(&out->saver->out, ONNX_GRAPH_NODE, &out->node);
+  mn_pb_put_message(&out->saver->out, number, &out->node);
 }
 
 /* ---- Constants ------------------------------------------------------------------------------ */
@@ -81,7 +92,7 @@ void mn_onnx_real_name(const mn_onnx_saver *saver, mn_id id, char text[MN_ONNX_S
   mn_onnx_value_name(saver, id, itself ? "" : "/real", text);
 }
 
-void mn_onnx_put_data(mn_onnx_saver *saver, const mn_onnx_data *data) {
+static mn_pb_builder tensor_of(const mn_onnx_data *data) {
   mn_pb_builder b = {.failed = false};
   for (int32_t i = 0; i < data->shape.rank; i++) {
     mn_pb_put_int(&b, ONNX_TENSOR_DIMS, data->shape.dim[i]);
@@ -89,7 +100,20 @@ void mn_onnx_put_data(mn_onnx_saver *saver, const mn_onnx_data *data) {
   mn_pb_put_int(&b, ONNX_TENSOR_DATA_TYPE, data->type);
   mn_pb_put_text(&b, ONNX_TENSOR_NAME, data->name);
   mn_pb_put_bytes(&b, ONNX_TENSOR_RAW_DATA, data->bytes, data->size);
-  mn_pb_put_message(&saver->out, ONNX_GRAPH_INITIALIZER, &b);
+  return b;
+}
+
+void mn_onnx_put_data(mn_onnx_saver *saver, const mn_onnx_data *data) {
+  mn_pb_builder tensor = tensor_of(data);
+  if (!saver->in_function) {
+    mn_pb_put_message(&saver->out, ONNX_GRAPH_INITIALIZER, &tensor);
+    return;
+  }
+  mn_onnx_out out = mn_onnx_begin(saver);
+  mn_pb_builder value = attribute("value", ONNX_ATTR_IS_TENSOR);
+  mn_pb_put_message(&value, ONNX_ATTR_T, &tensor);
+  mn_pb_put_message(&out.node, ONNX_NODE_ATTRIBUTE, &value);
+  mn_onnx_end(&out, "Constant", data->name);
 }
 
 void mn_onnx_put_list(mn_onnx_saver *saver, const int32_t *list, int32_t count,
@@ -294,19 +318,25 @@ static mn_status put_contract(const mn_graph *graph, mn_pb_builder *model, mn_er
   return json ? MN_OK : mn_fail_memory(err, 0);
 }
 
+void mn_onnx_put_opset(mn_pb_builder *to, uint32_t number, const char *domain, int64_t version) {
+  mn_pb_builder opset = {.failed = false};
+  mn_pb_put_text(&opset, ONNX_OPSET_DOMAIN, domain);
+  mn_pb_put_int(&opset, ONNX_OPSET_VERSION, version);
+  mn_pb_put_message(to, number, &opset);
+}
+
 mn_status mn_onnx_save(const mn_graph *graph, uint8_t **bytes, size_t *size, mn_error *err) {
-  mn_onnx_saver saver = {.graph = graph, .err = err};
-  mn_pb_builder model = {.failed = false}, opset = {.failed = false};
+  mn_pb_builder model = {.failed = false};
+  mn_onnx_saver saver = {.graph = graph, .err = err, .model = &model};
   saver.is_written = mn_alloc_zero((size_t)graph->value_count * sizeof *saver.is_written);
   if (!saver.is_written) return mn_fail_memory(err, (size_t)graph->value_count);
-  mn_status status = put_graph(&saver);
-  mn_free(saver.is_written);
   mn_pb_put_int(&model, ONNX_MODEL_IR, IR_VERSION);
   mn_pb_put_text(&model, ONNX_MODEL_PRODUCER, "mobilenet");
+  mn_status status = put_graph(&saver);
+  mn_free(saver.is_written);
   mn_pb_put_message(&model, ONNX_MODEL_GRAPH, &saver.out);
-  mn_pb_put_text(&opset, ONNX_OPSET_DOMAIN, "");
-  mn_pb_put_int(&opset, ONNX_OPSET_VERSION, OPSET);
-  mn_pb_put_message(&model, ONNX_MODEL_OPSET, &opset);
+  mn_onnx_put_opset(&model, ONNX_MODEL_OPSET, "", MN_ONNX_SAVED_OPSET);
+  if (saver.has_detector) mn_onnx_put_opset(&model, ONNX_MODEL_OPSET, MN_ONNX_DOMAIN, 1);
   if (!status) status = put_contract(graph, &model, err);
   if (!status && model.failed) status = mn_fail_memory(err, model.size);
   if (status) mn_pb_builder_free(&model);

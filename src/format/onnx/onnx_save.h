@@ -9,13 +9,16 @@
 #include "format/onnx/onnx_schema.h"
 #include "wire/protobuf.h"
 
-enum { MN_ONNX_SAVED_NAME = 320 };
+enum { MN_ONNX_SAVED_NAME = 320, MN_ONNX_SAVED_OPSET = 14 };
 
 typedef struct mn_onnx_saver {
   const mn_graph *graph;
   mn_error *err;
-  mn_pb_builder out; /* the GraphProto */
-  bool *is_written;  /* [value_count] constants */
+  mn_pb_builder *model; /* the ModelProto, for functions */
+  mn_pb_builder out;    /* the GraphProto, or a FunctionProto: then constants are nodes */
+  bool in_function;
+  bool has_detector;
+  bool *is_written; /* [value_count] constants */
   uint32_t made_names;
 } mn_onnx_saver;
 
@@ -32,8 +35,13 @@ void mn_onnx_put_in(mn_onnx_out *out, const char *name);
 void mn_onnx_put_int(mn_onnx_out *out, const char *name, int64_t value);
 void mn_onnx_put_ints(mn_onnx_out *out, const char *name, const int32_t *list, int32_t count);
 void mn_onnx_put_float(mn_onnx_out *out, const char *name, float value);
+void mn_onnx_put_floats(mn_onnx_out *out, const char *name, const float *list, int32_t count);
 void mn_onnx_put_string(mn_onnx_out *out, const char *name, const char *value);
 void mn_onnx_end(mn_onnx_out *out, const char *type, const char *result);
+/* An output before the last, which mn_onnx_end names. */
+void mn_onnx_put_result(mn_onnx_out *out, const char *name);
+/* An operator set as field `number`. */
+void mn_onnx_put_opset(mn_pb_builder *to, uint32_t number, const char *domain, int64_t version);
 /* A name that no value has. */
 void mn_onnx_new_name(mn_onnx_saver *saver, char text[MN_ONNX_SAVED_NAME]);
 /* A tensor of the file: dense, little-endian. */

@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0
- * ssd_detect as ONNX operators: boxes are decoded with exponentials, suppression is
+ * ssd_detect as an operator of our own domain, which this library reads again, and a function that
+ * defines it by ONNX's for everyone else: boxes are decoded with exponentials, suppression is
  * NonMaxSuppression, and the best of all classes are TopK over its finds and as many zeros as there
  * are rows, which fill what it leaves. For one picture. */
 #include <math.h>
-#include <string.h>
 
-#include "base/alloc.h"
 #include "format/onnx/onnx_save.h"
 
 typedef struct part {
   char name[MN_ONNX_SAVED_NAME];
 } part;
+
+static const char *const operands[] = {"encodings", "class_scores", "anchors"};
+static const char *const results[] = {"boxes", "classes", "scores", "count"};
 
 typedef struct detector {
   mn_onnx_saver *saver;
@@ -60,43 +62,27 @@ static part reshaped(const detector *d, const part *x, const int32_t *shape, int
   return of_two(d, "Reshape", x, &to);
 }
 
-/* Columns `from` to `to` of the last of three axes. */
+/* Columns `from` to `to` of the last axis. */
 static part columns(const detector *d, const part *x, int32_t from, int32_t to) {
-  part first = list(d, &from, 1), end = list(d, &to, 1), axis = list(d, &(int32_t){2}, 1);
+  part first = list(d, &from, 1), end = list(d, &to, 1), axis = list(d, &(int32_t){-1}, 1);
   mn_onnx_out out = READS(d, x, &first, &end, &axis);
   return made(&out, "Slice");
 }
 
 /* ---- Boxes ----------------------------------------------------------------------------------- */
 
-/* Two of each anchor's four numbers, [1,anchors,2], times a factor for each. */
-static part table(const detector *d, int32_t first, const float factor[2]) {
-  const mn_value *anchors = &d->saver->graph->values[d->node->in[2]];
-  size_t count = 2 * (size_t)d->anchors, bytes = count * sizeof(float);
-  float *numbers = mn_alloc(bytes), real[4];
+static part pair(const detector *d, const float numbers[2]) {
   part p;
   mn_onnx_new_name(d->saver, p.name);
-  if (!numbers) {
-    d->saver->out.failed = true;
-    return p;
-  }
-  for (size_t i = 0; i < (size_t)d->anchors; i++) {
-    for (size_t k = 0; k < 4; k++) {
-      const size_t at = 4 * i + k;
-      if (anchors->type == MN_F32) {
-        memcpy(&real[k], (const float *)anchors->data + at, sizeof real[k]);
-      } else {
-        int32_t code = anchors->type == MN_U8 ? ((const uint8_t *)anchors->data)[at]
-                                              : ((const int8_t *)anchors->data)[at];
-        real[k] = (float)(code - anchors->quant.zero[0]) * anchors->quant.scale[0];
-      }
-    }
-    for (size_t k = 0; k < 2; k++) numbers[2 * i + k] = real[(size_t)first + k] * factor[k];
-  }
   mn_onnx_put_data(d->saver,
-                   &(mn_onnx_data){p.name, ONNX_FLOAT, {3, {1, d->anchors, 2}}, numbers, bytes});
-  mn_free(numbers);
+                   &(mn_onnx_data){p.name, ONNX_FLOAT, {1, {2}}, numbers, 2 * sizeof *numbers});
   return p;
+}
+
+/* Two columns times a factor for each. */
+static part scaled(const detector *d, const part *x, int32_t first, const float factors[2]) {
+  part two = columns(d, x, first, first + 2), by = pair(d, factors);
+  return of_two(d, "Mul", &two, &by);
 }
 
 /* Between 0 and `most`, or below it when `low` is false. */
@@ -116,19 +102,14 @@ static part ordered(const detector *d, const part *encodings) {
 }
 
 /* [1,anchors,4]: y0, x0, y1, x1. */
-static part decoded(const detector *d) {
+static part decoded(const detector *d, const part *encodings, const part *anchors) {
   const mn_attr *attr = &d->node->attr;
-  const float *s = attr->ssd_detect.scale, one[2] = {1, 1}, half[2] = {0.5f, 0.5f};
+  const float *s = attr->ssd_detect.scale, half[2] = {0.5f, 0.5f};
   const float moves[2] = {1 / s[0], 1 / s[1]}, grows[2] = {1 / s[2], 1 / s[3]};
-  part encodings, growth;
-  mn_onnx_real_name(d->saver, d->node->in[0], encodings.name);
-  part four = ordered(d, &encodings), move = columns(d, &four, 0, 2);
-  part sizes = columns(d, &four, 2, 4), extents = table(d, 2, moves), centres = table(d, 0, one);
+  part four = ordered(d, encodings), move = columns(d, &four, 0, 2);
+  part extents = scaled(d, anchors, 2, moves), centres = columns(d, anchors, 0, 2);
   part moved = of_two(d, "Mul", &move, &extents), at = of_two(d, "Add", &moved, &centres);
-  mn_onnx_new_name(d->saver, growth.name);
-  mn_onnx_put_data(d->saver,
-                   &(mn_onnx_data){growth.name, ONNX_FLOAT, {1, {2}}, grows, sizeof grows});
-  part grown = of_two(d, "Mul", &sizes, &growth), halves = table(d, 2, half);
+  part grown = scaled(d, &four, 2, grows), halves = scaled(d, anchors, 2, half);
   if (attr->ssd_detect.torch_boxes) grown = clipped(d, &grown, false, 4.135166556742356f);
   mn_onnx_out exponential = READS(d, &grown);
   part factor = made(&exponential, "Exp"), reach = of_two(d, "Mul", &factor, &halves);
@@ -150,7 +131,7 @@ static part class_scores(const detector *d, const part *scores) {
   part most = list(d, &candidates, 1), rest, last, below = number(d, -1);
   mn_onnx_out best = READS(d, &turned, &most);
   mn_onnx_new_name(d->saver, last.name);
-  mn_pb_put_text(&best.node, ONNX_NODE_OUTPUT, last.name);
+  mn_onnx_put_result(&best, last.name);
   mn_onnx_put_int(&best, "axis", 2);
   rest = made(&best, "TopK");
   part from = columns(d, &last, candidates - 1, candidates);
@@ -201,9 +182,7 @@ static void put_rows(const detector *d, const part *values, const part *best, in
   const int32_t dims[3] = {1, d->rows, width};
   to = list(d, dims, width > 1 ? 3 : 2);
   mn_onnx_out out = READS(d, &rows, &to);
-  char name[MN_ONNX_SAVED_NAME];
-  mn_onnx_value_name(d->saver, d->node->out[index], "", name);
-  mn_onnx_end(&out, "Reshape", name);
+  mn_onnx_end(&out, "Reshape", results[index]);
 }
 
 /* Column `index` of the finds. */
@@ -229,7 +208,7 @@ static part best_rows(const detector *d, const part *scores) {
   part all = with_axis(READS(d, scores, &empty), "Concat", 0);
   mn_onnx_out out = READS(d, &all, &most);
   mn_onnx_new_name(d->saver, values.name);
-  mn_pb_put_text(&out.node, ONNX_NODE_OUTPUT, values.name);
+  mn_onnx_put_result(&out, values.name);
   return made(&out, "TopK");
 }
 
@@ -240,9 +219,7 @@ static void put_count(const detector *d, const part *finds) {
   part count = with_axis(READS(d, &shape, &first), "Gather", 0), real = as_floats(d, &count);
   part most = number(d, (float)d->rows);
   mn_onnx_out out = READS(d, &real, &most);
-  char name[MN_ONNX_SAVED_NAME];
-  mn_onnx_value_name(d->saver, d->node->out[3], "", name);
-  mn_onnx_end(&out, "Min", name);
+  mn_onnx_end(&out, "Min", results[3]);
 }
 
 /* The class of each find: its own, or its anchor's best. */
@@ -260,9 +237,9 @@ static part found_classes(const detector *d, const part *finds, const part *scor
   return as_floats(d, &own);
 }
 
-static void put_detector(const detector *d, int32_t score_columns) {
-  part scores, boxes = decoded(d);
-  mn_onnx_real_name(d->saver, d->node->in[1], scores.name);
+static void put_body(const detector *d, int32_t score_columns) {
+  const part encodings = {"encodings"}, given = {"anchors"};
+  part scores = {"class_scores"}, boxes = decoded(d, &encodings, &given);
   if (score_columns > d->classes) scores = columns(d, &scores, 1, score_columns);
   part ranked =
       d->node->attr.ssd_detect.regular ? class_scores(d, &scores) : best_scores(d, &scores);
@@ -277,18 +254,83 @@ static void put_detector(const detector *d, int32_t score_columns) {
   put_count(d, &finds);
 }
 
-mn_status mn_onnx_save_detect(mn_onnx_saver *saver, const mn_node *node) {
+/* ---- The operator and what defines it -------------------------------------------------------- */
+
+typedef struct whole_attribute {
+  const char *name;
+  int32_t value;
+} whole_attribute;
+
+enum { WHOLE = 7, REAL = 3 };
+static const char *const real_names[REAL] = {"score_threshold", "iou_threshold", "scale"};
+
+static void list_whole(const mn_attr *attr, whole_attribute list[WHOLE]) {
+  const whole_attribute all[WHOLE] = {
+      {"detections", attr->ssd_detect.detections},  {"classes", attr->ssd_detect.classes},
+      {"per_anchor", attr->ssd_detect.per_anchor},  {"per_class", attr->ssd_detect.per_class},
+      {"candidates", attr->ssd_detect.candidates},  {"regular", attr->ssd_detect.regular},
+      {"torch_boxes", attr->ssd_detect.torch_boxes}};
+  for (int i = 0; i < WHOLE; i++) list[i] = all[i];
+}
+
+static mn_status put_call(mn_onnx_saver *saver, const mn_node *node) {
+  const mn_attr *attr = &node->attr;
+  char name[MN_ONNX_SAVED_NAME];
+  whole_attribute whole[WHOLE];
+  const mn_value *anchors = &saver->graph->values[node->in[2]];
+  const mn_onnx_layout layout = {.order = {0, 1, 2, 3}, .shape = anchors->shape};
+  mn_status status = mn_onnx_put_constant(saver, node->in[2], &layout);
+  if (status) return status;
+  mn_onnx_out out = mn_onnx_begin(saver);
+  for (int i = 0; i < 3; i++) {
+    mn_onnx_real_name(saver, node->in[i], name);
+    mn_onnx_put_in(&out, name);
+  }
+  list_whole(attr, whole);
+  for (int i = 0; i < WHOLE; i++) mn_onnx_put_int(&out, whole[i].name, whole[i].value);
+  mn_onnx_put_float(&out, real_names[0], attr->ssd_detect.score_threshold);
+  mn_onnx_put_float(&out, real_names[1], attr->ssd_detect.iou_threshold);
+  mn_onnx_put_floats(&out, real_names[2], attr->ssd_detect.scale, 4);
+  mn_pb_put_text(&out.node, ONNX_NODE_DOMAIN, MN_ONNX_DOMAIN);
+  for (int i = 0; i < 4; i++) {
+    mn_onnx_value_name(saver, node->out[i], "", name);
+    if (i < 3) mn_onnx_put_result(&out, name);
+  }
+  mn_onnx_end(&out, MN_ONNX_DETECT, name);
+  return MN_OK;
+}
+
+/* Its body is that of this detector: attributes are for those who need none. */
+static void put_function(mn_onnx_saver *saver, const mn_node *node) {
   const mn_value *values = saver->graph->values;
-  const mn_shape *boxes = &values[node->in[0]].shape, *scores = &values[node->in[1]].shape;
-  if (boxes->dim[0] != 1 ||
-      (!node->attr.ssd_detect.regular && node->attr.ssd_detect.per_anchor > 1)) {
+  whole_attribute whole[WHOLE];
+  mn_onnx_saver inner = {.graph = saver->graph, .in_function = true};
+  const detector d = {&inner, node, values[node->in[0]].shape.dim[1], node->attr.ssd_detect.classes,
+                      node->attr.ssd_detect.detections};
+  mn_pb_put_text(&inner.out, ONNX_FUNCTION_NAME, MN_ONNX_DETECT);
+  for (int i = 0; i < 3; i++) mn_pb_put_text(&inner.out, ONNX_FUNCTION_INPUT, operands[i]);
+  for (int i = 0; i < 4; i++) mn_pb_put_text(&inner.out, ONNX_FUNCTION_OUTPUT, results[i]);
+  list_whole(&node->attr, whole);
+  for (int i = 0; i < WHOLE; i++) {
+    mn_pb_put_text(&inner.out, ONNX_FUNCTION_ATTRIBUTE, whole[i].name);
+  }
+  for (int i = 0; i < REAL; i++) mn_pb_put_text(&inner.out, ONNX_FUNCTION_ATTRIBUTE, real_names[i]);
+  put_body(&d, values[node->in[1]].shape.dim[2]);
+  mn_onnx_put_opset(&inner.out, ONNX_FUNCTION_OPSET, "", MN_ONNX_SAVED_OPSET);
+  mn_pb_put_text(&inner.out, ONNX_FUNCTION_DOMAIN, MN_ONNX_DOMAIN);
+  mn_pb_put_message(saver->model, ONNX_MODEL_FUNCTION, &inner.out);
+}
+
+mn_status mn_onnx_save_detect(mn_onnx_saver *saver, const mn_node *node) {
+  const mn_shape *boxes = &saver->graph->values[node->in[0]].shape;
+  const bool keeps_many = !node->attr.ssd_detect.regular && node->attr.ssd_detect.per_anchor > 1;
+  if (boxes->dim[0] != 1 || keeps_many || saver->has_detector) {
     return mn_fail(saver->err, MN_ERR_UNSUPPORTED, node->name,
-                   "%s cannot be written to ONNX: it is of several pictures, or keeps several "
-                   "classes of an anchor",
+                   "%s cannot be written to ONNX: it is of several pictures, keeps several classes "
+                   "of an anchor, or is the second",
                    mn_op_name(node->op));
   }
-  const detector d = {saver, node, boxes->dim[1], node->attr.ssd_detect.classes,
-                      node->attr.ssd_detect.detections};
-  put_detector(&d, scores->dim[2]);
-  return MN_OK;
+  saver->has_detector = true;
+  put_function(saver, node);
+  return put_call(saver, node);
 }

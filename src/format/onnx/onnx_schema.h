@@ -8,10 +8,23 @@ enum {
   ONNX_MODEL_PRODUCER = 2,
   ONNX_MODEL_GRAPH = 7,
   ONNX_MODEL_OPSET = 8,
-  ONNX_MODEL_METADATA = 14
+  ONNX_MODEL_METADATA = 14,
+  ONNX_MODEL_FUNCTION = 25
+};
+enum {
+  ONNX_FUNCTION_NAME = 1,
+  ONNX_FUNCTION_INPUT = 4,
+  ONNX_FUNCTION_OUTPUT = 5,
+  ONNX_FUNCTION_ATTRIBUTE = 6,
+  ONNX_FUNCTION_NODE = 7,
+  ONNX_FUNCTION_OPSET = 9,
+  ONNX_FUNCTION_DOMAIN = 10
 };
 /* The contract's key among the model's metadata. */
 #define MN_ONNX_CONTRACT_KEY "mobilenet.contract"
+/* A detector's decoding and suppression: an operator of ours, which files define by a function. */
+#define MN_ONNX_DOMAIN "mobilenet"
+#define MN_ONNX_DETECT "SsdDetect"
 enum { ONNX_OPSET_DOMAIN = 1, ONNX_OPSET_VERSION = 2 };
 enum {
   ONNX_GRAPH_NODE = 1,
@@ -58,6 +71,8 @@ enum {
   ONNX_ATTR_IS_FLOAT = 1,
   ONNX_ATTR_IS_INT = 2,
   ONNX_ATTR_IS_STRING = 3,
+  ONNX_ATTR_IS_TENSOR = 4,
+  ONNX_ATTR_IS_FLOATS = 6,
   ONNX_ATTR_IS_INTS = 7
 };
 
