@@ -444,6 +444,16 @@ static void test_imagenet_names(void **state) {
     assert_true(names[i] && names[i][0]);
     for (int j = 0; j < i; j++) assert_string_not_equal(names[i], names[j]);
   }
+  FILE *list = fopen(MN_TEST_DIR "/golden/imagenet_names.txt", "r"); /* what they are made from */
+  assert_non_null(list);
+  char line[64];
+  for (int i = 0; i < 1001; i++) {
+    assert_non_null(fgets(line, sizeof line, list));
+    line[strcspn(line, "\n")] = '\0';
+    assert_string_equal(line, with_background.labels.names[i]);
+  }
+  assert_null(fgets(line, sizeof line, list));
+  fclose(list);
 }
 
 /* The tree of such a text would be fifty times as large. */
