@@ -6,9 +6,10 @@ PREFIX ?= /usr/local
 FUZZ_SECONDS ?= 60
 TESTS ?= .
 BENCH ?=
+GATE ?=
 configure := cmake --log-level=WARNING --preset
 
-.PHONY: all demo test lint fuzz bench bench-kernels install clean help
+.PHONY: all demo test lint fuzz bench bench-kernels gate install clean help
 all:
 	@$(configure) release
 	@cmake --build $(BUILD) --parallel $(JOBS)
@@ -40,6 +41,12 @@ bench: all
 	@"$$(bench/environment.sh)" bench/peers.py --build $(BUILD) --remake \
 	  --json $(BUILD)/bench/peers.jsonl --svg $(BUILD)/bench/peers.svg $(BENCH)
 
+gate: all
+	@cmake --build $(BUILD) --target zoo_file gate >/dev/null
+	@"$$(bench/environment.sh)" bench/networks.py $(BUILD)/bench/files $(BUILD) \
+	  v1 v2 v3-large v3-small v1-0.25-128 v2-0.35-96
+	@$(BUILD)/bench/gate $(BUILD)/bench/files $(GATE)
+
 bench-kernels: all
 	@cmake --build $(BUILD) --target kernel_bench >/dev/null && $(BUILD)/bench/kernel_bench
 
@@ -57,5 +64,6 @@ help:
 	@echo 'make fuzz      every file reader against libFuzzer, FUZZ_SECONDS=60 each'
 	@echo 'make bench     ours beside LiteRT, ONNX Runtime, OpenVINO, ncnn, MNN (BENCH="--network v2" for some)'
 	@echo 'make bench-kernels   every kernel beside what this CPU can reach'
+	@echo 'make gate      memory, start-up, threads, batches, idling: what must hold (GATE=memory for some)'
 	@echo 'make install   PREFIX=/usr/local, DESTDIR respected'
 	@echo 'make clean     removes every build folder'

@@ -183,3 +183,9 @@ class Files:
             x = np.clip(np.round(x / scale) + zero, limits.min, limits.max).astype(limits.dtype)
         np.save(path, x)
         return path
+
+
+if __name__ == "__main__":  # networks.py FOLDER BUILD NETWORK...
+    files = Files(*sys.argv[1:3])
+    for network in sys.argv[3:]:
+        files.base(network, "int8")
