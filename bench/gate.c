@@ -89,7 +89,8 @@ static double now_ms(clockid_t clock) {
   return (double)t.tv_sec * 1e3 + (double)t.tv_nsec * 1e-6;
 }
 
-/* One thread's time is its own (CPU time), so that other work counts less; that of two is wall's. */
+/* One thread's time is its own (CPU time), so that other work counts less; two threads' is the
+ * wall's. */
 enum { OWN = CLOCK_THREAD_CPUTIME_ID, WALL = CLOCK_MONOTONIC };
 
 static double run_ms(mn_session *session, clockid_t clock) {
