@@ -87,11 +87,11 @@ static void window_make(const operands *o, const layer *x, size_t element) {
 }
 
 /* Pointers to the rows under a stride-1 window; NULL above and below the map. */
-static void rows_make(const operands *o, const layer *x) {
+static void rows_make(const operands *o, const layer *x, size_t element) {
   const size_t reach = x->k == 25 ? 2 : 1;
   for (size_t i = 0; i < x->side + 2 * reach; i++) {
     const bool padded = i < reach || i >= x->side + reach;
-    o->taps[i] = padded ? NULL : (const float *)o->a + (i - reach) * x->side * x->n;
+    o->taps[i] = padded ? NULL : (const char *)o->a + (i - reach) * x->side * x->n * element;
   }
 }
 
@@ -159,21 +159,28 @@ static void run_dense_q8(const mn_kernel *kernel, const layer *x, const operands
 static void run_depthwise(const mn_kernel *kernel, const layer *x, const operands *o) {
   const size_t pixels = x->side * x->side;
   const mn_requant requant = requant_of(o);
+  const size_t taps = x->k == 25 ? 5 : 3, side = x->side;
+  const mn_dw_window window = {taps, taps, 1, 1, 1, 1, taps / 2, side, side, x->n};
+  const mn_dw_strip strip = {.window = &window,
+                             .rows = o->taps,
+                             .pixel_stride = x->n,
+                             .zeros = o->zeros,
+                             .out = o->c,
+                             .out_stride = x->n,
+                             .out_row_stride = side * x->n,
+                             .height = side};
   if (kernel->slot == MN_SLOT_dw_f32) {
-    const size_t taps = x->k == 25 ? 5 : 3, side = x->side;
-    const mn_dw_window window = {taps, taps, 1, 1, 1, 1, taps / 2, side, side, x->n};
-    const mn_dw_f32_args args = {.strip = {.window = &window,
-                                           .rows = o->taps,
-                                           .pixel_stride = x->n,
-                                           .zeros = o->zeros,
-                                           .out = o->c,
-                                           .out_stride = x->n,
-                                           .out_row_stride = side * x->n,
-                                           .height = side},
-                                 .weights = o->b,
-                                 .bias = (float *)o->bias,
-                                 .finish = {0.0f, 6.0f, false}};
+    const mn_dw_f32_args args = {
+        .strip = strip, .weights = o->b, .bias = (float *)o->bias, .finish = {0.0f, 6.0f, false}};
     ((mn_dw_f32_fn *)kernel->function)(&args);
+  } else if (kernel->slot == MN_SLOT_dw_q8s) {
+    const mn_dw_q8s_args args = {.strip = strip,
+                                 .flip = 0x80,
+                                 .weights = o->b,
+                                 .planes = 1,
+                                 .bias = o->bias,
+                                 .requant = requant};
+    ((mn_dw_q8s_fn *)kernel->function)(&args);
   } else {
     const mn_dw_q8_args args = {(const uint8_t *const *)o->taps,
                                 0x80,
@@ -243,7 +250,8 @@ static mn_slot layers_of(mn_slot slot) {
     case MN_SLOT_gemm_q8s:
     case MN_SLOT_dense_q8: return MN_SLOT_gemm_f32;
     case MN_SLOT_dw_f32:
-    case MN_SLOT_dw_q8: return MN_SLOT_dw_f32;
+    case MN_SLOT_dw_q8:
+    case MN_SLOT_dw_q8s: return MN_SLOT_dw_f32;
     default: return MN_SLOT_COUNT;
   }
 }
@@ -284,8 +292,8 @@ static double peak_of(const mn_kernel *kernel) {
 static void report(const mn_kernel *kernel, const layer *x, const operands *o) {
   const size_t pixels = x->side * x->side;
   if (x->slot == MN_SLOT_dw_f32) {
-    if (kernel->slot == MN_SLOT_dw_f32) {
-      rows_make(o, x);
+    if (kernel->slot != MN_SLOT_dw_q8) {
+      rows_make(o, x, kernel->slot == MN_SLOT_dw_f32 ? sizeof(float) : 1);
     } else {
       window_make(o, x, 1);
     }

@@ -174,6 +174,24 @@ static void run_dw_q8(mn_trial *trial, const mn_kernel *kernel) {
   ((mn_dw_q8_fn *)kernel->function)(&args);
 }
 
+static void run_dw_q8s(mn_trial *trial, const mn_kernel *kernel) {
+  static const mn_dw_window window = {3, 3, 1, 1, 1, 1, 1, TRIAL_M, TRIAL_M, TRIAL_N};
+  const void *rows[3] = {NULL, trial->a_q8, trial->a_q8};
+  const mn_dw_q8s_args args = {.strip = {.window = &window,
+                                         .rows = rows,
+                                         .pixel_stride = TRIAL_N,
+                                         .zeros = trial->zeros,
+                                         .out = trial->out_q8,
+                                         .out_stride = TRIAL_N,
+                                         .height = 1},
+                               .flip = FLIP,
+                               .weights = trial->packed_i8,
+                               .planes = 1,
+                               .bias = trial->bias_i32,
+                               .requant = requant_of(trial)};
+  ((mn_dw_q8s_fn *)kernel->function)(&args);
+}
+
 static void run_add_q8(mn_trial *trial, const mn_kernel *kernel) {
   const mn_add_q8_args args = {.a = trial->a_q8,
                                .b = trial->b_q8,
@@ -309,6 +327,7 @@ static const slot_runner runners[MN_SLOT_COUNT] = {
     [MN_SLOT_resize_i8] = {run_resize, false, 0},
     [MN_SLOT_dw_f32] = {run_dw_f32, true, TRIAL_TAPS},
     [MN_SLOT_dw_q8] = {run_dw_q8, false, TRIAL_TAPS},
+    [MN_SLOT_dw_q8s] = {run_dw_q8s, false, TRIAL_TAPS},
     [MN_SLOT_add_q8] = {run_add_q8, false, 0},
     [MN_SLOT_mul_q8] = {run_mul_q8, false, 0},
     [MN_SLOT_add_real_q8] = {run_add_real_q8, false, 0},

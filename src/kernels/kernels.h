@@ -155,6 +155,22 @@ typedef struct mn_dw_q8_args {
 } mn_dw_q8_args;
 typedef void mn_dw_q8_fn(const mn_dw_q8_args *args);
 
+/* Windows that slot dw_q8s takes: kernel_h and kernel_w at most MN_DW_Q8S_KERNEL, and
+ * (kernel_w - 1) * dilation_w + 1 at most MN_DW_Q8S_COLUMNS. */
+enum { MN_DW_Q8S_KERNEL = 7, MN_DW_Q8S_COLUMNS = 64, MN_DW_Q8S_PLANES = 3 };
+
+/* The same sums from rows. A padded row or column counts as `zeros`: codes of the zero point. */
+typedef struct mn_dw_q8s_args {
+  mn_dw_strip strip; /* of bytes */
+  uint8_t flip;
+  const int8_t *weights; /* [ceil(channels/cols)][planes][kernel_h][kernel_w][cols], zero-padded: a
+                            weight less its zero point is the sum of its planes */
+  size_t planes;         /* at most MN_DW_Q8S_PLANES: a weight may be 255 */
+  const int32_t *bias;   /* [channels rounded up], zero points folded in */
+  mn_requant requant;
+} mn_dw_q8s_args;
+typedef void mn_dw_q8s_fn(const mn_dw_q8s_args *args);
+
 /* ---- Elementwise, 8 bit --------------------------------------------------------------------- */
 
 /* TFLite ADD: both inputs to a common scale at 20 bits of head room, then to the output's. */
@@ -276,10 +292,10 @@ typedef void mn_resize_i8_fn(const mn_resize_row_args *args);
 
 /* clang-format off */
 #define MN_SLOTS(X) \
-  X(gemm_f32) X(gemm_q8) X(gemm_q8s) X(dw_f32) X(dw_q8) X(add_q8) X(mul_q8) X(add_real_q8) \
-  X(mul_real_q8) X(lut8) X(add_f32) X(sub_f32) X(mul_f32) X(clamp_f32) X(hard_swish_f32) \
-  X(hard_sigmoid_f32) X(logistic_f32) X(dense_q8) X(sum_f32) X(sum_q8) X(resize_f32) \
-  X(resize_u8) X(resize_i8)
+  X(gemm_f32) X(gemm_q8) X(gemm_q8s) X(dw_f32) X(dw_q8) X(dw_q8s) X(add_q8) X(mul_q8) \
+  X(add_real_q8) X(mul_real_q8) X(lut8) X(add_f32) X(sub_f32) X(mul_f32) X(clamp_f32) \
+  X(hard_swish_f32) X(hard_sigmoid_f32) X(logistic_f32) X(dense_q8) X(sum_f32) X(sum_q8) \
+  X(resize_f32) X(resize_u8) X(resize_i8)
 /* clang-format on */
 
 typedef enum mn_slot {

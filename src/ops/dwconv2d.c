@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Depthwise convolution. Kernels find their input through pointers, so that any size, stride,
- * dilation and pad is one kernel: in float one a row under the window, in 8 bits one a pixel. What
- * is padded points at a row of zeros. A channel multiplier repeats the input's channels first.
+ * dilation and pad is one kernel: one a row under the window, or in 8 bits without VNNI one a
+ * pixel. What is padded points at a row of zeros. A channel multiplier repeats the input's channels
+ * first.
  * The indirection idea: Dukhan, "The Indirect Convolution Algorithm" (2019).
  *
  * Packed: weights | bias | requantization (for u8, i8) | the row of zeros.
@@ -18,7 +19,9 @@ typedef struct dw_params {
   const mn_kernel *kernel;
   mn_window window; /* pads resolved */
   mn_dw_window geometry;
-  int32_t strip; /* output rows of one call of a float kernel */
+  bool by_rows;  /* the kernel takes pointers to rows */
+  int32_t strip; /* output rows of one call of such a kernel */
+  size_t planes; /* of 8-bit weights, slot dw_q8s */
   size_t taps, channels, padded_channels, padded_taps, multiplier;
   size_t element;
   size_t bias_offset, requant_offset, zero_offset;
@@ -32,10 +35,9 @@ typedef struct dw_params {
 static bool lay_out_scratch(dw_params *p, mn_step *step) {
   const mn_dw_window *w = &p->geometry;
   size_t table, rows = 0;
-  bool exact = step->in[0].type == MN_F32
-                   ? mn_mul_size(w->kernel_h - 1, w->dilation_h, &table) &&
-                         mn_add_size(table, (size_t)(p->strip - 1) * w->stride_h + 1, &table)
-                   : mn_mul_size(w->width, p->taps, &table);
+  bool exact = p->by_rows ? mn_mul_size(w->kernel_h - 1, w->dilation_h, &table) &&
+                                mn_add_size(table, (size_t)(p->strip - 1) * w->stride_h + 1, &table)
+                          : mn_mul_size(w->width, p->taps, &table);
   exact = exact && mn_mul_size(table, sizeof(void *), &table) &&
           mn_round_up(table, MN_ALIGN, &p->table_bytes);
   if (exact && p->multiplier > 1) {
@@ -48,7 +50,7 @@ static bool lay_out_scratch(dw_params *p, mn_step *step) {
 static void lay_out_pack(dw_params *p, mn_step *step) {
   bool quantized = step->in[0].type != MN_F32;
   size_t column = mn_aligned(p->padded_channels * sizeof(int32_t));
-  size_t weight = quantized ? sizeof(int16_t) : sizeof(float);
+  size_t weight = !quantized ? sizeof(float) : p->by_rows ? p->planes : sizeof(int16_t);
   p->bias_offset = mn_aligned(p->padded_channels * p->padded_taps * weight);
   p->requant_offset = p->bias_offset + column;
   p->zero_offset = p->requant_offset + p->requant.bytes;
@@ -72,13 +74,47 @@ static void set_geometry(dw_params *p, const mn_step *step) {
   p->strip = p->multiplier > 1 ? 1 : MOST_STRIP;
 }
 
+static int32_t centred_weight(const mn_operand *weights, size_t i) {
+  const uint8_t code = ((const uint8_t *)weights->data)[i];
+  return weights->type == MN_I8 ? (int8_t)code : code - weights->quant->zero[0];
+}
+
+/* How many int8 it takes to write every weight as their sum. */
+static size_t count_planes(const dw_params *p, const mn_operand *weights) {
+  int32_t planes = 1;
+  for (size_t i = 0; i < p->taps * p->channels; i++) {
+    const int32_t weight = centred_weight(weights, i);
+    const int32_t parts = weight < 0 ? (-weight + 127) / 128 : (weight + 126) / 127;
+    if (parts > planes) planes = parts;
+  }
+  return (size_t)planes;
+}
+
+static void choose_kernel(dw_params *p, const mn_step *step, uint32_t features) {
+  const mn_window *w = &p->window;
+  p->by_rows = true;
+  if (step->in[0].type == MN_F32) {
+    p->kernel = mn_kernel_select(MN_SLOT_dw_f32, features);
+    return;
+  }
+  const bool taken = w->kernel_h <= MN_DW_Q8S_KERNEL && w->kernel_w <= MN_DW_Q8S_KERNEL &&
+                     w->dilation_w <= MN_DW_Q8S_COLUMNS &&
+                     (w->kernel_w - 1) * w->dilation_w < MN_DW_Q8S_COLUMNS;
+  p->kernel = taken ? mn_kernel_select(MN_SLOT_dw_q8s, features) : NULL;
+  if (p->kernel) {
+    p->planes = count_planes(p, &step->in[1]);
+  } else {
+    p->kernel = mn_kernel_select(MN_SLOT_dw_q8, features);
+    p->by_rows = false;
+  }
+}
+
 MN_PLANNING mn_status plan(mn_step *step, const mn_op_request *request, mn_error *err) {
   dw_params *p = mn_arena_take(request->arena, sizeof *p);
   if (!p) return mn_fail_memory(err, sizeof *p);
   step->params = p;
   const mn_operand *in = &step->in[0];
   bool quantized = in->type != MN_F32;
-  p->kernel = mn_kernel_select(quantized ? MN_SLOT_dw_q8 : MN_SLOT_dw_f32, request->features);
   p->window = step->node->attr.conv.window;
   int32_t out_h, out_w;
   mn_window_resolve(&p->window, in->shape.dim[1], in->shape.dim[2], &out_h, &out_w);
@@ -86,6 +122,7 @@ MN_PLANNING mn_status plan(mn_step *step, const mn_op_request *request, mn_error
   p->channels = mn_operand_channels(&step->out);
   p->multiplier = (size_t)step->node->attr.conv.multiplier;
   p->element = mn_type_bytes(in->type);
+  choose_kernel(p, step, request->features);
   p->padded_channels = mn_whole(p->channels, (size_t)p->kernel->tile.cols);
   p->padded_taps = mn_whole(p->taps, (size_t)p->kernel->tile.deep);
   set_geometry(p, step);
@@ -118,18 +155,29 @@ static void pack_f32(const dw_params *p, const mn_step *step, unsigned char *pac
   }
 }
 
+static void put_weight(const dw_params *p, size_t tap, size_t c, int32_t weight, void *packed) {
+  if (!p->by_rows) {
+    ((int16_t *)packed)[packed_index(p, tap, c)] = (int16_t)weight;
+    return;
+  }
+  const size_t cols = (size_t)p->kernel->tile.cols;
+  for (size_t plane = 0; plane < p->planes; plane++) {
+    const int32_t part = weight < INT8_MIN ? INT8_MIN : weight > INT8_MAX ? INT8_MAX : weight;
+    const size_t block = (c / cols * p->planes + plane) * p->taps + tap;
+    ((int8_t *)packed)[block * cols + c % cols] = (int8_t)part;
+    weight -= part;
+  }
+}
+
 static void pack_q8(const dw_params *p, const mn_step *step, unsigned char *packed) {
-  const mn_operand *weights = &step->in[1];
-  const uint8_t *codes = weights->data; /* [taps][channels] */
   for (size_t c = 0; c < p->channels; c++) {
     mn_weight_sum sum = {0, 0};
     mn_sum_range range;
     for (size_t tap = 0; tap < p->taps; tap++) {
-      uint8_t code = codes[tap * p->channels + c];
-      int32_t weight = weights->type == MN_I8 ? (int8_t)code : code - weights->quant->zero[0];
+      const int32_t weight = centred_weight(&step->in[1], tap * p->channels + c);
       sum.all += weight;
       sum.positive += weight > 0 ? weight : 0;
-      ((int16_t *)packed)[packed_index(p, tap, c)] = (int16_t)weight;
+      put_weight(p, tap, c, weight, packed);
     }
     ((int32_t *)(packed + p->bias_offset))[c] = mn_folded_bias(step, c, sum, &range);
     mn_requant_pack(&p->requant, step, c, p->kernel->needs ? &range : NULL,
@@ -213,30 +261,48 @@ static void fill_rows(const mn_step *step, const mn_band *band, int32_t y, int32
   }
 }
 
+static mn_dw_strip strip_of(const mn_step *step, const mn_band *band, int32_t y, int32_t count) {
+  const dw_params *p = step->params;
+  return (mn_dw_strip){
+      .window = &p->geometry,
+      .rows = band->scratch,
+      .pixel_stride = p->multiplier > 1 ? p->channels : step->in[0].pixel_stride,
+      .zeros = (const unsigned char *)step->packed + p->zero_offset,
+      .out = mn_row(&band->out, y),
+      .out_stride = step->out.pixel_stride,
+      .out_row_stride = band->out.row_bytes / p->element,
+      .height = (size_t)count,
+  };
+}
+
 /* `count` output rows from y on, which follow one another in memory. */
-static void run_f32(const mn_step *step, const mn_band *band, int32_t y, int32_t count) {
+static void run_strip(const mn_step *step, const mn_band *band, int32_t y, int32_t count) {
   const dw_params *p = step->params;
   const unsigned char *packed = step->packed;
   fill_rows(step, band, y, count);
-  mn_dw_f32_args args = {
-      .strip = {.window = &p->geometry,
-                .rows = band->scratch,
-                .pixel_stride = p->multiplier > 1 ? p->channels : step->in[0].pixel_stride,
-                .zeros = packed + p->zero_offset,
-                .out = mn_row(&band->out, y),
-                .out_stride = step->out.pixel_stride,
-                .out_row_stride = band->out.row_bytes / sizeof(float),
-                .height = (size_t)count},
-      .weights = (const float *)packed,
-      .bias = (const float *)(packed + p->bias_offset),
-      .finish = {p->lo, p->hi, false},
-  };
-  ((mn_dw_f32_fn *)p->kernel->function)(&args);
+  if (step->in[0].type == MN_F32) {
+    const mn_dw_f32_args args = {.strip = strip_of(step, band, y, count),
+                                 .weights = (const float *)packed,
+                                 .bias = (const float *)(packed + p->bias_offset),
+                                 .finish = {p->lo, p->hi, false}};
+    ((mn_dw_f32_fn *)p->kernel->function)(&args);
+  } else {
+    const mn_dw_q8s_args args = {
+        .strip = strip_of(step, band, y, count),
+        .flip = step->in[0].type == MN_I8 ? 0x80 : 0,
+        .weights = (const int8_t *)packed,
+        .planes = p->planes,
+        .bias = (const int32_t *)(packed + p->bias_offset),
+        .requant = mn_requant_at(&p->requant, packed + p->requant_offset, 0)};
+    ((mn_dw_q8s_fn *)p->kernel->function)(&args);
+  }
 }
 
-static void run_q8(const mn_step *step, const mn_band *band, int32_t y) {
+/* One output row through a table of its taps. */
+static void run_row(const mn_step *step, const mn_band *band, int32_t y) {
   const dw_params *p = step->params;
   const unsigned char *packed = step->packed;
+  fill_table(step, band, y);
   mn_dw_q8_args args = {
       .taps = (const uint8_t *const *)band->scratch,
       .flip = step->in[0].type == MN_I8 ? 0x80 : 0,
@@ -257,25 +323,25 @@ static bool reach(const mn_step *step, mn_reach *out) {
   return true;
 }
 
-static void run_band_f32(const mn_step *step, const mn_band *band) {
+static void run_strips(const mn_step *step, const mn_band *band) {
   const dw_params *p = step->params;
   for (int32_t y = band->first; y < band->last;) {
     const int32_t left = band->last - y, together = band->out.count - y % band->out.count;
     int32_t count = left < together ? left : together;
     if (count > p->strip) count = p->strip;
-    run_f32(step, band, y, count);
+    run_strip(step, band, y, count);
     y += count;
   }
 }
 
 static void run_band(const mn_step *step, const mn_band *band) {
-  if (step->in[0].type == MN_F32) {
-    run_band_f32(step, band);
+  const dw_params *p = step->params;
+  if (p->by_rows) {
+    run_strips(step, band);
     return;
   }
   for (int32_t y = band->first; y < band->last; y++) {
-    fill_table(step, band, y);
-    run_q8(step, band, y);
+    run_row(step, band, y);
   }
 }
 

@@ -6,6 +6,7 @@
 #define _DEFAULT_SOURCE /* MAP_ANONYMOUS */
 
 #include "base/cpu.h"
+#include "parity_dw_q8s.h"
 #include "parity_eltwise.h"
 #include "parity_f32.h"
 #include "parity_q8.h"
@@ -26,6 +27,7 @@ static parity_fn *const parity_of_slot[MN_SLOT_COUNT] = {
     [MN_SLOT_resize_i8] = parity_all_resize,
     [MN_SLOT_dw_f32] = parity_all_dw_f32,
     [MN_SLOT_dw_q8] = parity_all_dw_q8,
+    [MN_SLOT_dw_q8s] = parity_all_dw_q8s,
     [MN_SLOT_add_q8] = parity_all_add_q8,
     [MN_SLOT_mul_q8] = parity_all_mul_q8,
     [MN_SLOT_add_real_q8] = parity_all_add_real_q8,

@@ -100,15 +100,14 @@ typedef void multiply_fn(__m512i *sums, const __m512i *from, size_t from_stride,
                                           size_t count) {                                         \
     multiply(sums, from, from_stride, a, stride, b, count, rows, vectors);                        \
   }
-MULTIPLY(1, 1) MULTIPLY(1, 2) MULTIPLY(1, 3) MULTIPLY(1, 4)
-MULTIPLY(5, 1) MULTIPLY(5, 2) MULTIPLY(5, 3) MULTIPLY(5, 4)
-MULTIPLY(6, 1) MULTIPLY(6, 2) MULTIPLY(6, 3) MULTIPLY(6, 4)
-    /* clang-format on */
-    static multiply_fn *const multiply_of[3][4] = {
-        {multiply_1x1, multiply_1x2, multiply_1x3, multiply_1x4},
-        {multiply_5x1, multiply_5x2, multiply_5x3, multiply_5x4},
-        {multiply_6x1, multiply_6x2, multiply_6x3, multiply_6x4},
-};
+MULTIPLY(6, 1) MULTIPLY(6, 2) MULTIPLY(6, 3) MULTIPLY(6, 4) MULTIPLY(5, 4) MULTIPLY(1, 4)
+
+/* Single rows are few: they take all four vectors, the rows after them write over the excess. */
+static multiply_fn *multiply_of(size_t rows, int vectors) {
+  static multiply_fn *const six[] = {multiply_6x1, multiply_6x2, multiply_6x3, multiply_6x4};
+  return rows == 1 ? multiply_1x4 : rows == 5 ? multiply_5x4 : six[vectors - 1];
+}
+/* clang-format on */
 
 /* One panel, columns [n, n + count), and the strip of it that waits to become codes: rows
  * [first, end) of the block. */
@@ -122,14 +121,14 @@ typedef struct panel {
   size_t lie; /* vectors from a row's sums to the next one's */
   requant_avx512 requant;
   size_t first, end;
-  __m512i sums[4 * STRIP];
+  __m512i sums[4 * STRIP + 4];
 } panel;
 
 static void flush(panel *x) {
   const mn_gemm_q8_args *args = x->args;
   uint8_t *c = args->c + (x->m + x->first) * args->c_stride + x->n;
-  requant_store_avx512(c, args->c_stride, x->sums, x->end - x->first, x->vectors, x->count,
-                       &x->requant);
+  mn_requant_store_avx512(c, args->c_stride, x->sums, x->end - x->first, x->vectors, x->count,
+                          &x->requant);
   x->first = x->end;
 }
 
@@ -148,7 +147,7 @@ static void start_sums(const panel *x, size_t row, size_t rows, __m512i *sums) {
 static void tile(panel *x, size_t rows) {
   const mn_gemm_q8_args *args = x->args;
   stage *staged = x->staged;
-  multiply_fn *const run = multiply_of[rows < 5 ? 0 : rows - 4][x->vectors - 1];
+  multiply_fn *const run = multiply_of(rows, x->vectors);
   if (x->end + rows - x->first > STRIP) flush(x);
   const size_t row = x->end;
   __m512i *sums = x->sums + (row - x->first) * x->lie;
@@ -167,10 +166,10 @@ static void tile(panel *x, size_t rows) {
   x->end = row + rows;
 }
 
-/* Fives and sixes make any count from 20 up. Where they do not, the last six rows overlap those
- * before them: they are written twice, alike. */
+/* Fives and sixes make any count from 20 up. Where they do not, or with few columns, the last six
+ * rows overlap those before them: they are written twice, alike. */
 static void run_panel(panel *x, size_t count) {
-  const size_t fives = count % ROWS ? ROWS - count % ROWS : 0;
+  const size_t fives = count % ROWS && x->vectors == 4 ? ROWS - count % ROWS : 0;
   x->first = x->end = 0;
   for (size_t i = 0; i < fives && 5 * fives <= count; i++) tile(x, 5);
   while (count - x->end >= ROWS) tile(x, ROWS);
@@ -196,7 +195,7 @@ static void run_block(const mn_gemm_q8_args *args, stage *staged, size_t m, size
     x.count = args->n - x.n < COLS ? args->n - x.n : COLS;
     x.vectors = (int)((x.count + 15) / 16);
     x.lie = x.vectors == 3 ? 4 : (size_t)x.vectors;
-    x.requant = requant_load_avx512(&args->requant, x.n, (int)x.lie);
+    mn_requant_load_avx512(&x.requant, &args->requant, x.n, (int)x.lie);
     run_panel(&x, count);
   }
 }
