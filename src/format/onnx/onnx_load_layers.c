@@ -262,6 +262,7 @@ mn_status mn_onnx_load_reduce_max(const mn_onnx_op *op) {
   unsigned axes = 0;
   mn_status status = mn_onnx_map(op, 0, &x);
   if (!status) status = mn_onnx_axes(op, 18, list, &count);
+  if (status) return status;
   for (int32_t i = 0; i < count && !status; i++) {
     status = mn_onnx_axis(op, list[i], MN_MAX_RANK, &axis);
     if (!status) axes |= 1u << axis;

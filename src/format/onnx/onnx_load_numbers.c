@@ -41,6 +41,7 @@ bool mn_onnx_is_numbers(const mn_onnx_op *op, int32_t position) {
 
 static mn_status read_list(const mn_onnx_op *op, int32_t position, numbers *out) {
   mn_onnx_tensor *tensor;
+  memset(out, 0, sizeof *out);
   mn_status status = mn_onnx_input(op, position, &tensor);
   if (status) return status;
   out->real = !mn_onnx_is_integers(op, position);
@@ -160,6 +161,7 @@ static mn_status narrow_indices(const mn_onnx_op *op, mn_onnx_tensor *x) {
 static mn_status cast_numbers(const mn_onnx_op *op, bool to_real) {
   numbers x;
   mn_status status = read_numbers(op, 0, &x);
+  if (status) return status;
   for (int32_t i = 0; i < x.count && !status && x.real != to_real; i++) {
     if (to_real) x.reals[i] = (float)x.list[i];
     if (!to_real && !(fabsf(x.reals[i]) < 1e15f)) {
@@ -288,6 +290,7 @@ mn_status mn_onnx_load_whole(const mn_onnx_op *op) {
     return mn_onnx_fail(op, MN_ERR_UNSUPPORTED, "it is supported for shape numbers only");
   }
   mn_status status = read_numbers(op, 0, &x);
+  if (status) return status;
   for (int32_t i = 0; i < x.count && !status; i++) {
     float whole = down ? floorf(x.reals[i]) : ceilf(x.reals[i]);
     bool extent = x.origins[i].what == MN_ONNX_HEIGHT || x.origins[i].what == MN_ONNX_WIDTH;
