@@ -385,6 +385,16 @@ def write_quantized(goldens, corpus):
             (corpus / f"{name}.onnx").write_bytes((goldens / f"{name}.onnx").read_bytes())
 
 
+def resized_codes():
+    """Codes resized as integers, which QLinear files of segmenters do."""
+    n = Net(13, [1, 3, 6, 7])
+    scale, zero = n.const(np.float32(0.023)), n.const(np.uint8(117))
+    x = n.op("QuantizeLinear", "input", scale, zero)
+    x = n.op("Resize", x, "", "", n.const(np.array([1, 3, 11, 15], np.int64)), mode="linear",
+             coordinate_transformation_mode="half_pixel")
+    return n.model([n.op("DequantizeLinear", x, scale, zero, name="output")])
+
+
 def write_codes(goldens):
     """With onnxruntime's integer kernels where it has them: ours must give the same codes."""
     for name, kind in (("codes_i8", np.int8), ("codes_u8", np.uint8)):
@@ -528,6 +538,10 @@ def main():
     write(goldens, "byte_input", byte_input(), [(9, 7, 2)], 3, channels_last=True, kind=np.uint8)
     write(goldens, "ends_u8", coded_ends(np.uint8), [(6, 5, 2)], 3, kind=np.uint8)
     write(goldens, "ends_i8", coded_ends(np.int8), [(6, 5, 2)], 3, kind=np.uint8)
+    model = resized_codes()
+    write(goldens, "resized_codes", model, [(6, 7, 1)], 3)
+    with open(goldens / "resized_codes_6x7x1.f32", "ab") as file:
+        file.write(output_step(model))
     for name in ("parts", "old_parts", "byte_input", "ends_i8"):
         (corpus / f"{name}.onnx").write_bytes((goldens / f"{name}.onnx").read_bytes())
 

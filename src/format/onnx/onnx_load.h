@@ -267,9 +267,14 @@ mn_status mn_onnx_choose(mn_onnx_op *op, mn_onnx_arithmetic arithmetic, const mn
 /* Follows the output to the QuantizeLinear that alone reads it; false when there is none. */
 bool mn_onnx_look_ahead(const mn_onnx_op *op, mn_onnx_codes *codes);
 
+/* What no operator of the graph computes in codes. */
+bool mn_onnx_needs_float(const mn_onnx_op *op);
+
 /* ---- operators ------------------------------------------------------------------------------ */
 
 typedef mn_status mn_onnx_op_loader(const mn_onnx_op *op);
+/* An operator of codes, computed between a dequantize and a quantize to the same scale. */
+mn_status mn_onnx_load_in_float(const mn_onnx_op *op, mn_onnx_op_loader *load);
 mn_onnx_op_loader mn_onnx_load_conv, mn_onnx_load_gemm, mn_onnx_load_matmul, mn_onnx_load_norm;
 mn_onnx_op_loader mn_onnx_load_transpose_conv;
 mn_onnx_op_loader mn_onnx_load_pool, mn_onnx_load_global_pool, mn_onnx_load_reduce_max;

@@ -162,6 +162,24 @@ mn_status mn_onnx_load_quantize(const mn_onnx_op *op) {
   return emit_quantized(op, &codes);
 }
 
+mn_status mn_onnx_load_in_float(const mn_onnx_op *op, mn_onnx_op_loader *load) {
+  mn_onnx_tensor *x, *to, out;
+  mn_status status = mn_onnx_input(op, 0, &x);
+  if (!status) status = mn_onnx_output(op, &to);
+  if (status) return status;
+  const mn_value *value = &op->loader->graph->values[x->codes];
+  const mn_onnx_codes codes = {.type = value->type, .quant = value->quant};
+  mn_onnx_tensor real = *x;
+  real.data_type = ONNX_FLOAT;
+  out = (mn_onnx_tensor){.name = to->name, .id = MN_NONE, .named = true};
+  mn_onnx_op inner = *op, last = *op;
+  inner.given[0] = &real;
+  inner.given_out = &out;
+  last.given[0] = &out;
+  status = load(&inner);
+  return status ? status : emit_quantized(&last, &codes);
+}
+
 /* ---- Which operators are computed in codes -------------------------------------------------- */
 
 /* The relu or clip that a layer of codes can do itself. */
@@ -261,7 +279,7 @@ static bool fits_layer(const mn_onnx_op *op, mn_type type) {
 }
 
 /* What no operator of the graph computes in codes. */
-static bool needs_float(const mn_onnx_op *op) {
+bool mn_onnx_needs_float(const mn_onnx_op *op) {
   if (mn_pb_equal(op->type, "HardSigmoid")) return !mn_onnx_is_hard_sigmoid(op);
   bool resizes = mn_pb_equal(op->type, "Resize") || mn_pb_equal(op->type, "Upsample");
   return resizes && !mn_pb_equal(mn_onnx_string(op, "mode"), "nearest");
@@ -272,7 +290,7 @@ static bool fits(const mn_onnx_op *op, mn_onnx_arithmetic arithmetic, const mn_o
   bool all = arithmetic == MN_ONNX_SUM, list = mn_pb_equal(op->type, "Concat");
   if (arithmetic == MN_ONNX_LAYER) return fits_layer(op, type);
   if (to->act != MN_ACT_NONE && (!all || list)) return false;
-  if (needs_float(op)) return false;
+  if (mn_onnx_needs_float(op)) return false;
   for (int32_t i = 0; i < (all ? op->in_count : 1); i++) {
     const mn_quant *quant = find_codes(op, i, &type);
     if (!quant || quant->count != 1) return false;
