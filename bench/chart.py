@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""The JSON lines of peers.py as a bar chart: python3 bench/chart.py RESULTS.jsonl OUT.svg [THREADS]
+"""The JSON lines of peers.py as a bar chart: python3 bench/chart.py RESULTS.jsonl OUT.svg [THREADS [best]]
 
 One panel a precision, one group of bars a network: each runtime's time over ours, so that networks
 of 0.3 and of 20 ms can be read on one scale; the milliseconds stand at the bars. A bar that a
@@ -13,6 +13,7 @@ COLORS = {"ours": "#1257b8", "litert": "#e07b00", "onnxruntime": "#7a8793", "ope
           "ncnn": "#1d8a6b", "mnn": "#c23b54", "executorch": "#a08330"}
 NAMES = {"ours": "mobilenet", "litert": "LiteRT", "onnxruntime": "ONNX Runtime",
          "openvino": "OpenVINO", "ncnn": "ncnn", "mnn": "MNN", "executorch": "ExecuTorch"}
+STATISTICS = {"median_ms": "Median", "min_ms": "Best"}
 LEFT, TOP, PANEL, GAP, BAR, SPACE, MOST = 96, 78, 330, 44, 9, 10, 2.5
 
 
@@ -22,10 +23,10 @@ def text(x, y, words, size=11, anchor="start", fill="#333", weight="normal"):
             f'fill="{fill}" font-weight="{weight}"{halo}>{words}</text>')
 
 
-def bars_of(rows):
+def bars_of(rows, statistic):
     """Engines of one network and precision, ours first, that gave a right answer."""
-    ours = next(r for r in rows if r["engine"] == "ours")["median_ms"]
-    return [(r["engine"], r["median_ms"], r["median_ms"] / ours)
+    ours = next(r for r in rows if r["engine"] == "ours")[statistic]
+    return [(r["engine"], r[statistic], r[statistic] / ours)
             for r in rows if not r["error"] and r["same"]]
 
 
@@ -60,7 +61,7 @@ def draw_legend(engines):
     return parts
 
 
-def chart(rows, threads):
+def chart(rows, threads, statistic):
     rows = [r for r in rows if r["threads"] == threads]
     precisions, networks, engines = (list(dict.fromkeys(r[key] for r in rows))
                                      for key in ("precision", "network", "engine"))
@@ -70,8 +71,9 @@ def chart(rows, threads):
     parts = [f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" '
              f'viewBox="0 0 {width} {height}" font-family="sans-serif">',
              f'<rect width="{width}" height="{height}" fill="#fff"/>',
-             text(LEFT, 20, f"Time of a run over ours, {threads} thread{'s' * (threads > 1)}: "
-                  "longer is slower", 14, weight="bold")] + draw_legend(engines)
+             text(LEFT, 20, f"{STATISTICS[statistic]} time of a run over ours, {threads} "
+                  f"thread{'s' * (threads > 1)}: longer is slower", 14, weight="bold")]
+    parts += draw_legend(engines)
     for i, precision in enumerate(precisions):
         x = LEFT + i * (PANEL + GAP)
         parts += draw_axis(x, height) + [text(x, TOP - 10, precision, 12, weight="bold")]
@@ -80,17 +82,18 @@ def chart(rows, threads):
             if i == 0:
                 parts.append(text(LEFT - 6, y + (group - SPACE) / 2 + 4, network, 11, "end"))
             found = [r for r in rows if (r["precision"], r["network"]) == (precision, network)]
-            for k, bar in enumerate(bars_of(found) if found else []):
+            for k, bar in enumerate(bars_of(found, statistic) if found else []):
                 parts.append(draw_bar(x, y + k * BAR, *bar))
     return "\n".join(parts + ["</svg>", ""])
 
 
-def write(rows, path, threads=1):
+def write(rows, path, threads=1, statistic="median_ms"):
     with open(path, "w") as file:
-        file.write(chart(rows, threads))
+        file.write(chart(rows, threads, statistic))
 
 
 if __name__ == "__main__":
     with open(sys.argv[1]) as lines:
         write([json.loads(line) for line in lines], sys.argv[2],
-              int(sys.argv[3]) if len(sys.argv) > 3 else 1)
+              int(sys.argv[3]) if len(sys.argv) > 3 else 1,
+              "min_ms" if "best" in sys.argv[4:] else "median_ms")

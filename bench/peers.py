@@ -235,7 +235,7 @@ def main():
                 rows += made
     print_notes(rows)
     if args.svg:
-        chart.write(rows, args.svg, rows[0]["threads"])
+        chart.write(rows, args.svg, rows[0]["threads"], statistic)
     if args.json:
         with open(args.json, "w") as file:
             file.writelines(json.dumps(r) + "\n" for r in rows)
