@@ -29,12 +29,14 @@ const char *mn_act_name(mn_act act) {
     case MN_ACT_RELU: return "relu";
     case MN_ACT_RELU6: return "relu6";
     case MN_ACT_RELU_N1_TO_1: return "relu_n1_to_1";
+    case MN_ACT_HARD_SWISH: return "hard_swish";
   }
   return "?";
 }
 
 void mn_act_range(mn_act act, float *lo, float *hi) {
-  *lo = act == MN_ACT_NONE ? -__builtin_inff() : act == MN_ACT_RELU_N1_TO_1 ? -1.0f : 0.0f;
+  bool relu = act == MN_ACT_RELU || act == MN_ACT_RELU6;
+  *lo = relu ? 0.0f : act == MN_ACT_RELU_N1_TO_1 ? -1.0f : -__builtin_inff();
   *hi = act == MN_ACT_RELU6 ? 6.0f : act == MN_ACT_RELU_N1_TO_1 ? 1.0f : __builtin_inff();
 }
 

@@ -42,7 +42,14 @@ typedef struct mn_value {
   size_t bytes;     /* CONST: exactly elements * mn_type_bytes */
 } mn_value;
 
-typedef enum mn_act { MN_ACT_NONE, MN_ACT_RELU, MN_ACT_RELU6, MN_ACT_RELU_N1_TO_1 } mn_act;
+/* Hard-swish is an activation of float conv2d, dwconv2d and dense in plans only. */
+typedef enum mn_act {
+  MN_ACT_NONE,
+  MN_ACT_RELU,
+  MN_ACT_RELU6,
+  MN_ACT_RELU_N1_TO_1,
+  MN_ACT_HARD_SWISH
+} mn_act;
 
 typedef enum mn_pad_rule { MN_PAD_EXPLICIT, MN_PAD_SAME } mn_pad_rule;
 

@@ -418,6 +418,9 @@ static bool act_valid(mn_act act) {
          act == MN_ACT_RELU_N1_TO_1;
 }
 
+/* Of layers that hard-swish goes into. */
+static bool layer_act_valid(mn_act act) { return act_valid(act) || act == MN_ACT_HARD_SWISH; }
+
 static bool window_valid(const mn_window *w) {
   enum { MOST = 1 << 15 };
   return w->kernel_h >= 1 && w->kernel_h <= MOST && w->kernel_w >= 1 && w->kernel_w <= MOST &&
@@ -465,13 +468,13 @@ static bool attr_valid(const mn_node *node) {
   switch (node->op) {
     case MN_OP_CONV2D:
     case MN_OP_DWCONV2D:
-      return window_valid(&attr->conv.window) && act_valid(attr->conv.act) &&
+      return window_valid(&attr->conv.window) && layer_act_valid(attr->conv.act) &&
              (node->op == MN_OP_CONV2D || attr->conv.multiplier >= 1);
     case MN_OP_TRANSPOSE_CONV:
       return transposed_valid(&attr->conv.window) && act_valid(attr->conv.act);
     case MN_OP_SPACE_TO_BATCH:
     case MN_OP_BATCH_TO_SPACE: return space_batch_valid(attr);
-    case MN_OP_DENSE: return act_valid(attr->dense.act);
+    case MN_OP_DENSE: return layer_act_valid(attr->dense.act);
     case MN_OP_AVG_POOL:
     case MN_OP_MAX_POOL:
       return (attr->pool.global || window_valid(&attr->pool.window)) && act_valid(attr->pool.act);

@@ -38,8 +38,7 @@ typedef struct mn_finish_f32 {
 
 /* ---- Matrix product: pointwise convolution, dense, im2col convolution ------------------------ */
 
-/* c[m][n] = finish(bias[n] + sum_k a[m][k] * b[n][k] + residual[m][n]). What c holds is overwritten
- * with sums before it is finished, so that it may be no other operand. */
+/* c[m][n] = finish(bias[n] + sum_k a[m][k] * b[n][k]) */
 typedef struct mn_gemm_f32_args {
   const float *const *a; /* [segments] of [m][a_stride], segment used: where the k products of a row
                             lie in pieces, as those of a window in the rows of a picture do */
@@ -50,8 +49,6 @@ typedef struct mn_gemm_f32_args {
   float *c;                 /* [m][c_stride], n written */
   size_t c_stride;
   size_t m, n, k;
-  const float *residual; /* [m][residual_stride], or NULL */
-  size_t residual_stride;
   mn_finish_f32 finish;
 } mn_gemm_f32_args;
 typedef void mn_gemm_f32_fn(const mn_gemm_f32_args *args);

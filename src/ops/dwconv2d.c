@@ -281,10 +281,11 @@ static void run_strip(const mn_step *step, const mn_band *band, int32_t y, int32
   const unsigned char *packed = step->packed;
   fill_rows(step, band, y, count);
   if (step->in[0].type == MN_F32) {
+    const bool swish = step->node->attr.conv.act == MN_ACT_HARD_SWISH;
     const mn_dw_f32_args args = {.strip = strip_of(step, band, y, count),
                                  .weights = (const float *)packed,
                                  .bias = (const float *)(packed + p->bias_offset),
-                                 .finish = {p->lo, p->hi, false}};
+                                 .finish = {p->lo, p->hi, swish}};
     ((mn_dw_f32_fn *)p->kernel->function)(&args);
   } else {
     const mn_dw_q8s_args args = {

@@ -11,6 +11,8 @@
 #include "ops/real_codes.h"
 #include "ops/unary.h"
 
+enum { GROUP_ELEMENTS = 1024 };
+
 typedef struct eltwise eltwise;
 typedef void eltwise_fn(const eltwise *op, const void *a, const void *b, void *out, size_t count);
 
@@ -25,6 +27,8 @@ struct eltwise {
     mn_mul_real_q8_args real_product;
   };
   bool flat;
+  size_t group; /* > 0: `still` is one pixel all over an image; pixels of the other go in groups */
+  int still;
   bool repeat[2];                     /* the operand's last dim is 1 and the output's is not */
   size_t step_of[2][MN_MAX_RANK - 1]; /* pixels that the operand advances per output dim; 0 where
                                          it is repeated */
@@ -142,6 +146,21 @@ MN_PLANNING void prepare_real_product(const mn_step *step, mn_mul_real_q8_args *
   unsigned_limits(step, &args->out_min, &args->out_max);
 }
 
+/* A gate (SE): dense maps times one vector an image, which is repeated in scratch memory. */
+MN_PLANNING void plan_group(const mn_step *step, eltwise *op) {
+  const size_t channels = mn_operand_channels(&step->out);
+  for (int side = 0; side < 2; side++) {
+    const mn_operand *in = &step->in[side], *other = &step->in[1 - side];
+    const size_t *step_of = op->step_of[side];
+    bool still = step_of[MN_MAX_RANK - 2] == 0 && step_of[MN_MAX_RANK - 3] == 0;
+    bool follows = mn_operand_dense(other) && mn_shape_equal(&other->shape, &step->out.shape);
+    if (op->flat || !still || !follows || !mn_operand_dense(&step->out)) continue;
+    if (mn_operand_channels(in) != channels) continue;
+    op->still = side;
+    op->group = channels < GROUP_ELEMENTS ? GROUP_ELEMENTS / channels : 1;
+  }
+}
+
 MN_PLANNING void plan_broadcast(mn_step *step, eltwise *op) {
   const mn_operand *out = &step->out;
   bool dense = mn_operand_dense(out);
@@ -166,9 +185,11 @@ MN_PLANNING void plan_broadcast(mn_step *step, eltwise *op) {
     if (one) op->repeat[side] = true;
   }
   op->flat = dense;
+  plan_group(step, op);
   size_t run_length = dense ? MN_SLICE_ELEMENTS : mn_operand_channels(out);
   size_t repeated = mn_aligned(run_length * mn_type_bytes(out->type));
   if (op->repeat[0] || op->repeat[1]) step->scratch_bytes = 2 * repeated;
+  if (op->group) step->scratch_bytes = op->group * repeated;
   step->slices = dense ? mn_slices_of(mn_operand_elements(out)) : mn_operand_pixels(out);
 }
 
@@ -284,11 +305,34 @@ static size_t operand_pixel(const eltwise *op, int side, size_t pixel) {
   return index;
 }
 
+/* Pixels [begin, end) of one image. */
+static void run_groups(const mn_step *step, const mn_run *run, size_t begin, size_t end) {
+  const eltwise *op = step->params;
+  const size_t channels = mn_operand_channels(&step->out);
+  const size_t bytes = channels * mn_type_bytes(step->out.type);
+  const mn_operand *still = &step->in[op->still], *other = &step->in[1 - op->still];
+  const void *vector = mn_operand_pixel(run, still, operand_pixel(op, op->still, begin));
+  unsigned char *repeated = run->scratch;
+  for (size_t i = 0; i < op->group; i++) memcpy(repeated + i * bytes, vector, bytes);
+  for (size_t count; begin < end; begin += count) {
+    count = end - begin < op->group ? end - begin : op->group;
+    const void *in[2] = {repeated, repeated};
+    in[1 - op->still] = mn_operand_pixel(run, other, begin);
+    op->apply(op, in[0], in[1], mn_operand_pixel_out(run, &step->out, begin), count * channels);
+  }
+}
+
 static void binary_run(const mn_step *step, const mn_run *run, size_t begin, size_t end) {
   const eltwise *op = step->params;
   if (op->flat) {
     run_flat(step, run, begin, end);
     return;
+  }
+  const size_t image = op->dims[MN_MAX_RANK - 2] * op->dims[MN_MAX_RANK - 3];
+  while (op->group && begin < end) {
+    const size_t last = (begin / image + 1) * image;
+    run_groups(step, run, begin, last < end ? last : end);
+    begin = last;
   }
   size_t bytes = mn_type_bytes(step->out.type), channels = mn_operand_channels(&step->out);
   for (size_t pixel = begin; pixel < end; pixel++) {

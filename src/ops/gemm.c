@@ -64,6 +64,7 @@ void mn_gemm_plan(mn_gemm *gemm, const mn_step *step, uint32_t features, mn_act 
   gemm->packed_bytes = gemm->requant_offset;
   if (step->in[0].type == MN_F32) {
     mn_act_range(act, &gemm->finish.lo, &gemm->finish.hi);
+    gemm->finish.hard_swish = act == MN_ACT_HARD_SWISH;
     return;
   }
   gemm->requant = mn_requant_plan(step, act, gemm->padded_n);

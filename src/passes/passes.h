@@ -20,6 +20,9 @@ mn_status mn_pass_fold_batchnorm(mn_graph *graph, mn_error *err);
 mn_status mn_pass_fuse_activation(mn_graph *graph, mn_error *err);
 /* x * relu6(x + 3) / 6 in its usual spellings becomes hard_swish, relu6(x + 3) / 6 hard_sigmoid. */
 mn_status mn_pass_match_hard_swish(mn_graph *graph, mn_error *err);
+/* hard_swish after a float conv, depthwise or dense layer becomes its activation, which no file can
+ * say: not among mn_passes_run's, but a plan's own. */
+mn_status mn_pass_fuse_hard_swish(mn_graph *graph, mn_error *err);
 /* pad of height and width before a conv or depthwise layer becomes its window's pads. */
 mn_status mn_pass_fold_pad(mn_graph *graph, mn_error *err);
 /* What the contract says of an SSD head's anchors becomes nodes; not among mn_passes_run's, for a

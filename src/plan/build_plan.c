@@ -69,6 +69,7 @@ static mn_status build(mn_plan *plan, const mn_graph *graph, const mn_plan_reque
                        mn_error *err) {
   mn_status status = mn_graph_copy(&plan->graph, graph, err);
   if (!status) status = mn_passes_run(&plan->graph, err);
+  if (!status) status = mn_pass_fuse_hard_swish(&plan->graph, err);
   if (!status) status = mn_plan_lower(plan, request, err);
   if (status) return status;
   mn_plan_lifetimes(plan);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Parity of the float matrix product and depthwise kernels. Two standards: within the rounding
  * bound 2 (k + 3) 2^-24 (1 + sum |a b|) of the reference kernel (each side errs by at most half of
- * it: k products and sums, the residual, hard-swish, whose slope is below 1.5);
+ * it: k products and sums, hard-swish, whose slope is below 1.5);
  * and, for kernels that fuse, equal to the last bit to a chain of fmaf over ascending k, which no
  * slicing and no tail may change. */
 #ifndef MN_TESTS_KERNELS_PARITY_F32_H
@@ -19,8 +19,6 @@ typedef struct product_f32 {
   float *bias;     /* [n] */
   float *expected; /* [m][n], by the reference kernel */
   float lo, hi;
-  const float *residual; /* [m][residual_stride], or NULL */
-  size_t residual_stride;
   mn_finish_f32 finish;
 } product_f32;
 
@@ -64,11 +62,6 @@ static bool check_element_f32(const mn_kernel *kernel, const product_f32 *x, siz
   for (size_t k = 0; k < x->k; k++) {
     chain = fmaf(a[k], b[k], chain);
     magnitude += fabs((double)a[k] * (double)b[k]);
-  }
-  if (x->residual) {
-    const float residual = x->residual[i * x->residual_stride + j];
-    chain += residual;
-    magnitude += fabs((double)residual);
   }
   chain = finish_f32(chain, &x->finish);
   const float expected = x->expected[i * x->n + j];
@@ -115,12 +108,12 @@ static void pack_f32(const product_f32 *x, float *panels, float *bias, size_t co
 typedef struct gemm_case {
   size_t m, n, k, a_gap, c_gap; /* gaps: how far strides exceed k and n */
   bool special;                 /* NaN, infinity, extremes among the values */
-  bool residual, hard_swish;    /* float only */
+  bool hard_swish;              /* float only */
   size_t segments;              /* likewise; where k divides by it */
 } gemm_case;
 
 static bool parity_gemm_f32(const mn_kernel *kernel, const gemm_case *c) {
-  static guard at_a, at_b, at_bias, at_c, at_residual;
+  static guard at_a, at_b, at_bias, at_c;
   const size_t cols = (size_t)kernel->tile.cols, wide = round_up(c->n, cols);
   const size_t a_stride = c->k + c->a_gap, c_stride = c->n + c->c_gap;
   product_f32 x = {.m = c->m, .n = c->n, .k = c->k};
@@ -131,11 +124,6 @@ static bool parity_gemm_f32(const mn_kernel *kernel, const gemm_case *c) {
   float *bias = guard_take(&at_bias, wide * sizeof(float));
   pack_f32(&x, panels, bias, cols);
   float *out = guard_take(&at_c, ((c->m - 1) * c_stride + c->n) * sizeof(float));
-  float *residual = NULL;
-  if (c->residual) {
-    residual = guard_take(&at_residual, ((c->m - 1) * c_stride + c->n) * sizeof(float));
-    random_fill_f32(residual, (c->m - 1) * c_stride + c->n);
-  }
   size_t segments = c->segments > 1 && c->k % c->segments == 0 ? c->segments : 1;
   const float *at[8], *plain_at[8];
   for (size_t i = 0; i < segments; i++) {
@@ -153,14 +141,12 @@ static bool parity_gemm_f32(const mn_kernel *kernel, const gemm_case *c) {
                                  .m = c->m,
                                  .n = c->n,
                                  .k = c->k,
-                                 .residual = residual,
-                                 .residual_stride = c_stride,
                                  .finish = {x.lo, x.hi, c->hard_swish}};
   ((mn_gemm_f32_fn *)kernel->function)(&args);
   mn_gemm_f32_args plain = args;
   plain.a = plain_at, plain.a_stride = c->k, plain.b = x.b, plain.bias = x.bias;
   plain.c = x.expected, plain.c_stride = c->n;
-  x.residual = residual, x.residual_stride = c_stride, x.finish = args.finish;
+  x.finish = args.finish;
   mn_gemm_f32_ref(&plain);
   const bool good = check_product_f32(kernel, &x, out, c_stride) && guard_intact(kernel, &at_c);
   product_f32_free(&x);
@@ -171,7 +157,7 @@ static bool parity_gemm_f32(const mn_kernel *kernel, const gemm_case *c) {
 static gemm_case gemm_case_at(size_t i) {
   gemm_case c = {1 + random_below(16), 1 + random_below(70), 1 + random_below(40),
                  random_below(5),      random_below(5),      random_below(3) == 0,
-                 random_below(3) == 0, random_below(4) == 0, 1 + random_below(4)};
+                 random_below(4) == 0, 1 + random_below(4)};
   if (i < 70) c.m = i + 1;
   if (i >= 70 && i < 140) c.n = i - 69;
   if (i >= 140 && i < 210) c.k = i - 139;
@@ -180,10 +166,10 @@ static gemm_case gemm_case_at(size_t i) {
 
 static int parity_all_gemm_f32(const mn_kernel *kernel, size_t *cases) {
   static const gemm_case large[] = {
-      {100, 33, 1300, 3, 1, false, true, false, 1}, {1, 1001, 300, 0, 0, false, true, true, 1},
-      {49, 80, 600, 0, 3, true, true, false, 1},    {49, 80, 600, 0, 3, true, false, true, 2},
-      {30, 16, 99, 0, 0, false, false, true, 3},    {29, 17, 257, 1, 0, false, true, true, 1},
-      {1, 64, 1, 0, 0, true, false, false, 1},      {20000, 3, 2, 1, 2, false, false, false, 1}};
+      {100, 33, 1300, 3, 1, false, false, 1}, {1, 1001, 300, 0, 0, false, true, 1},
+      {49, 80, 600, 0, 3, true, false, 1},    {49, 80, 600, 0, 3, true, true, 2},
+      {30, 16, 99, 0, 0, false, true, 3},     {29, 17, 257, 1, 0, false, true, 1},
+      {1, 64, 1, 0, 0, true, false, 1},       {20000, 3, 2, 1, 2, false, false, 1}};
   int failures = 0;
   for (size_t i = 0; i < 1000; i++, (*cases)++) {
     const gemm_case c = gemm_case_at(i);

@@ -29,6 +29,7 @@ static inline const double *in_data(const eval *at, int i) {
 
 static inline double activate(double x, mn_act act) {
   float lo, hi;
+  if (act == MN_ACT_HARD_SWISH) return x * activate(x + 3, MN_ACT_RELU6) / 6;
   mn_act_range(act, &lo, &hi);
   return x < (double)lo ? (double)lo : x > (double)hi ? (double)hi : x;
 }

@@ -295,6 +295,22 @@ static void test_not_hard_swish(void **state) {
   }
 }
 
+static void test_hard_swish_into_layers(void **state) {
+  (void)state;
+  mn_graph g;
+  mn_attr none = {0};
+  mn_id x = start(&g);
+  mn_id a = make_node(&g, MN_OP_HARD_SWISH, "a", MN_F32, none, IDS(make_conv(&g, "ca", x, 3, 3)));
+  mn_id b = make_node(&g, MN_OP_HARD_SWISH, "b", MN_F32, none, IDS(a)); /* one a layer */
+  mn_id c = make_conv(&g, "c", b, 3, 3);                                /* read twice */
+  mn_id d = make_node(&g, MN_OP_HARD_SWISH, "d", MN_F32, none, IDS(c));
+  finish(&g, make_node(&g, MN_OP_ADD, "y", MN_F32, none, IDS(c, d)));
+  expect_same(&g, mn_pass_fuse_hard_swish);
+  assert_int_equal(count_ops(&g, MN_OP_HARD_SWISH), 2);
+  assert_int_equal(g.nodes[0].attr.conv.act, MN_ACT_HARD_SWISH);
+  mn_graph_free(&g);
+}
+
 /* ---- Pads ------------------------------------------------------------------------------------ */
 
 static void make_padded_conv(mn_graph *g, mn_attr pads, mn_pad_rule rule) {
@@ -532,6 +548,7 @@ int main(void) {
       cmocka_unit_test(test_hard_swish_spellings),
       cmocka_unit_test(test_hard_sigmoid),
       cmocka_unit_test(test_not_hard_swish),
+      cmocka_unit_test(test_hard_swish_into_layers),
       cmocka_unit_test(test_pad_into_conv),
       cmocka_unit_test(test_pad_stays),
       cmocka_unit_test(test_space_batch_is_a_dilation),

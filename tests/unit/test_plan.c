@@ -207,7 +207,7 @@ static void reused_memory_gives_the_same_bytes(void **state) {
     mn_plan_free(reused);
     mn_graph_free(&w.g);
   }
-  assert_true(aliased > 200); /* the networks do exercise sharing */
+  assert_true(aliased > 150); /* the networks do exercise sharing */
 }
 
 static void threads_do_not_change_a_bit(void **state) {

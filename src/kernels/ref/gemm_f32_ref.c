@@ -14,7 +14,6 @@ void mn_gemm_f32_ref(const mn_gemm_f32_args *args) {
         const float *a = args->a[i] + m * args->a_stride; /* [segment] */
         for (size_t k = 0; k < args->segment; k++) sum += a[k] * b[k];
       }
-      if (args->residual) sum += args->residual[m * args->residual_stride + n];
       c[n] = mn_finish_one_f32(sum, &args->finish);
     }
   }

@@ -12,30 +12,31 @@
 
 enum { WIDE = MN_DW_WIDE };
 
+/* Sums that hard-swish waits for, [WIDE][LANES]. */
+static __attribute__((noinline)) void store_hard_swish(const mn_dw_tile *x, const float *sums,
+                                                       float *out, lanes_live live) {
+  for (size_t i = 0; i < x->count; i++, out += x->out_step) {
+    store_first(out, hard_swish_lanes(load_lanes(sums + i * LANES)), live);
+  }
+}
+
 MN_INLINE void tile_store(const mn_dw_tile *x, lanes *sum, size_t c, lanes_live live) {
   const mn_finish_f32 *finish = &((const mn_dw_f32_args *)x->args)->finish;
   const lanes lo = set_lanes(finish->lo), hi = set_lanes(finish->hi);
   const size_t step = x->out_step, count = x->count;
-  float *out = (float *)x->out + c;
+  float *out = (float *)x->out + c, sums[WIDE * LANES];
   MN_UNROLL for (int i = 0; i < WIDE; i++) sum[i] = clamp_lanes(sum[i], lo, hi);
+  if (finish->hard_swish) {
+    MN_UNROLL for (int i = 0; i < WIDE; i++) store_lanes(sums + LANES * i, sum[i]);
+    store_hard_swish(x, sums, out, live);
+    return;
+  }
   MN_UNROLL for (int i = 0; i < WIDE; i++, out += step) {
     if ((size_t)i >= count) break;
     if (WHOLE_IS_FASTER) {
       store_lanes(out, sum[i]);
     } else {
       store_first(out, sum[i], live);
-    }
-  }
-}
-
-/* Hard-swish of a tile's outputs, while they are in L1. */
-static void tile_hard_swish(const mn_dw_tile *x) {
-  const size_t channels = ((const mn_dw_f32_args *)x->args)->strip.window->channels;
-  for (size_t i = 0; i < x->count; i++) {
-    float *out = (float *)x->out + i * x->out_step;
-    for (size_t c = x->channel; c < x->end; c += LANES) {
-      const lanes_live live = first_lanes(channels - c);
-      store_first(out + c, hard_swish_lanes(load_first(out + c, live)), live);
     }
   }
 }
@@ -67,7 +68,6 @@ MN_INLINE void tile_channels(const mn_dw_tile *x, size_t c, const int taps, cons
 
 MN_INLINE void tile_run(const mn_dw_tile *x, const int taps, const int stride) {
   for (size_t c = x->channel; c < x->end; c += LANES) tile_channels(x, c, taps, stride);
-  if (((const mn_dw_f32_args *)x->args)->finish.hard_swish) tile_hard_swish(x);
 }
 
 static void tile_3_by_1(const mn_dw_tile *x) { tile_run(x, 3, 1); }

@@ -16,6 +16,7 @@ MN_INLINE void binary(const mn_binary_f32_args *args, binary_fn *combine) {
     const __m256 x = combine(_mm256_loadu_ps(args->a + i), _mm256_loadu_ps(args->b + i));
     _mm256_storeu_ps(args->out + i, clamp_f32_avx2(x, lo, hi));
   }
+  if (i == args->count) return; /* an empty masked store is slow */
   const __m256i mask = first_lanes_avx2(args->count - i);
   const __m256 x =
       combine(_mm256_maskload_ps(args->a + i, mask), _mm256_maskload_ps(args->b + i, mask));
@@ -27,6 +28,7 @@ MN_INLINE void unary(const mn_unary_f32_args *args, unary_fn *function) {
   for (; args->count - i >= 8; i += 8) {
     _mm256_storeu_ps(args->out + i, function(_mm256_loadu_ps(args->in + i)));
   }
+  if (i == args->count) return; /* an empty masked store is slow */
   const __m256i mask = first_lanes_avx2(args->count - i);
   _mm256_maskstore_ps(args->out + i, mask, function(_mm256_maskload_ps(args->in + i, mask)));
 }
@@ -101,6 +103,7 @@ void mn_clamp_f32_avx2(const mn_unary_f32_args *args) {
   for (; args->count - i >= 8; i += 8) {
     _mm256_storeu_ps(args->out + i, clamp_f32_avx2(_mm256_loadu_ps(args->in + i), lo, hi));
   }
+  if (i == args->count) return; /* an empty masked store is slow */
   const __m256i mask = first_lanes_avx2(args->count - i);
   const __m256 x = _mm256_maskload_ps(args->in + i, mask);
   _mm256_maskstore_ps(args->out + i, mask, clamp_f32_avx2(x, lo, hi));

@@ -8,8 +8,6 @@
 #ifndef MN_KERNELS_X86_GEMM_F32_TILE_H
 #define MN_KERNELS_X86_GEMM_F32_TILE_H
 
-#include <string.h>
-
 #include "kernels/kernels.h"
 #ifdef MN_KERNELS_X86_LANES_AVX512_H
 enum { ROWS = 7, BLOCK_FLOATS = 96 * 1024 };
@@ -61,56 +59,52 @@ MN_INLINE void begin_sums(const piece *x, lanes *sum, size_t rows, const int hei
   }
 }
 
-/* Adds the residual, clamps, applies hard-swish, to sums that are in c. */
-static void finish_in_memory(const piece *x) {
-  const mn_gemm_f32_args *args = x->args;
+/* Rows [0, rows) of sums, COLS apart, clamped and through hard-swish into c: `count` columns. */
+static __attribute__((noinline)) void finish_rows(const mn_gemm_f32_args *args, const float *sums,
+                                                  float *c, size_t rows, size_t count) {
   const lanes lo = set_lanes(args->finish.lo), hi = set_lanes(args->finish.hi);
-  for (size_t m = x->m; m < x->m + x->rows; m++) {
-    float *c = args->c + m * args->c_stride + x->n;
-    for (int j = 0; j < 2; j++, c += LANES) {
-      const lanes_live live = x->live[j];
-      lanes sum = load_first(c, live);
-      if (args->residual) {
-        const float *from = args->residual + m * args->residual_stride + x->n + (size_t)j * LANES;
-        sum = add_lanes(sum, load_first(from, live));
-      }
-      sum = clamp_lanes(sum, lo, hi);
-      if (args->finish.hard_swish) sum = hard_swish_lanes(sum);
-      store_first(c, sum, live);
+  for (size_t i = 0; i < rows; i++, sums += COLS, c += args->c_stride) {
+    for (size_t j = 0; j < count; j += LANES) {
+      const lanes x = clamp_lanes(load_lanes(sums + j), lo, hi);
+      store_first(c + j, args->finish.hard_swish ? hard_swish_lanes(x) : x, first_lanes(count - j));
     }
   }
 }
 
-/* Sums after the last product of a piece, into c; by way of the stack where a panel is not full and
- * writing a part of a vector is slow. */
+/* Sums after the last product of a piece, into c; by way of the stack where more is to be done than
+ * to clamp them, and where a panel is not full and writing a part of a vector is slow. */
 MN_INLINE void end_sums(const piece *x, lanes *sum, size_t rows, const int height,
                         const int vectors) {
   const mn_gemm_f32_args *args = x->args;
-  const bool more = args->residual || args->finish.hard_swish;
-  const bool aside = WHOLE_IS_FASTER && args->n - x->n < (size_t)(vectors * LANES);
+  const size_t count = args->n - x->n, most = (size_t)(vectors * LANES);
+  const bool partial = WHOLE_IS_FASTER && count < most;
+  const bool aside = partial || (x->last && args->finish.hard_swish);
   const lanes_live first = x->live[0], second = x->live[1];
-  const size_t stride = aside ? COLS : args->c_stride;
-  float *c = args->c + x->m * args->c_stride + x->n, edge[WHOLE_IS_FASTER ? TALL * COLS : 1];
-  float *to = aside ? edge : c;
-  if (x->last && !more) {
+  const size_t stride = args->c_stride;
+  float *c = args->c + x->m * args->c_stride + x->n, sums[TALL * COLS];
+  if (aside) {
+    float *to = sums;
+    MN_UNROLL for (int i = 0; i < height; i++, to += COLS) {
+      MN_UNROLL for (int j = 0; j < vectors; j++) store_lanes(to + LANES * j, sum[vectors * i + j]);
+    }
+    finish_rows(args, sums, c, rows, count < most ? count : most);
+    return;
+  }
+  if (x->last) {
     const lanes lo = set_lanes(args->finish.lo), hi = set_lanes(args->finish.hi);
     MN_UNROLL for (int i = 0; i < height * vectors; i++) sum[i] = clamp_lanes(sum[i], lo, hi);
   }
-  MN_UNROLL for (int i = 0; i < height; i++, to += stride) {
+  MN_UNROLL for (int i = 0; i < height; i++, c += stride) {
     if ((size_t)i >= rows) break;
-    __asm__("" : "+r"(to));
+    __asm__("" : "+r"(c));
     if (WHOLE_IS_FASTER) {
-      store_lanes(to, sum[vectors * i]);
-      if (vectors == 2) store_lanes(to + LANES, sum[2 * i + 1]);
+      store_lanes(c, sum[vectors * i]);
+      if (vectors == 2) store_lanes(c + LANES, sum[2 * i + 1]);
     } else {
-      store_first(to, sum[vectors * i], first);
-      if (vectors == 2) store_first(to + LANES, sum[2 * i + 1], second);
+      store_first(c, sum[vectors * i], first);
+      if (vectors == 2) store_first(c + LANES, sum[2 * i + 1], second);
     }
   }
-  for (size_t i = 0; aside && i < rows; i++, c += args->c_stride) {
-    memcpy(c, edge + i * COLS, (args->n - x->n) * sizeof(float));
-  }
-  if (x->last && more) finish_in_memory(x);
 }
 
 /* At most ROWS rows by two vectors; rows that do not exist repeat the last. */
@@ -200,11 +194,7 @@ static void one_row(const mn_gemm_f32_args *args, size_t m, size_t n) {
   float sums[4 * COLS];
   MN_UNROLL for (int j = 0; j < 8; j++) store_lanes(sums + LANES * j, sum[j]);
   const size_t count = args->n - n < 4 * COLS ? args->n - n : 4 * COLS;
-  memcpy(args->c + m * args->c_stride + n, sums, count * sizeof(float));
-  for (size_t j = 0; j < count; j += COLS) {
-    const piece x = panel_at(args, m, n + j);
-    finish_in_memory(&x);
-  }
+  finish_rows(args, sums, args->c + m * args->c_stride + n, 1, count);
 }
 
 /* One panel for rows [x.m, end): all segments at once when they are short, else DEPTH products of

@@ -16,7 +16,6 @@ MN_INLINE void store_first(float *to, lanes x, lanes_live live) { store_f32_avx2
 MN_INLINE lanes load_lanes(const float *from) { return _mm256_loadu_ps(from); }
 MN_INLINE void store_lanes(float *to, lanes x) { _mm256_storeu_ps(to, x); }
 MN_INLINE lanes set_lanes(float x) { return _mm256_set1_ps(x); }
-MN_INLINE lanes add_lanes(lanes a, lanes b) { return _mm256_add_ps(a, b); }
 MN_INLINE lanes multiply_add(lanes a, lanes b, lanes sum) { return _mm256_fmadd_ps(a, b, sum); }
 MN_INLINE lanes clamp_lanes(lanes x, lanes lo, lanes hi) { return clamp_f32_avx2(x, lo, hi); }
 MN_INLINE lanes hard_swish_lanes(lanes x) { return hard_swish_avx2(x); }
