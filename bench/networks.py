@@ -28,8 +28,8 @@ PHOTO = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "examples
                      "sunflower.jpg")
 
 
-def command(*words):
-    done = subprocess.run(words, capture_output=True, text=True)
+def command(*words, cwd=None):
+    done = subprocess.run(words, capture_output=True, text=True, cwd=cwd)
     if done.returncode != 0:
         lines = (done.stderr + done.stdout).strip().splitlines()
         raise RuntimeError(lines[-1] if lines else f"{words[0]} failed ({done.returncode})")
@@ -99,7 +99,7 @@ class Files:
     """Files of the networks, made when first asked for."""
 
     def __init__(self, folder, build, remake=False):
-        self.folder, self.build = folder, build
+        self.folder, self.build = os.path.abspath(folder), os.path.abspath(build)
         if remake:
             shutil.rmtree(folder, ignore_errors=True)
         os.makedirs(folder, exist_ok=True)
@@ -166,7 +166,8 @@ class Files:
         if not is_newer(made, source):
             # The wheel's own command reports to its maker first; this is what it does then.
             command(sys.executable, "-c", "import sys, _tools; _tools.mnnconvert(sys.argv)", "-f",
-                    "ONNX", "--modelFile", source, "--MNNModel", made, "--bizCode", "bench")
+                    "ONNX", "--modelFile", source, "--MNNModel", made, "--bizCode", "bench",
+                    cwd=self.folder)  # it leaves a file where it runs
         return made
 
     def input(self, network, precision, tflite):

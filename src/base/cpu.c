@@ -33,6 +33,7 @@ enum {
   LEAF1_ECX_FMA = 1 << 12,
   LEAF1_ECX_OSXSAVE = 1 << 27,
   LEAF7_EBX_AVX2 = 1 << 5,
+  LEAF7_ECX_AVX512VBMI = 1 << 1,
   LEAF7_ECX_AVX512VNNI = 1 << 11,
   SAVES_AVX = 0x06,
   SAVES_AVX512 = 0xe6
@@ -58,6 +59,7 @@ mn_cpu_features mn_cpu_detect(void) {
   if ((leaf7b & leaf7_ebx_avx512) != leaf7_ebx_avx512) return found;
   found |= MN_AVX512;
   if (leaf7c & LEAF7_ECX_AVX512VNNI) found |= MN_AVX512VNNI;
+  if (leaf7c & LEAF7_ECX_AVX512VBMI) found |= MN_AVX512VBMI;
   return found;
 }
 #else

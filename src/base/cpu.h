@@ -12,7 +12,8 @@ enum {
   MN_FMA = 1u << 1,
   MN_AVX512 = 1u << 2, /* F, BW, DQ, VL together */
   MN_AVX512VNNI = 1u << 3,
-  MN_AVXVNNI = 1u << 4
+  MN_AVXVNNI = 1u << 4,
+  MN_AVX512VBMI = 1u << 5 /* byte permutations; in no level, used where the CPU has it */
 };
 
 /* Operating-system support for the wide registers included. */
