@@ -12,7 +12,7 @@
 #if defined(__clang__)
 #define MN_UNROLL _Pragma("unroll")
 #else
-#define MN_UNROLL _Pragma("GCC unroll 16")
+#define MN_UNROLL _Pragma("GCC unroll 32")
 #endif
 
 /* sum += x by 32-bit lanes, in place: gcc 12 copies or spills the sums of an intrinsic addition in

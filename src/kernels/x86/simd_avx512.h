@@ -18,7 +18,7 @@
 #if defined(__clang__)
 #define MN_UNROLL _Pragma("unroll")
 #else
-#define MN_UNROLL _Pragma("GCC unroll 16")
+#define MN_UNROLL _Pragma("GCC unroll 32")
 #endif
 
 /* The first `count` of 16 lanes; all of them for 16 and more. */
