@@ -6,10 +6,12 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "kernels/ref/ref.h"
 #include "ops/operand.h"
 
 typedef struct resize {
   mn_resize_tap *rows, *columns; /* [out_h], [out_w]; nearest uses lower only */
+  mn_resize_f32_fn *blend;       /* bilinear */
 } resize;
 
 typedef struct grid {
@@ -32,6 +34,18 @@ MN_PLANNING void place_float(mn_resize_tap *tap, const grid *g, int32_t index) {
   tap->lower = smaller(larger((int32_t)floorf(position), 0), g->in - 1);
   tap->upper = smaller((int32_t)ceilf(position), g->in - 1);
   tap->weight = position - (float)tap->lower;
+}
+
+/* As onnxruntime's upsample.cc has it for linear. */
+MN_PLANNING void place_onnx(mn_resize_tap *tap, const grid *g, int32_t index) {
+  float scale = (float)g->out / (float)g->in, position = (float)index / scale, last;
+  last = (float)(g->in - 1);
+  if (g->half_pixel) position = ((float)index + 0.5f) / scale - 0.5f;
+  if (g->align_corners) position = g->out > 1 ? (float)index * last / (float)(g->out - 1) : 0.0f;
+  position = position > 0.0f ? position < last ? position : last : 0.0f;
+  tap->lower = (int32_t)position;
+  tap->upper = smaller(tap->lower + 1, g->in - 1);
+  tap->weight = tap->lower == tap->upper ? 0.5f : position - (float)tap->lower;
 }
 
 /* With 10 fractional bits, as LiteRT's ComputeInterpolationValuesInteger. */
@@ -87,16 +101,21 @@ MN_PLANNING mn_status refuse_other_scale(const mn_step *step, mn_error *err) {
 
 MN_PLANNING mn_status bilinear_plan(mn_step *step, const mn_op_request *request, mn_error *err) {
   mn_type type = step->in[0].type;
-  if (type != MN_F32 && step->arithmetic == MN_ARITHMETIC_ONNX) {
-    return mn_op_refuse(step, "f32 in ONNX's arithmetic", err);
-  }
+  bool cut = type != MN_F32 && step->arithmetic == MN_ARITHMETIC_ONNX;
+  place_fn *place = cut ? place_onnx : type == MN_I8 ? place_fixed : place_float;
   mn_status status = refuse_other_scale(step, err);
-  if (!status) status = plan_grid(step, request, type == MN_I8 ? place_fixed : place_float, err);
+  if (!status) status = plan_grid(step, request, place, err);
   if (status) return status;
+  if (cut) {
+    ((resize *)step->params)->blend = type == MN_U8 ? mn_resize_cut_u8_ref : mn_resize_cut_i8_ref;
+    step->kernel_name = "resize_cut_ref";
+    return MN_OK;
+  }
   step->kernel = mn_kernel_select(type == MN_F32  ? MN_SLOT_resize_f32
                                   : type == MN_U8 ? MN_SLOT_resize_u8
                                                   : MN_SLOT_resize_i8,
                                   request->features);
+  ((resize *)step->params)->blend = (mn_resize_f32_fn *)step->kernel->function;
   size_t width = (size_t)step->in[0].shape.dim[2], channels = mn_operand_channels(&step->out);
   step->scratch_bytes =
       2 * width * mn_whole(channels, (size_t)step->kernel->tile.cols) * sizeof(float);
@@ -130,7 +149,7 @@ static void bilinear_run(const mn_step *step, const mn_run *run, size_t begin, s
         .out_width = out_w,
         .channels = mn_operand_channels(out),
         .scratch = run->scratch};
-    ((mn_resize_f32_fn *)step->kernel->function)(&args);
+    op->blend(&args);
   }
 }
 

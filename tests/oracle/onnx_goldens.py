@@ -385,14 +385,21 @@ def write_quantized(goldens, corpus):
             (corpus / f"{name}.onnx").write_bytes((goldens / f"{name}.onnx").read_bytes())
 
 
-def resized_codes():
-    """Codes resized as integers, which QLinear files of segmenters do."""
+def resized_codes(kind):
+    """Codes resized as integers, which QLinear files of segmenters do; without i8 weights u8 stays
+    u8, so that there are some."""
     n = Net(13, [1, 3, 6, 7])
-    scale, zero = n.const(np.float32(0.023)), n.const(np.uint8(117))
+    scale, zero = n.const(np.float32(0.023)), n.const(kind(17 if kind == np.int8 else 117))
     x = n.op("QuantizeLinear", "input", scale, zero)
-    x = n.op("Resize", x, "", "", n.const(np.array([1, 3, 11, 15], np.int64)), mode="linear",
-             coordinate_transformation_mode="half_pixel")
-    return n.model([n.op("DequantizeLinear", x, scale, zero, name="output")])
+    for transform, sizes in (("half_pixel", [1, 3, 11, 15]), ("align_corners", [1, 3, 22, 29]),
+                             ("asymmetric", [1, 3, 13, 40])):
+        x = n.op("Resize", x, "", "", n.const(np.array(sizes, np.int64)), mode="linear",
+                 coordinate_transformation_mode=transform)
+    weights = n.op("DequantizeLinear", n.const(np.eye(3, dtype=np.int8).reshape(3, 3, 1, 1)),
+                   n.const(np.float32(1)), n.const(np.int8(0)))
+    x = n.op("Conv", n.op("DequantizeLinear", x, scale, zero), weights)
+    return n.model([n.op("DequantizeLinear", n.op("QuantizeLinear", x, scale, zero), scale, zero,
+                         name="output")])
 
 
 def write_codes(goldens):
@@ -538,10 +545,11 @@ def main():
     write(goldens, "byte_input", byte_input(), [(9, 7, 2)], 3, channels_last=True, kind=np.uint8)
     write(goldens, "ends_u8", coded_ends(np.uint8), [(6, 5, 2)], 3, kind=np.uint8)
     write(goldens, "ends_i8", coded_ends(np.int8), [(6, 5, 2)], 3, kind=np.uint8)
-    model = resized_codes()
-    write(goldens, "resized_codes", model, [(6, 7, 1)], 3)
-    with open(goldens / "resized_codes_6x7x1.f32", "ab") as file:
-        file.write(output_step(model))
+    for name, kind in (("codes_resized_i8", np.int8), ("codes_resized_u8", np.uint8)):
+        model = resized_codes(kind)
+        write(goldens, name, model, [(6, 7, 1)], 3)
+        with open(goldens / f"{name}_6x7x1.f32", "ab") as file:
+            file.write(output_step(model))
     for name in ("parts", "old_parts", "byte_input", "ends_i8"):
         (corpus / f"{name}.onnx").write_bytes((goldens / f"{name}.onnx").read_bytes())
 

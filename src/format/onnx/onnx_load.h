@@ -37,7 +37,8 @@ typedef struct mn_onnx_origin {
 typedef struct mn_onnx_codes {
   mn_type type; /* MN_U8, MN_I8; MN_I32 for biases */
   mn_quant quant;
-  mn_act act; /* of the layer that makes them */
+  mn_act act;   /* of the layer that makes them */
+  bool recoded; /* i8 that are u8 in the file, 128 more */
 } mn_onnx_codes;
 
 /* A tensor of the file, by name. */
@@ -260,6 +261,8 @@ typedef enum mn_onnx_arithmetic {
   MN_ONNX_ONE,      /* input 0, of any scale */
   MN_ONNX_MOVE      /* one scale in and out */
 } mn_onnx_arithmetic;
+/* The file's type for codes of the graph. */
+int64_t mn_onnx_code_type(const mn_onnx_codes *codes);
 /* Sets op->target when the operator can be computed in codes and `wanted`, or NULL, is what the
  * result becomes. The result lives in *room. */
 mn_status mn_onnx_choose(mn_onnx_op *op, mn_onnx_arithmetic arithmetic, const mn_onnx_codes *wanted,
@@ -267,14 +270,9 @@ mn_status mn_onnx_choose(mn_onnx_op *op, mn_onnx_arithmetic arithmetic, const mn
 /* Follows the output to the QuantizeLinear that alone reads it; false when there is none. */
 bool mn_onnx_look_ahead(const mn_onnx_op *op, mn_onnx_codes *codes);
 
-/* What no operator of the graph computes in codes. */
-bool mn_onnx_needs_float(const mn_onnx_op *op);
-
 /* ---- operators ------------------------------------------------------------------------------ */
 
 typedef mn_status mn_onnx_op_loader(const mn_onnx_op *op);
-/* An operator of codes, computed between a dequantize and a quantize to the same scale. */
-mn_status mn_onnx_load_in_float(const mn_onnx_op *op, mn_onnx_op_loader *load);
 mn_onnx_op_loader mn_onnx_load_conv, mn_onnx_load_gemm, mn_onnx_load_matmul, mn_onnx_load_norm;
 mn_onnx_op_loader mn_onnx_load_transpose_conv;
 mn_onnx_op_loader mn_onnx_load_pool, mn_onnx_load_global_pool, mn_onnx_load_reduce_max;

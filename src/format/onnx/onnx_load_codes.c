@@ -19,6 +19,10 @@ static bool same_codes(const mn_onnx_codes *a, mn_type type, const mn_quant *b) 
   return true;
 }
 
+int64_t mn_onnx_code_type(const mn_onnx_codes *codes) {
+  return codes->type == MN_U8 || codes->recoded ? ONNX_UINT8 : ONNX_INT8;
+}
+
 static int32_t zero_at(const mn_onnx_tensor *tensor, size_t index) {
   int32_t wide;
   if (tensor->data_type == ONNX_UINT8) return tensor->data[index];
@@ -54,6 +58,7 @@ static mn_status fill(const mn_onnx_op *op, const mn_onnx_tensor *scale, const m
     zeros[i] = (zero ? zero_at(zero, i) : 0) - (recode ? 128 : 0);
   }
   if (recode) codes->type = MN_I8;
+  codes->recoded = recode;
   codes->quant.count = (int32_t)count;
   codes->quant.scale = scales;
   codes->quant.zero = zeros;
@@ -142,7 +147,7 @@ static mn_status emit_quantized(const mn_onnx_op *op, const mn_onnx_codes *codes
   if (x->kind == MN_ONNX_VALUE && x->coded && x->data_type == ONNX_FLOAT &&
       same_codes(codes, values[x->codes].type, &values[x->codes].quant)) {
     mn_onnx_tensor same = *x;
-    same.data_type = codes->type == MN_U8 ? ONNX_UINT8 : ONNX_INT8;
+    same.data_type = mn_onnx_code_type(codes);
     return mn_onnx_alias(op, &same);
   }
   status = mn_onnx_operand(op, 0, &x);
@@ -160,24 +165,6 @@ mn_status mn_onnx_load_quantize(const mn_onnx_op *op) {
   if (status) return status;
   if (codes.quant.count != 1 || codes.type == MN_I32) return refuse_codes(op);
   return emit_quantized(op, &codes);
-}
-
-mn_status mn_onnx_load_in_float(const mn_onnx_op *op, mn_onnx_op_loader *load) {
-  mn_onnx_tensor *x, *to, out;
-  mn_status status = mn_onnx_input(op, 0, &x);
-  if (!status) status = mn_onnx_output(op, &to);
-  if (status) return status;
-  const mn_value *value = &op->loader->graph->values[x->codes];
-  const mn_onnx_codes codes = {.type = value->type, .quant = value->quant};
-  mn_onnx_tensor real = *x;
-  real.data_type = ONNX_FLOAT;
-  out = (mn_onnx_tensor){.name = to->name, .id = MN_NONE, .named = true};
-  mn_onnx_op inner = *op, last = *op;
-  inner.given[0] = &real;
-  inner.given_out = &out;
-  last.given[0] = &out;
-  status = load(&inner);
-  return status ? status : emit_quantized(&last, &codes);
 }
 
 /* ---- Which operators are computed in codes -------------------------------------------------- */
@@ -278,8 +265,8 @@ static bool fits_layer(const mn_onnx_op *op, mn_type type) {
   return plain && bias && fits_bias(x, weights, bias);
 }
 
-/* What no operator of the graph computes in codes. */
-bool mn_onnx_needs_float(const mn_onnx_op *op) {
+/* What no operator of the graph computes in codes that stand for floats. */
+static bool needs_float(const mn_onnx_op *op) {
   if (mn_pb_equal(op->type, "HardSigmoid")) return !mn_onnx_is_hard_sigmoid(op);
   bool resizes = mn_pb_equal(op->type, "Resize") || mn_pb_equal(op->type, "Upsample");
   return resizes && !mn_pb_equal(mn_onnx_string(op, "mode"), "nearest");
@@ -290,7 +277,7 @@ static bool fits(const mn_onnx_op *op, mn_onnx_arithmetic arithmetic, const mn_o
   bool all = arithmetic == MN_ONNX_SUM, list = mn_pb_equal(op->type, "Concat");
   if (arithmetic == MN_ONNX_LAYER) return fits_layer(op, type);
   if (to->act != MN_ACT_NONE && (!all || list)) return false;
-  if (mn_onnx_needs_float(op)) return false;
+  if (needs_float(op)) return false;
   for (int32_t i = 0; i < (all ? op->in_count : 1); i++) {
     const mn_quant *quant = find_codes(op, i, &type);
     if (!quant || quant->count != 1) return false;
@@ -309,7 +296,8 @@ mn_status mn_onnx_choose(mn_onnx_op *op, mn_onnx_arithmetic arithmetic, const mn
   if (status) return status;
   if (x->kind == MN_ONNX_VALUE && x->data_type != ONNX_FLOAT && arithmetic == MN_ONNX_MOVE) {
     const mn_value *value = &op->loader->graph->values[x->codes];
-    *room = (mn_onnx_codes){.type = value->type, .quant = value->quant};
+    bool recoded = value->type == MN_I8 && x->data_type == ONNX_UINT8;
+    *room = (mn_onnx_codes){.type = value->type, .quant = value->quant, .recoded = recoded};
     op->target = room;
     op->makes_codes = true;
   } else if (wanted && fits(op, arithmetic, wanted)) {

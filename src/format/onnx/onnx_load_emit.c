@@ -114,7 +114,7 @@ mn_status mn_onnx_emit(const mn_onnx_op *op, const mn_onnx_node *node, const mn_
     out->codes = out->id;
     out->id = MN_NONE;
     out->clamped = op->target->act != MN_ACT_NONE;
-    if (op->makes_codes) out->data_type = op->target->type == MN_U8 ? ONNX_UINT8 : ONNX_INT8;
+    if (op->makes_codes) out->data_type = mn_onnx_code_type(op->target);
   }
   out->channels_last = like->channels_last && shape->rank == 4;
   out->shape = out->channels_last ? mn_onnx_from_last(shape) : *shape;

@@ -350,14 +350,6 @@ static const op_entry *find_entry(const mn_onnx_op *op) {
   return NULL;
 }
 
-/* Codes in, codes out, without a scale of their own. */
-static bool moves_codes(const mn_onnx_op *op, const op_entry *entry) {
-  const mn_onnx_tensor *x = entry->arithmetic == MN_ONNX_MOVE && op->in_count > 0
-                                ? mn_onnx_find(op->loader, op->in[0])
-                                : NULL;
-  return x && x->kind == MN_ONNX_VALUE && x->coded && x->data_type != ONNX_FLOAT;
-}
-
 static mn_status load_in_codes(mn_onnx_op *op, const op_entry *entry, const mn_onnx_codes *wanted) {
   mn_onnx_codes room;
   mn_status status = mn_onnx_choose(op, entry->arithmetic, wanted, &room);
@@ -377,9 +369,6 @@ mn_status mn_onnx_load_op(const mn_onnx_op *op) {
   if (entry) {
     mn_onnx_op chosen = *op;
     mn_onnx_codes wanted;
-    if (moves_codes(op, entry) && mn_onnx_needs_float(op)) {
-      return mn_onnx_load_in_float(op, entry->load);
-    }
     bool looks = entry->arithmetic != MN_ONNX_IN_FLOAT && mn_onnx_look_ahead(op, &wanted);
     return load_in_codes(&chosen, entry, looks ? &wanted : NULL);
   }

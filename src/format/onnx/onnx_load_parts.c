@@ -156,7 +156,8 @@ static mn_status load_part(const mn_onnx_op *op, int32_t index, part p) {
   one.out_count = 1;
   if (x->kind == MN_ONNX_VALUE && x->coded) {
     const mn_value *value = &op->loader->graph->values[x->codes];
-    codes = (mn_onnx_codes){.type = value->type, .quant = value->quant};
+    bool recoded = value->type == MN_I8 && x->data_type == ONNX_UINT8;
+    codes = (mn_onnx_codes){.type = value->type, .quant = value->quant, .recoded = recoded};
     one.target = &codes;
     one.makes_codes = x->data_type != ONNX_FLOAT;
   }

@@ -143,6 +143,23 @@ static mn_status refuse_way(const mn_onnx_op *op) {
                       transform[0] ? transform : "the default", rounding[0] ? rounding : "default");
 }
 
+/* Codes are blended as the file has them, and cut towards 0: of u8 that became i8 it must be the
+ * u8 again. */
+static mn_status resize_unsigned(const mn_onnx_op *op, mn_onnx_node *node,
+                                 const mn_onnx_tensor *x) {
+  const mn_quant *quant = &op->target->quant;
+  int32_t zero = quant->zero[0] + 128;
+  mn_onnx_codes codes = {.type = MN_U8, .quant = {1, 0, quant->scale, NULL}};
+  mn_id in[2] = {node->in[0], node->in[1]}, resized;
+  codes.quant.zero = mn_arena_copy(&op->loader->graph->arena, &zero, sizeof zero);
+  if (!codes.quant.zero) return mn_fail_memory(op->loader->err, sizeof zero);
+  mn_status status = mn_onnx_convert(op->loader, x, &codes, &in[0]);
+  node->in = in;
+  if (!status) status = mn_onnx_step(op, node, &resized);
+  mn_onnx_node back = {.op = MN_OP_QUANTIZE, .in = &resized, .in_count = 1};
+  return status ? status : mn_onnx_emit(op, &back, x);
+}
+
 mn_status mn_onnx_load_resize(const mn_onnx_op *op) {
   mn_onnx_tensor x;
   target to;
@@ -167,7 +184,8 @@ mn_status mn_onnx_load_resize(const mn_onnx_op *op) {
   node.attr.resize.height = (int32_t)to.size[2];
   node.attr.resize.width = (int32_t)to.size[3];
   x.point = false;
-  status = mn_onnx_emit(op, &node, &x);
+  bool unsigned_codes = linear && op->target && op->target->recoded;
+  status = unsigned_codes ? resize_unsigned(op, &node, &x) : mn_onnx_emit(op, &node, &x);
   bool any_size = to.like != MN_NONE && !w->whole_factor && !w->not_to_one;
   if (!status && !any_size) mn_onnx_fix_size(op);
   return status;

@@ -81,6 +81,11 @@ typedef struct mn_hard_swish_q8 {
 /* The output code of an input code, both in the type's own numbers. */
 int32_t mn_hard_swish_code_ref(const mn_hard_swish_q8 *args, int32_t code);
 
+/* ---- resize_cut_ref.c: one output row of codes --------------------------------------------- */
+
+/* ONNX's arithmetic: the codes themselves are blended in float and cut towards 0. */
+mn_resize_u8_fn mn_resize_cut_u8_ref, mn_resize_cut_i8_ref;
+
 /* ---- convert_ref.c: vectors --------------------------------------------------------------- */
 
 /* clamp(round(in / scale) + zero), ties away from zero; NaN gives the zero point. */
