@@ -60,8 +60,10 @@ static void load_weights(const block *x, __m512i *to, const int8_t *plane, ptrdi
   __m512i rows[4];
   for (ptrdiff_t i = 0; i < 4; i++) {
     const size_t k = (size_t)(first + i); /* wraps above the kernel */
+    rows[i] = _mm512_setzero_si512();
+    if (k >= w->kernel_h) continue;
     const int8_t *from = plane + (k * w->kernel_w + t) * COLS;
-    rows[i] = k < w->kernel_h ? repeat(_mm512_loadu_si512(from), x->fold) : _mm512_setzero_si512();
+    rows[i] = repeat(_mm512_loadu_si512(from), x->fold);
   }
   interleave(to, rows);
 }
