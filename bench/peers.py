@@ -121,6 +121,7 @@ def outputs_of(path):
 def measure(network, precision, threads, args, files):
     job = files.base(network, precision)
     job.update(precision=precision, threads=threads, library=args.library, isa=args.isa,
+               clock=args.clock,
                input=files.input(network, precision, job["tflite"]))
     workers = {}
     with tempfile.TemporaryDirectory() as folder:
@@ -205,6 +206,8 @@ def parse():
     parser.add_argument("--remake", action="store_true", help="write the networks' files anew")
     parser.add_argument("--best", action="store_true",
                         help="show the best times, not medians: on a machine with other work on it")
+    parser.add_argument("--clock", choices=("wall", "cpu"), default="wall",
+                        help="cpu: of the process, for one thread on a machine with other work")
     parser.add_argument("--json", help="also write one JSON object a line here")
     parser.add_argument("--svg", help="also draw the bar chart of the first thread count here")
     args = parser.parse_args()
