@@ -63,9 +63,10 @@ static bool prove_quickly(const mn_requant_problem *x, mn_requant_float *found) 
   least -= 0x1p-24;
   most += 0x1p-24 + 0x1p-24;
   found->scale = (float)real;
-  const double tilt = codes * fabs(found->scale - real) / real; /* at the last code */
-  const double delta = x->right ? ldexp(1.0, -1 - x->right) : 0.0, margin = most_slack + tilt;
-  const double lo = delta + margin - (1.0 - most) * real, hi = delta - margin + least * real;
+  const double tilt = codes * (found->scale - real) / real; /* of the last code's step */
+  const double delta = x->right ? ldexp(1.0, -1 - x->right) : 0.0;
+  const double lo = delta + most_slack - fmin(tilt, 0.0) - (1.0 - most) * real;
+  const double hi = delta - most_slack - fmax(tilt, 0.0) + least * real;
   found->above = (float)(x->zero + 0.5 * (lo + hi));
   found->below = (float)(x->zero - 0.5 * (lo + hi));
   const double above = found->above - (double)x->zero, below = x->zero - (double)found->below;
