@@ -266,9 +266,9 @@ static mn_status shape_pad(const infer *at) {
     int32_t before = at->node->attr.pad.before[i], after = at->node->attr.pad.after[i];
     int32_t extent = out.dim[i];
     /* Something of the input stays, whatever is cut off and padded. */
-    if (before <= -extent || after <= -extent || !mn_add_i32(extent, before, &out.dim[i]) ||
-        !mn_add_i32(out.dim[i], after, &out.dim[i]) || out.dim[i] < 1 || out.dim[i] <= before ||
-        out.dim[i] <= after) {
+    if (extent < 1 || before <= -extent || after <= -extent ||
+        !mn_add_i32(extent, before, &out.dim[i]) || !mn_add_i32(out.dim[i], after, &out.dim[i]) ||
+        out.dim[i] < 1 || out.dim[i] <= before || out.dim[i] <= after) {
       return refuse(at, "pads that leave something of it");
     }
   }

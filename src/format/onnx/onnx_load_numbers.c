@@ -50,7 +50,7 @@ static mn_status read_list(const mn_onnx_op *op, int32_t position, numbers *out)
   if (!mn_onnx_is_numbers(op, position)) {
     return mn_onnx_fail(op, MN_ERR_UNSUPPORTED, "its input %d is not a list of numbers", position);
   }
-  memcpy(out->reals, tensor->data, tensor->bytes);
+  if (tensor->bytes) memcpy(out->reals, tensor->data, tensor->bytes);
   out->count = (int32_t)(tensor->bytes / sizeof(float));
   return MN_OK;
 }
