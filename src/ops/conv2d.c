@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Convolution as a matrix product: a pointwise convolution multiplies the input where it lies. A
- * float one of few channels (a stem) copies the rows under a row of windows to scratch, padded: the
- * windows overlap there, and each is kernel_h runs of kernel_w pixels. Any other gathers a block of
- * windows (im2col), padded taps as the zero code. A slice is a block of output pixels times a block
- * of output channels, or an output row. */
+ * Convolution as a matrix product: a pointwise convolution multiplies the input where it lies. One
+ * of few channels (a stem) copies the rows under a row of windows to scratch, padded: the windows
+ * overlap there, and each is kernel_h runs of kernel_w pixels. In float these are multiplied in
+ * place; in 8 bits a run is at most one vector, and windows of codes are put together from them. Any
+ * other gathers a block of windows (im2col), padded taps as the zero code. A slice is a block of
+ * output pixels times a block of output channels, or an output row. */
 #include <string.h>
 
 #include "base/alloc.h"
@@ -17,7 +18,8 @@ enum {
   /* A convolution by rows reads its weights once an output row: they are few, or it is wide. */
   FEW_WEIGHTS = 16 << 10,
   WIDE_ROW = 28,
-  MOST_WEIGHTS = 256 << 10
+  MOST_WEIGHTS = 256 << 10,
+  RUN_BYTES = 16 /* of 8-bit pixels, read and written as one */
 };
 
 typedef struct conv_params {
@@ -65,13 +67,17 @@ MN_PLANNING void plan_by_rows(conv_params *p, mn_step *step) {
   const mn_operand *in = &step->in[0];
   const size_t pixel = mn_operand_channels(in) * p->gemm.element;
   const size_t most = step->out.shape.dim[2] < WIDE_ROW ? FEW_WEIGHTS : MOST_WEIGHTS;
-  p->by_rows = !p->pointwise && in->type == MN_F32 && p->window.dilation_w == 1 &&
+  const bool short_runs = (size_t)p->window.kernel_w * pixel <= RUN_BYTES;
+  p->by_rows = !p->pointwise && (in->type == MN_F32 || short_runs) && p->window.dilation_w == 1 &&
                p->gemm.packed_bytes <= most;
   if (!p->by_rows) return;
   const size_t kernel_h = (size_t)p->window.kernel_h;
   p->gemm.segments = kernel_h;
   p->row_bytes = reached_columns(p, step) * pixel;
   step->scratch_bytes = mn_aligned(kernel_h * sizeof(void *)) + kernel_h * p->row_bytes;
+  if (in->type != MN_F32) {
+    step->scratch_bytes += 2 * RUN_BYTES + (size_t)step->out.shape.dim[2] * p->gemm.padded_k;
+  }
   step->slices = (size_t)step->out.shape.dim[0] * (size_t)step->out.shape.dim[1];
 }
 
@@ -255,11 +261,12 @@ static void copy_row(const mn_step *step, const unsigned char *row, unsigned cha
   size_t inside = (size_t)in->shape.dim[2];
   if (!row || left >= all) inside = 0;
   if (inside > all - left) inside = all - left;
+  const int zero = in->type == MN_F32 ? 0 : in->quant->zero[0] & 0xff;
   if (!inside) {
-    memset(to, 0, p->row_bytes);
+    memset(to, zero, p->row_bytes);
     return;
   }
-  memset(to, 0, left * pixel);
+  memset(to, zero, left * pixel);
   to += left * pixel;
   if (mn_operand_dense(in)) {
     memcpy(to, row, inside * pixel);
@@ -267,7 +274,31 @@ static void copy_row(const mn_step *step, const unsigned char *row, unsigned cha
     const size_t apart = in->pixel_stride * p->gemm.element;
     for (size_t x = 0; x < inside; x++) memcpy(to + x * pixel, row + x * apart, pixel);
   }
-  memset(to + inside * pixel, 0, (all - left - inside) * pixel);
+  memset(to + inside * pixel, zero, (all - left - inside) * pixel);
+}
+
+/* Signed codes to unsigned ones, eight at a time; what follows them up to RUN_BYTES may change. */
+static void flip_codes(unsigned char *codes, size_t count) {
+  for (size_t i = 0; i < count; i += sizeof(uint64_t)) {
+    uint64_t eight;
+    memcpy(&eight, codes + i, sizeof eight);
+    eight ^= 0x8080808080808080u;
+    memcpy(codes + i, &eight, sizeof eight);
+  }
+}
+
+/* Windows of unsigned codes, [out_w][padded_k], from the rows in scratch: each run is written with
+ * what lies after it, and the next one over the excess. */
+static void join_runs(const mn_step *step, const unsigned char *rows, unsigned char *to) {
+  const conv_params *p = step->params;
+  const size_t channels = mn_operand_channels(&step->in[0]), k = p->gemm.k;
+  const size_t run = (size_t)p->window.kernel_w * channels;
+  const size_t apart = (size_t)p->window.stride_w * channels;
+  for (size_t x = 0; x < (size_t)step->out.shape.dim[2]; x++, to += p->gemm.padded_k) {
+    const unsigned char *from = rows + x * apart;
+    for (size_t i = 0; i < k; i += run, from += p->row_bytes) memcpy(to + i, from, RUN_BYTES);
+    memset(to + k, 0, p->gemm.padded_k - k);
+  }
 }
 
 /* Output row y of a convolution by rows. */
@@ -283,7 +314,7 @@ static void run_row(const mn_step *step, const mn_band *band, int32_t y) {
     copy_row(step, inside ? mn_row(&band->in[0], in_y) : NULL, rows);
     segments[k] = rows;
   }
-  const mn_gemm_block block = {
+  mn_gemm_block block = {
       .segments = segments,
       .a_stride = (size_t)w->stride_w * mn_operand_channels(&step->in[0]),
       .c = mn_row(&band->out, y),
@@ -291,6 +322,14 @@ static void run_row(const mn_step *step, const mn_band *band, int32_t y) {
       .m = (size_t)step->out.shape.dim[2],
       .n_end = p->gemm.n,
   };
+  if (step->in[0].type != MN_F32) {
+    unsigned char *first = rows - (size_t)w->kernel_h * p->row_bytes;
+    if (p->gemm.flip) flip_codes(first, (size_t)(rows - first));
+    block.a = rows + RUN_BYTES; /* what join_runs reads beyond the last row */
+    block.codes = true;
+    block.a_stride = p->gemm.padded_k;
+    join_runs(step, first, rows + RUN_BYTES);
+  }
   mn_gemm_run(&p->gemm, step->packed, &block);
 }
 

@@ -162,7 +162,7 @@ static void run_q8(const mn_gemm *gemm, const unsigned char *packed, const mn_ge
   mn_gemm_q8_args args = {
       .a = block->a,
       .a_stride = block->a_stride,
-      .flip = gemm->flip,
+      .flip = block->codes ? 0 : gemm->flip,
       .b = packed + block->n_begin * gemm->padded_k * weight_bytes(gemm),
       .bias = (const int32_t *)(packed + gemm->bias_offset) + block->n_begin,
       .w_zero = gemm->w_zero,
@@ -170,7 +170,7 @@ static void run_q8(const mn_gemm *gemm, const unsigned char *packed, const mn_ge
       .c_stride = block->c_stride,
       .m = block->m,
       .n = block->n_end - block->n_begin,
-      .k = gemm->k,
+      .k = block->codes ? gemm->padded_k : gemm->k,
       .requant = mn_requant_at(&gemm->requant, packed + gemm->requant_offset, block->n_begin),
   };
   ((mn_gemm_q8_fn *)gemm->kernel->function)(&args);

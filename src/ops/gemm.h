@@ -24,6 +24,7 @@ typedef struct mn_gemm {
 /* A block of rows to multiply. */
 typedef struct mn_gemm_block {
   const void *a;               /* [m][a_stride] */
+  bool codes;                  /* 8 bit: of a are unsigned codes, padded by zeros to padded_k */
   const void *const *segments; /* f32, instead of a: [gemm->segments] of [m][a_stride] */
   size_t a_stride;
   void *c; /* [m][c_stride], at column 0 */

@@ -63,12 +63,11 @@ static void stage_fill(stage *staged, const mn_gemm_q8_args *args, size_t m, siz
   }
 }
 
-/* sums[rows][lie] = from[rows][lie] + `count` quads of a times one panel of b; rows of `from` are
- * `lie` or 0 vectors apart. `vectors` of 16 columns are live; 3 lie like 4. */
+/* sums[rows][vectors] = from[rows][vectors] + `count` quads of a times one panel of b; rows of
+ * `from` are `from_stride` vectors apart. `vectors` of 16 columns are live. */
 MN_INLINE void multiply(__m512i *sums, const __m512i *from, size_t from_stride, const uint8_t *a,
                         size_t stride, const int8_t *b, size_t count, const int rows,
                         const int vectors) {
-  const int lie = vectors == 3 ? 4 : vectors;
   __m512i sum[ROWS][4];
   MN_UNROLL for (int i = 0; i < rows; i++) {
     MN_UNROLL for (int j = 0; j < vectors; j++) {
@@ -86,7 +85,7 @@ MN_INLINE void multiply(__m512i *sums, const __m512i *from, size_t from_stride, 
     }
   }
   MN_UNROLL for (int i = 0; i < rows; i++) {
-    MN_UNROLL for (int j = 0; j < vectors; j++) sums[i * lie + j] = sum[i][j];
+    MN_UNROLL for (int j = 0; j < vectors; j++) sums[i * vectors + j] = sum[i][j];
   }
 }
 
@@ -100,12 +99,12 @@ typedef void multiply_fn(__m512i *sums, const __m512i *from, size_t from_stride,
                                           size_t count) {                                         \
     multiply(sums, from, from_stride, a, stride, b, count, rows, vectors);                        \
   }
-MULTIPLY(6, 1) MULTIPLY(6, 2) MULTIPLY(6, 3) MULTIPLY(6, 4) MULTIPLY(5, 4) MULTIPLY(1, 4)
+MULTIPLY(6, 1) MULTIPLY(6, 2) MULTIPLY(6, 4) MULTIPLY(5, 4) MULTIPLY(1, 4)
 
 /* Single rows are few: they take all four vectors, the rows after them write over the excess. */
-static multiply_fn *multiply_of(size_t rows, int vectors) {
-  static multiply_fn *const six[] = {multiply_6x1, multiply_6x2, multiply_6x3, multiply_6x4};
-  return rows == 1 ? multiply_1x4 : rows == 5 ? multiply_5x4 : six[vectors - 1];
+static multiply_fn *multiply_of(size_t rows, size_t vectors) {
+  if (rows < ROWS) return rows == 1 ? multiply_1x4 : multiply_5x4;
+  return vectors == 1 ? multiply_6x1 : vectors == 2 ? multiply_6x2 : multiply_6x4;
 }
 /* clang-format on */
 
@@ -117,8 +116,7 @@ typedef struct panel {
   size_t m; /* the block's first row */
   const int8_t *b;
   size_t n, count;
-  int vectors;
-  size_t lie; /* vectors from a row's sums to the next one's */
+  size_t vectors; /* 1, 2 or 4 that hold them */
   requant_avx512 requant;
   size_t first, end;
   __m512i sums[4 * STRIP + 4];
@@ -127,7 +125,7 @@ typedef struct panel {
 static void flush(panel *x) {
   const mn_gemm_q8_args *args = x->args;
   uint8_t *c = args->c + (x->m + x->first) * args->c_stride + x->n;
-  mn_requant_store_avx512(c, args->c_stride, x->sums, x->end - x->first, x->vectors, x->count,
+  mn_requant_store_avx512(c, args->c_stride, x->sums, x->end - x->first, (int)x->vectors, x->count,
                           &x->requant);
   x->first = x->end;
 }
@@ -135,9 +133,9 @@ static void flush(panel *x) {
 /* bias - w_zero * the row's codes: modulo 2^32 on the way, exact at the end. */
 static void start_sums(const panel *x, size_t row, size_t rows, __m512i *sums) {
   const int32_t *bias = x->args->bias + x->n;
-  for (size_t i = 0; i < rows; i++, sums += x->lie) {
+  for (size_t i = 0; i < rows; i++, sums += x->vectors) {
     const __m512i less = _mm512_set1_epi32(x->staged->extra[row + i]);
-    for (int j = 0; j < x->vectors; j++) {
+    for (size_t j = 0; j < x->vectors; j++) {
       sums[j] = _mm512_sub_epi32(_mm512_loadu_si512(bias + 16 * j), less);
     }
   }
@@ -150,7 +148,7 @@ static void tile(panel *x, size_t rows) {
   multiply_fn *const run = multiply_of(rows, x->vectors);
   if (x->end + rows - x->first > STRIP) flush(x);
   const size_t row = x->end;
-  __m512i *sums = x->sums + (row - x->first) * x->lie;
+  __m512i *sums = x->sums + (row - x->first) * x->vectors;
   const __m512i *from = (const __m512i *)(const void *)(args->bias + x->n);
   if (args->w_zero) start_sums(x, row, rows, sums), from = sums;
   for (size_t k = 0; k < args->k; k += DEPTH) {
@@ -160,7 +158,8 @@ static void tile(panel *x, size_t rows) {
       stage_fill(staged, args, x->m + row, x->m + row + rows, k, depth);
       a = staged->rows;
     }
-    run(sums, from, from == sums ? x->lie : 0, a, staged->stride, x->b + k * COLS, (depth + 3) / 4);
+    const size_t apart = from == sums ? x->vectors : 0;
+    run(sums, from, apart, a, staged->stride, x->b + k * COLS, (depth + 3) / 4);
     from = sums;
   }
   x->end = row + rows;
@@ -193,9 +192,8 @@ static void run_block(const mn_gemm_q8_args *args, stage *staged, size_t m, size
   panel x = {.args = args, .staged = staged, .m = m, .b = args->b};
   for (; x.n < args->n; x.n += COLS, x.b += panel_bytes) {
     x.count = args->n - x.n < COLS ? args->n - x.n : COLS;
-    x.vectors = (int)((x.count + 15) / 16);
-    x.lie = x.vectors == 3 ? 4 : (size_t)x.vectors;
-    mn_requant_load_avx512(&x.requant, &args->requant, x.n, (int)x.lie);
+    x.vectors = x.count > 32 ? 4 : x.count > 16 ? 2 : 1;
+    mn_requant_load_avx512(&x.requant, &args->requant, x.n, (int)x.vectors);
     run_panel(&x, count);
   }
 }

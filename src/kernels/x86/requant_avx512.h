@@ -35,8 +35,8 @@ void mn_requant_by_lanes_avx512(requant_avx512 *x, const mn_requant *from);
  * other. */
 void mn_turn_lanes_avx512(__m512i *x);
 
-/* Writes `rows` rows of sums[rows][vectors], the first `count` channels of each; 3 vectors lie like
- * 4. What is left of the last four sums may be anything. */
+/* Writes `rows` rows of sums[rows][vectors], the first `count` channels of each; 1, 2 or 4 vectors.
+ * What is left of the last four sums may be anything. */
 void mn_requant_store_avx512(uint8_t *to, size_t stride, const __m512i *sums, size_t rows,
                              int vectors, size_t count, const requant_avx512 *by);
 
