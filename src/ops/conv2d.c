@@ -2,9 +2,9 @@
  * Convolution as a matrix product: a pointwise convolution multiplies the input where it lies. One
  * of few channels (a stem) copies the rows under a row of windows to scratch, padded: the windows
  * overlap there, and each is kernel_h runs of kernel_w pixels. In float these are multiplied in
- * place; in 8 bits a run is at most one vector, and windows of codes are put together from them. Any
- * other gathers a block of windows (im2col), padded taps as the zero code. A slice is a block of
- * output pixels times a block of output channels, or an output row. */
+ * place; in 8 bits a run is at most one vector, and windows of codes are put together from them.
+ * Any other gathers a block of windows (im2col), padded taps as the zero code. A slice is a block
+ * of output pixels times a block of output channels, or an output row. */
 #include <string.h>
 
 #include "base/alloc.h"
