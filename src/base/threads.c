@@ -109,7 +109,8 @@ static void run_share(void *context, size_t worker) {
   __tsan_release(&args->ended);
 }
 
-void mn_threads_run(mn_threads *threads, int workers, size_t count, mn_work_fn *fn, void *context) {
+void mn_threads_run(mn_threads *threads, int workers, size_t count, mn_work_fn *fn, void *context,
+                    bool more) {
   if (count == 0) return;
   int usable = mn_threads_count(threads);
   if (workers > usable) workers = usable;
@@ -121,10 +122,12 @@ void mn_threads_run(mn_threads *threads, int workers, size_t count, mn_work_fn *
   share_args args = {fn, context, count, (size_t)workers, 0, 0};
   __tsan_release(&args.begun);
 #ifdef MN_HAVE_PTHREADPOOL
-  /* Yield instead of spinning: a library must be a good guest between runs. */
+  /* Waking a worker costs more than a small step, so they spin from step to step; but a library must
+   * be a good guest, so after the last one they sleep at once. */
   pthreadpool_parallelize_1d(threads->pool, run_share, &args, (size_t)workers,
-                             PTHREADPOOL_FLAG_YIELD_WORKERS);
+                             more ? 0 : PTHREADPOOL_FLAG_YIELD_WORKERS);
 #else
+  (void)more;
   run_share(&args, 0);
 #endif
   __tsan_acquire(&args.ended);

@@ -29,6 +29,21 @@ static mn_status check_block(const mn_session_options *options, size_t needed, m
   return MN_OK;
 }
 
+static uint64_t work_of(const mn_plan *plan, const mn_step *step) {
+  uint64_t elements = mn_operand_pixels(&step->out) * mn_operand_channels(&step->out);
+  return mn_plan_step_macs(plan, step) + elements;
+}
+
+static bool is_shared(const mn_plan *plan, const mn_threads *threads, const mn_step *step) {
+  return plan->threads > 1 && threads && step->slices > 1 && work_of(plan, step) >= SHARED_WORK;
+}
+
+static int32_t last_shared_step(const mn_plan *plan, const mn_threads *threads) {
+  int32_t i = plan->step_count - 1;
+  while (i >= 0 && !is_shared(plan, threads, &plan->steps[i])) i--;
+  return i;
+}
+
 mn_status mn_session_new(mn_session **out, const mn_plan *plan, const mn_session_options *options,
                          mn_error *err) {
   *out = NULL;
@@ -44,6 +59,7 @@ mn_status mn_session_new(mn_session **out, const mn_plan *plan, const mn_session
   mn_session *session = (mn_session *)(void *)block;
   session->plan = plan;
   session->threads = used.threads;
+  session->last_shared = last_shared_step(plan, used.threads);
   session->owned = used.memory ? NULL : block;
   session->arena = block + header_bytes();
   session->extra = session->arena + mn_aligned(plan->arena_bytes);
@@ -99,18 +115,13 @@ static void run_share(void *context, int worker, size_t begin, size_t end) {
   mn_cpu_restore_denormals(saved);
 }
 
-static uint64_t work_of(const mn_plan *plan, const mn_step *step) {
-  uint64_t elements = mn_operand_pixels(&step->out) * mn_operand_channels(&step->out);
-  return mn_plan_step_macs(plan, step) + elements;
-}
-
-static void run_step(const mn_session *session, const mn_step *step) {
+static void run_step(const mn_session *session, int32_t index) {
   const mn_plan *plan = session->plan;
+  const mn_step *step = &plan->steps[index];
   step_work work = {session, step};
-  bool shared = plan->threads > 1 && session->threads && step->slices > 1 &&
-                work_of(plan, step) >= SHARED_WORK;
-  if (shared) {
-    mn_threads_run(session->threads, plan->threads, step->slices, run_share, &work);
+  if (is_shared(plan, session->threads, step)) {
+    mn_threads_run(session->threads, plan->threads, step->slices, run_share, &work,
+                   index < session->last_shared);
   } else {
     run_share(&work, 0, 0, step->slices);
   }
@@ -121,7 +132,7 @@ mn_status mn_session_run(mn_session *session, mn_error *err) {
   const mn_plan *plan = session->plan;
   for (int32_t i = 0; i < plan->step_count; i++) {
     if (session->on_step) session->on_step(session->on_step_user, i);
-    run_step(session, &plan->steps[i]);
+    run_step(session, i);
   }
   if (session->on_step) session->on_step(session->on_step_user, plan->step_count);
   return MN_OK;

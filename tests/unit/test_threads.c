@@ -44,7 +44,7 @@ static void test_each_slice_once(void **state) {
     for (int workers = 1; workers <= 5; workers++) {
       for (size_t count = 0; count <= MOST; count += count < 8 ? 1 : 83) {
         tally t = {.workers = workers};
-        mn_threads_run(threads, workers, count, count_slices, &t);
+        mn_threads_run(threads, workers, count, count_slices, &t, count % 2);
         assert_true(each_once(&t, count));
       }
     }
@@ -55,7 +55,7 @@ static void test_each_slice_once(void **state) {
 static void *use_pool(void *pool) {
   for (int round = 0; round < 100; round++) {
     tally t = {.workers = 2};
-    mn_threads_run(pool, 2, MOST, count_slices, &t);
+    mn_threads_run(pool, 2, MOST, count_slices, &t, true);
     if (!each_once(&t, MOST)) return pool;
   }
   return NULL;
