@@ -122,8 +122,8 @@ void mn_threads_run(mn_threads *threads, int workers, size_t count, mn_work_fn *
   share_args args = {fn, context, count, (size_t)workers, 0, 0};
   __tsan_release(&args.begun);
 #ifdef MN_HAVE_PTHREADPOOL
-  /* Waking a worker costs more than a small step, so they spin from step to step; but a library must
-   * be a good guest, so after the last one they sleep at once. */
+  /* Waking a worker costs more than a small step, so they spin from step to step; but a library
+   * must be a good guest, so after the last one they sleep at once. */
   pthreadpool_parallelize_1d(threads->pool, run_share, &args, (size_t)workers,
                              more ? 0 : PTHREADPOOL_FLAG_YIELD_WORKERS);
 #else

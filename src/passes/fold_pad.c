@@ -52,6 +52,7 @@ mn_status mn_pass_fold_pad(mn_graph *graph, mn_error *err) {
     if (layer->op != MN_OP_CONV2D && layer->op != MN_OP_DWCONV2D) continue;
     const mn_node *pad = mn_rewrite_producer(&rewrite, layer->in[0]);
     if (!fold(graph, layer, pad)) continue;
+    if (graph->fixed_by == pad - graph->nodes) graph->fixed_by = n; /* its numbers live on here */
     mn_id in[3] = {pad->in[0], layer->in[1], layer->in_count > 2 ? layer->in[2] : MN_NONE};
     if (!mn_rewrite_inputs(&rewrite, layer, in, layer->in_count)) {
       status = mn_fail_memory(err, graph->arena.used);

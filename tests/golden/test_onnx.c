@@ -39,6 +39,7 @@ static const golden goldens[] = {
     {"resizes", 9, 11, 1},
     {"resizes", 6, 7, 2},
     {"factors", 4, 5, 1},
+    {"computed_pads", 9, 14, 1},
     {"old_upsample", 4, 5, 1},
     {"detector_head", 9, 14, 1},
     {"detector_head", 12, 7, 2},
@@ -230,6 +231,7 @@ static void flattened_maps_fix_the_size(void **state) {
   assert_true(takes_size("resizes", 8, 5));
   assert_true(takes_size("detector_head", 5, 8));
   assert_false(takes_size("factors", 5, 4));
+  assert_false(takes_size("computed_pads", 14, 9));
 }
 
 /* A size that the file leaves open is nobody's to guess. */

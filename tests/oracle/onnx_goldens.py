@@ -190,6 +190,32 @@ def factors():
     return n.model([n.op("Concat", a, b, axis=1, name="output")])
 
 
+def computed_pads():
+    """SAME of stride 2 as PyTorch exports F.pad by numbers from the input's shape: a list filled up
+    with zeros, as a table of pairs, from last to first, transposed."""
+    n = Net(13, [1, 3, 9, 14])
+    number = lambda *list_: n.const(np.array(list_, np.int64))
+    one = lambda value: n.const(np.array(value, np.int64))
+    pads = []
+    for axis in (3, 2):
+        extent = n.op("Gather", n.op("Shape", "input"), one(axis))
+        half = n.op("Div", n.op("Cast", extent, to=TensorProto.FLOAT), n.const(np.float32(2)))
+        outputs = n.op("Cast", n.op("Ceil", half), to=TensorProto.INT64)
+        reach = n.op("Add", n.op("Mul", n.op("Sub", outputs, one(1)), one(2)), one(4))
+        pad = n.op("Clip", n.op("Sub", reach, extent), one(0))
+        before = n.op("Div", pad, one(2))
+        pads += [n.op("Unsqueeze", x, number(0)) for x in (before, n.op("Sub", pad, before))]
+    listed = n.op("Concat", *pads, axis=0)
+    missing = n.op("Sub", number(8), n.op("Gather", n.op("Shape", listed), number(0)))
+    zeros = n.op("ConstantOfShape", missing, value=numpy_helper.from_array(np.zeros(1, np.int64)))
+    table = n.op("Reshape", n.op("Concat", listed, zeros, axis=0), number(-1, 2))
+    least = number(np.iinfo(np.int64).min + 1)
+    turned = n.op("Slice", table, number(-1), least, number(0), number(-1))
+    flat = n.op("Reshape", n.op("Transpose", turned, perm=[1, 0]), number(-1))
+    padded = n.op("Pad", "input", n.op("Cast", flat, to=TensorProto.INT64), n.const(np.float32(0)))
+    return n.model([n.conv(padded, 4, 3, k=4, strides=[2, 2], name="output")])
+
+
 def old_upsample():
     n = Net(9, [1, 3, 4, 5])
     a = n.op("Upsample", "input", n.const(np.array([1, 1, 2, 3], np.float32)), mode="nearest")
@@ -552,6 +578,8 @@ def main():
             file.write(output_step(model))
     for name in ("parts", "old_parts", "byte_input", "ends_i8"):
         (corpus / f"{name}.onnx").write_bytes((goldens / f"{name}.onnx").read_bytes())
+    write(goldens, "computed_pads", computed_pads(), [(9, 14, 1)], 3)
+    (corpus / "computed_pads.onnx").write_bytes((goldens / "computed_pads.onnx").read_bytes())
 
 
 if __name__ == "__main__":

@@ -273,8 +273,7 @@ def sources(model, make, name, size, command, folder):
     exports = Maps(twin).eval()
     with torch.no_grad():
         exports(x)  # fixes timm's pads
-    # Up to opset 10 pads are attributes; after it PyTorch computes them, which is refused here.
-    torch.onnx.export(exports, x, exported, opset_version=10 if "tf_" in name else 13,
+    torch.onnx.export(exports, x, exported, opset_version=13,
                       input_names=["x"], output_names=getattr(model, "outputs", ["logits"]))
     yield exported
 

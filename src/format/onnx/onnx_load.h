@@ -288,7 +288,9 @@ mn_onnx_op_loader mn_onnx_load_shape, mn_onnx_load_gather, mn_onnx_load_cast, mn
 mn_onnx_op_loader mn_onnx_load_slice, mn_onnx_load_split;
 /* Operators that take numbers too. */
 mn_onnx_op_loader mn_onnx_concat_numbers, mn_onnx_squeeze_numbers, mn_onnx_binary_numbers;
-mn_onnx_op_loader mn_onnx_slice_numbers;
+mn_onnx_op_loader mn_onnx_slice_numbers, mn_onnx_clip_numbers;
+mn_onnx_op_loader mn_onnx_reshape_table, mn_onnx_transpose_table, mn_onnx_reverse_table;
+mn_onnx_op_loader mn_onnx_load_constant_of_shape;
 /* True for the hard-sigmoid that the graph has: clamp(x / 6 + 1/2, 0, 1). */
 bool mn_onnx_is_hard_sigmoid(const mn_onnx_op *op);
 /* True when the input is integers. */

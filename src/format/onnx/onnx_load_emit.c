@@ -153,6 +153,7 @@ mn_status mn_onnx_emit_numbers(const mn_onnx_op *op, const void *list, bool real
   mn_onnx_loader *loader = op->loader;
   mn_status status = mn_onnx_output(op, &out);
   size_t count = shape->rank ? (size_t)shape->dim[0] : 1;
+  if (shape->rank == 2) count *= (size_t)shape->dim[1];
   size_t bytes = count * (real ? sizeof(float) : sizeof(int64_t));
   if (!status) status = mn_onnx_check(loader, bytes + count * sizeof *origins);
   if (status) return status;

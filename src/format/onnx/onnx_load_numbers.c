@@ -82,13 +82,15 @@ static mn_status emit_list(const mn_onnx_op *op, numbers *out) {
 mn_status mn_onnx_load_shape(const mn_onnx_op *op) {
   mn_onnx_tensor *x;
   numbers out = {.count = 0, .shape = {1, {0}}};
-  mn_status status = mn_onnx_operand(op, 0, &x);
+  mn_status status = mn_onnx_input(op, 0, &x);
+  const bool listed = !status && mn_onnx_is_numbers(op, 0); /* its length, whatever the size */
+  if (!status && !listed) status = mn_onnx_operand(op, 0, &x);
   if (status) return status;
   if (mn_onnx_int(op, "start", 0) != 0 || mn_onnx_int(op, "end", INT64_MAX) != INT64_MAX) {
     return mn_onnx_fail(op, MN_ERR_UNSUPPORTED, "its start and end are not supported");
   }
   for (int32_t i = 0; i < x->shape.rank; i++) {
-    bool open = i > (x->channels_last ? 1 : 0) && !x->point;
+    bool open = i > (x->channels_last ? 1 : 0) && !x->point && !listed;
     if (open) out.origins[i] = (mn_onnx_origin){.what = MN_ONNX_COMPUTED, .map = x->id};
     if (open && x->channels_last) out.origins[i].what = i == 2 ? MN_ONNX_HEIGHT : MN_ONNX_WIDTH;
     out.list[out.count++] = x->shape.dim[i];
@@ -280,6 +282,24 @@ mn_status mn_onnx_binary_numbers(const mn_onnx_op *op) {
   }
   if (fits) return emit_list(op, &out);
   return mn_onnx_fail(op, MN_ERR_UNSUPPORTED, "its shape numbers cannot be combined");
+}
+
+/* The larger of each number and a limit. */
+mn_status mn_onnx_clip_numbers(const mn_onnx_op *op) {
+  numbers x, low;
+  mn_status status = read_numbers(op, 0, &x);
+  bool fits = op->loader->opset >= 11 && mn_onnx_has_input(op, 1) && !mn_onnx_has_input(op, 2);
+  if (!status && fits) status = read_numbers(op, 1, &low);
+  if (status) return status;
+  if (!fits || low.count != 1 || low.real != x.real) {
+    return mn_onnx_fail(op, MN_ERR_UNSUPPORTED, "of shape numbers it needs a min and no max");
+  }
+  for (int32_t i = 0; i < x.count; i++) {
+    if (x.real && x.reals[i] < low.reals[0]) x.reals[i] = low.reals[0];
+    if (!x.real && x.list[i] < low.list[0]) x.list[i] = low.list[0];
+    if (x.origins[i].what != MN_ONNX_ANY_SIZE) x.origins[i].what = MN_ONNX_COMPUTED;
+  }
+  return emit_list(op, &x);
 }
 
 /* Floor and Ceil. Extents are whole already. */

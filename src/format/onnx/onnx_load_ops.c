@@ -146,6 +146,7 @@ mn_status mn_onnx_load_clip(const mn_onnx_op *op) {
   mn_onnx_tensor *x;
   float low = -FLT_MAX, high = FLT_MAX;
   mn_status status;
+  if (mn_onnx_is_numbers(op, 0)) return mn_onnx_clip_numbers(op);
   if (is_clamped(op, &status)) return status;
   status = mn_onnx_operand(op, 0, &x);
   if (!status) status = read_limit(op, "min", 1, &low);
@@ -301,6 +302,7 @@ static const op_entry entries[] = {
     {"Clip", mn_onnx_load_clip, MN_ONNX_ONE},
     {"Concat", mn_onnx_load_concat, MN_ONNX_SUM},
     {"Constant", load_constant, MN_ONNX_IN_FLOAT},
+    {"ConstantOfShape", mn_onnx_load_constant_of_shape, MN_ONNX_IN_FLOAT},
     {"Conv", mn_onnx_load_conv, MN_ONNX_LAYER},
     {"ConvTranspose", mn_onnx_load_transpose_conv, MN_ONNX_LAYER},
     {"DequantizeLinear", mn_onnx_load_dequantize, MN_ONNX_IN_FLOAT},

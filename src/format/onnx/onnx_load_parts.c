@@ -107,8 +107,11 @@ mn_status mn_onnx_load_slice(const mn_onnx_op *op) {
   mn_onnx_tensor *x;
   ranges range = {.count = 0};
   part parts[MN_MAX_RANK];
+  mn_status status = mn_onnx_input(op, 0, &x);
+  if (status) return status;
+  if (mn_onnx_is_integers(op, 0) && x->shape.rank == 2) return mn_onnx_reverse_table(op);
   if (mn_onnx_is_numbers(op, 0)) return mn_onnx_slice_numbers(op);
-  mn_status status = mn_onnx_operand(op, 0, &x);
+  status = mn_onnx_operand(op, 0, &x);
   if (!status) status = check_input(op, x);
   if (!status) status = read_ranges(op, &range);
   for (int32_t i = 0; i < range.count && !status; i++) {

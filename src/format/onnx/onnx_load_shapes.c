@@ -91,6 +91,7 @@ mn_status mn_onnx_load_reshape(const mn_onnx_op *op) {
   int64_t list[MN_MAX_RANK];
   mn_shape to = {0, {0}};
   mn_status status;
+  if (mn_onnx_is_integers(op, 0)) return mn_onnx_reshape_table(op);
   if (mn_onnx_splits(op, &status)) return status;
   status = mn_onnx_operand(op, 0, &x);
   if (!status) status = mn_onnx_integers(op, 1, list, MN_MAX_RANK, &to.rank);
@@ -155,6 +156,7 @@ mn_status mn_onnx_load_transpose(const mn_onnx_op *op) {
   mn_onnx_tensor *x;
   int64_t list[MN_MAX_RANK] = {3, 2, 1, 0};
   mn_status status;
+  if (mn_onnx_is_integers(op, 0)) return mn_onnx_transpose_table(op);
   if (mn_onnx_splits(op, &status)) return status;
   int32_t count = mn_onnx_ints(op, "perm", list, MN_MAX_RANK);
   status = mn_onnx_operand(op, 0, &x);
@@ -229,10 +231,14 @@ mn_status mn_onnx_load_pad(const mn_onnx_op *op) {
     node.attr.pad.before[axis] = (int32_t)list[i];
     node.attr.pad.after[axis] = (int32_t)list[rank + i];
   }
-  mn_onnx_tensor like = *x;
+  mn_onnx_tensor like = *x, *pads;
   node.in = &x->id;
   like.point = false;
-  return mn_onnx_emit(op, &node, &like);
+  status = mn_onnx_emit(op, &node, &like);
+  if (status || op->loader->opset < 11) return status;
+  status = mn_onnx_input(op, 1, &pads);
+  if (!status && from_size(pads, count)) mn_onnx_fix_size(op);
+  return status;
 }
 
 mn_status mn_onnx_load_concat(const mn_onnx_op *op) {

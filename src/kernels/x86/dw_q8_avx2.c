@@ -21,18 +21,16 @@ MN_INLINE __m256i widen(__m128i codes, const int flipped) {
   return flipped ? _mm256_cvtepi8_epi16(codes) : _mm256_cvtepu8_epi16(codes);
 }
 
-/* sum[2] += two taps, `vectors` of 8 channels. */
+/* sum[2] += two taps of 16 channels. */
 MN_INLINE void add_pair(__m256i *sum, __m128i first, __m128i second, const __m256i *w,
-                        const int vectors, const int flipped) {
+                        const int flipped) {
   const __m256i low = widen(_mm_unpacklo_epi8(first, second), flipped);
   accumulate_avx2(&sum[0], _mm256_madd_epi16(low, w[0]));
-  if (vectors == 1) return;
   const __m256i high = widen(_mm_unpackhi_epi8(first, second), flipped);
   accumulate_avx2(&sum[1], _mm256_madd_epi16(high, w[1]));
 }
 
-MN_INLINE void tile(const block *x, size_t p, size_t count, const int pixels, const int vectors,
-                    const int flipped) {
+MN_INLINE void tile(const block *x, size_t p, size_t count, const int pixels, const int flipped) {
   const mn_dw_q8_args *args = x->args;
   const size_t taps_count = args->taps_count, c = x->channel;
   const uint8_t *const *taps = args->taps + p * taps_count; /* [pixels][taps_count] */
@@ -47,35 +45,23 @@ MN_INLINE void tile(const block *x, size_t p, size_t count, const int pixels, co
       const uint8_t *const *row = taps + (size_t)i * taps_count;
       const __m128i first = load_bytes_avx2(row[t] + c, count);
       const __m128i second = load_bytes_avx2(row[next] + c, count);
-      add_pair(sum + 2 * i, first, second, w, vectors, flipped);
+      add_pair(sum + 2 * i, first, second, w, flipped);
     }
   }
   uint8_t *out = args->out + p * args->out_stride + c;
   requant_store_avx2(out, args->out_stride, sum, (size_t)pixels, count, &x->requant);
 }
 
-/* Whole tiles of the usual kinds, each with code of its own; returns where they end. */
-MN_INLINE size_t run_tiles(const block *x, size_t p, size_t end, const size_t count,
-                           const int flipped) {
-  const int vectors = count > 8 ? 2 : 1;
-  for (; end - p >= PIXELS; p += PIXELS) tile(x, p, count, PIXELS, vectors, flipped);
-  return p;
-}
-
 /* Whatever there is: odd channels, last pixels. */
 static __attribute__((noinline)) void run_rest(const block *x, size_t p, size_t end, size_t count) {
   const int flipped = x->args->flip != 0;
-  for (; end - p >= PIXELS; p += PIXELS) tile(x, p, count, PIXELS, 2, flipped);
-  for (; p < end; p++) tile(x, p, count, 1, 2, flipped);
+  for (; end - p >= PIXELS; p += PIXELS) tile(x, p, count, PIXELS, flipped);
+  for (; p < end; p++) tile(x, p, count, 1, flipped);
 }
 
 MN_INLINE void run_channels(const block *x, size_t p, size_t end, const int flipped) {
   const size_t left = x->args->channels - x->channel;
-  if (left >= COLS) {
-    p = run_tiles(x, p, end, COLS, flipped);
-  } else if (left == 8) {
-    p = run_tiles(x, p, end, 8, flipped);
-  }
+  for (; left >= COLS && end - p >= PIXELS; p += PIXELS) tile(x, p, COLS, PIXELS, flipped);
   if (p < end) run_rest(x, p, end, left < COLS ? left : COLS);
 }
 

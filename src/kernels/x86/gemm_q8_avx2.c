@@ -50,39 +50,39 @@ MN_INLINE __m256i broadcast_pair(const int16_t *from) {
   return _mm256_set1_epi32(pair);
 }
 
-/* sums[rows][16] += `count` pairs of a times one panel of b; `vectors` of 8 columns are live. */
+/* sums[rows][16] += `count` pairs of a times one panel of b. */
 MN_INLINE void multiply(__m256i *sums, const int16_t *a, size_t stride, const int16_t *b,
-                        size_t count, const int rows, const int vectors) {
+                        size_t count, const int rows) {
   __m256i sum[ROWS][2];
   MN_UNROLL for (int i = 0; i < rows; i++) {
-    MN_UNROLL for (int j = 0; j < vectors; j++) sum[i][j] = sums[2 * i + j];
+    MN_UNROLL for (int j = 0; j < 2; j++) sum[i][j] = sums[2 * i + j];
   }
   for (size_t p = 0; p < count; p++, b += 2 * COLS) {
     __m256i w[2];
-    MN_UNROLL for (int j = 0; j < vectors; j++) {
+    MN_UNROLL for (int j = 0; j < 2; j++) {
       w[j] = _mm256_loadu_si256((const __m256i *)(b + 16 * j));
     }
     MN_UNROLL for (int i = 0; i < rows; i++) {
       const __m256i x = broadcast_pair(a + 2 * ((size_t)i * stride + p));
-      MN_UNROLL for (int j = 0; j < vectors; j++) {
+      MN_UNROLL for (int j = 0; j < 2; j++) {
         accumulate_avx2(&sum[i][j], _mm256_madd_epi16(x, w[j]));
       }
     }
   }
   MN_UNROLL for (int i = 0; i < rows; i++) {
-    MN_UNROLL for (int j = 0; j < vectors; j++) sums[2 * i + j] = sum[i][j];
+    MN_UNROLL for (int j = 0; j < 2; j++) sums[2 * i + j] = sum[i][j];
   }
 }
 
 MN_INLINE void multiply_rows(__m256i *sums, const int16_t *a, size_t stride, const int16_t *b,
-                             size_t count, size_t rows, const int vectors) {
+                             size_t count, size_t rows) {
   switch (rows) {
-    case 1: multiply(sums, a, stride, b, count, 1, vectors); break;
-    case 2: multiply(sums, a, stride, b, count, 2, vectors); break;
-    case 3: multiply(sums, a, stride, b, count, 3, vectors); break;
-    case 4: multiply(sums, a, stride, b, count, 4, vectors); break;
-    case 5: multiply(sums, a, stride, b, count, 5, vectors); break;
-    default: multiply(sums, a, stride, b, count, 6, vectors); break;
+    case 1: multiply(sums, a, stride, b, count, 1); break;
+    case 2: multiply(sums, a, stride, b, count, 2); break;
+    case 3: multiply(sums, a, stride, b, count, 3); break;
+    case 4: multiply(sums, a, stride, b, count, 4); break;
+    case 5: multiply(sums, a, stride, b, count, 5); break;
+    default: multiply(sums, a, stride, b, count, 6); break;
   }
 }
 
@@ -101,11 +101,7 @@ static void panel(const mn_gemm_q8_args *args, stage *staged, size_t m, size_t e
       const size_t depth = args->k - k < 2 * DEPTH ? args->k - k : 2 * DEPTH;
       if (args->k > 2 * DEPTH) stage_fill(staged, args, m, end, k, depth);
       const int16_t *a = staged->codes + (i - m) * staged->stride * 2;
-      if (count > 8) {
-        multiply_rows(sums, a, staged->stride, b + k * COLS, (depth + 1) / 2, rows, 2);
-      } else {
-        multiply_rows(sums, a, staged->stride, b + k * COLS, (depth + 1) / 2, rows, 1);
-      }
+      multiply_rows(sums, a, staged->stride, b + k * COLS, (depth + 1) / 2, rows);
     }
     uint8_t *c = args->c + i * args->c_stride + n;
     requant_store_avx2(c, args->c_stride, sums, rows, count, &requant);
