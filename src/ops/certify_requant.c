@@ -63,7 +63,8 @@ static bool prove_quickly(const mn_requant_problem *x, mn_requant_float *found) 
   least -= 0x1p-24;
   most += 0x1p-24 + 0x1p-24;
   found->scale = (float)real;
-  const double tilt = codes * (found->scale - real) / real; /* of the last code's step */
+  /* How far the last code's step moves: it lies at most at a product of `codes` + 1. */
+  const double tilt = (codes + 1.0) * (found->scale - real) / real;
   const double delta = x->right ? ldexp(1.0, -1 - x->right) : 0.0;
   const double lo = delta + most_slack - fmin(tilt, 0.0) - (1.0 - most) * real;
   const double hi = delta - most_slack - fmax(tilt, 0.0) + least * real;
