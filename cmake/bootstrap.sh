@@ -58,7 +58,6 @@ check_build() {
     need libpango1.0-dev "writes labels on pictures (with cairo)"
   has_library libcurl curl/curl.h || need libcurl4-openssl-dev "fetches models, on request only"
   has_font || need fonts-dejavu-core "the letters of these labels"
-  has_header pthreadpool.h || need libpthreadpool-dev "runs a network on several threads"
 }
 
 check_test() {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The pool: pthreadpool where it was built in, else the caller alone. Shares are contiguous and
- * depend on `workers` only, never on timing. */
+ * How many threads there may be, and runs split among them: contiguous shares that depend on
+ * `workers` only, never on timing. Built without threads, the caller does all. */
 #define _GNU_SOURCE
 #include "base/threads.h"
 
@@ -10,28 +10,13 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
-
-#ifdef MN_HAVE_PTHREADPOOL
-#include <pthreadpool.h>
-#endif
-
-/* pthreadpool is not compiled with the thread sanitizer, which therefore must be told what it
- * orders: the call before its shares, the shares before the return. */
-#if defined(__SANITIZE_THREAD__)
-void __tsan_acquire(void *address);
-void __tsan_release(void *address);
-#else
-#define __tsan_acquire(address) ((void)(address))
-#define __tsan_release(address) ((void)(address))
-#endif
+#include "base/pool.h"
 
 enum { MAX_THREADS = 1024 };
 
 struct mn_threads {
   int count;
-#ifdef MN_HAVE_PTHREADPOOL
-  pthreadpool_t pool;
-#endif
+  mn_pool *pool; /* NULL: one thread */
 };
 
 /* CPUs that the cgroup's quota amounts to, rounded up; 0 when there is none. */
@@ -67,9 +52,9 @@ mn_status mn_threads_new(mn_threads **out, int count, mn_error *err) {
   mn_threads *threads = mn_alloc_zero(sizeof *threads);
   if (!threads) return mn_fail_memory(err, sizeof *threads);
   threads->count = count ? count : mn_threads_available();
-#ifdef MN_HAVE_PTHREADPOOL
+#ifdef MN_HAVE_THREADS
   if (threads->count > 1) {
-    threads->pool = pthreadpool_create((size_t)threads->count);
+    threads->pool = mn_pool_new((size_t)threads->count);
     if (!threads->pool) {
       mn_free(threads);
       return mn_fail(err, MN_ERR_MEMORY, "threads", "a pool of %d threads could not be made",
@@ -85,50 +70,34 @@ mn_status mn_threads_new(mn_threads **out, int count, mn_error *err) {
 
 void mn_threads_free(mn_threads *threads) {
   if (!threads) return;
-#ifdef MN_HAVE_PTHREADPOOL
-  if (threads->pool) pthreadpool_destroy(threads->pool);
+#ifdef MN_HAVE_THREADS
+  mn_pool_free(threads->pool);
 #endif
   mn_free(threads);
 }
 
 int mn_threads_count(const mn_threads *threads) { return threads ? threads->count : 1; }
 
-typedef struct share_args {
+typedef struct split {
   mn_work_fn *fn;
   void *context;
   size_t count, workers;
-  char begun, ended; /* addresses for the thread sanitizer */
-} share_args;
+} split;
 
-static void run_share(void *context, size_t worker) {
-  share_args *args = context;
-  __tsan_acquire(&args->begun);
-  size_t begin = args->count * worker / args->workers;
-  size_t end = args->count * (worker + 1) / args->workers;
-  if (begin < end) args->fn(args->context, (int)worker, begin, end);
-  __tsan_release(&args->ended);
+static void run_share(void *context, size_t share) {
+  const split *s = context;
+  const size_t begin = s->count * share / s->workers, end = s->count * (share + 1) / s->workers;
+  if (begin < end) s->fn(s->context, (int)share, begin, end);
 }
 
-void mn_threads_run(mn_threads *threads, int workers, size_t count, mn_work_fn *fn, void *context,
-                    bool more) {
+void mn_threads_run(mn_threads *threads, int workers, size_t count, mn_work_fn *fn, void *context) {
   if (count == 0) return;
-  int usable = mn_threads_count(threads);
+  const int usable = mn_threads_count(threads);
   if (workers > usable) workers = usable;
   if ((size_t)workers > count) workers = (int)count;
-  if (workers <= 1) {
-    fn(context, 0, 0, count);
-    return;
-  }
-  share_args args = {fn, context, count, (size_t)workers, 0, 0};
-  __tsan_release(&args.begun);
-#ifdef MN_HAVE_PTHREADPOOL
-  /* Waking a worker costs more than a small step, so they spin from step to step; but a library
-   * must be a good guest, so after the last one they sleep at once. */
-  pthreadpool_parallelize_1d(threads->pool, run_share, &args, (size_t)workers,
-                             more ? 0 : PTHREADPOOL_FLAG_YIELD_WORKERS);
-#else
-  (void)more;
-  run_share(&args, 0);
+  split s = {fn, context, count, workers > 1 ? (size_t)workers : 1};
+#ifdef MN_HAVE_THREADS
+  if (workers > 1 && mn_pool_run(threads->pool, s.workers, run_share, &s)) return;
 #endif
-  __tsan_acquire(&args.ended);
+  for (size_t i = 0; i < s.workers; i++) run_share(&s, i);
 }

@@ -3,18 +3,14 @@
 #ifndef MN_BASE_THREADS_H
 #define MN_BASE_THREADS_H
 
-#include <stdbool.h>
-
 #include "mobilenet/mobilenet.h"
 
 /* Does slices [begin, end); `worker` < workers selects scratch memory. */
 typedef void mn_work_fn(void *context, int worker, size_t begin, size_t end);
 
 /* Splits [0, count) into at most `workers` contiguous shares and runs them, one share per worker,
- * on the pool (NULL: all on the caller). Returns when all are done. Allocates nothing. Runs that
- * share a pool take turns. `more`: another run follows at once, so workers wait for it awake; else
- * they sleep. */
-void mn_threads_run(mn_threads *threads, int workers, size_t count, mn_work_fn *fn, void *context,
-                    bool more);
+ * on the pool (NULL: all on the caller). Returns when all are done. Allocates nothing. While
+ * another run has the pool, the caller does all of this one. */
+void mn_threads_run(mn_threads *threads, int workers, size_t count, mn_work_fn *fn, void *context);
 
 #endif

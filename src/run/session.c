@@ -38,12 +38,6 @@ static bool is_shared(const mn_plan *plan, const mn_threads *threads, const mn_s
   return plan->threads > 1 && threads && step->slices > 1 && work_of(plan, step) >= SHARED_WORK;
 }
 
-static int32_t last_shared_step(const mn_plan *plan, const mn_threads *threads) {
-  int32_t i = plan->step_count - 1;
-  while (i >= 0 && !is_shared(plan, threads, &plan->steps[i])) i--;
-  return i;
-}
-
 mn_status mn_session_new(mn_session **out, const mn_plan *plan, const mn_session_options *options,
                          mn_error *err) {
   *out = NULL;
@@ -59,7 +53,6 @@ mn_status mn_session_new(mn_session **out, const mn_plan *plan, const mn_session
   mn_session *session = (mn_session *)(void *)block;
   session->plan = plan;
   session->threads = used.threads;
-  session->last_shared = last_shared_step(plan, used.threads);
   session->owned = used.memory ? NULL : block;
   session->arena = block + header_bytes();
   session->extra = session->arena + mn_aligned(plan->arena_bytes);
@@ -120,8 +113,7 @@ static void run_step(const mn_session *session, int32_t index) {
   const mn_step *step = &plan->steps[index];
   step_work work = {session, step};
   if (is_shared(plan, session->threads, step)) {
-    mn_threads_run(session->threads, plan->threads, step->slices, run_share, &work,
-                   index < session->last_shared);
+    mn_threads_run(session->threads, plan->threads, step->slices, run_share, &work);
   } else {
     run_share(&work, 0, 0, step->slices);
   }

@@ -8,7 +8,6 @@
 struct mn_session {
   const mn_plan *plan;
   mn_threads *threads;
-  int32_t last_shared; /* the last step that workers share, -1: none */
   unsigned char *arena;
   void *extra; /* [plan->extra_bytes] */
   void *owned; /* the block, when the library allocated it */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The pool: every slice is done exactly once, by a worker in range, whatever the counts; several
  * callers may share a pool; a bad count is refused. */
+#define _POSIX_C_SOURCE 200809L
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,6 +10,7 @@
 #include <pthread.h>
 #include <stdbool.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/threads.h"
 
@@ -44,7 +46,7 @@ static void test_each_slice_once(void **state) {
     for (int workers = 1; workers <= 5; workers++) {
       for (size_t count = 0; count <= MOST; count += count < 8 ? 1 : 83) {
         tally t = {.workers = workers};
-        mn_threads_run(threads, workers, count, count_slices, &t, count % 2);
+        mn_threads_run(threads, workers, count, count_slices, &t);
         assert_true(each_once(&t, count));
       }
     }
@@ -55,7 +57,7 @@ static void test_each_slice_once(void **state) {
 static void *use_pool(void *pool) {
   for (int round = 0; round < 100; round++) {
     tally t = {.workers = 2};
-    mn_threads_run(pool, 2, MOST, count_slices, &t, true);
+    mn_threads_run(pool, 2, MOST, count_slices, &t);
     if (!each_once(&t, MOST)) return pool;
   }
   return NULL;
@@ -77,6 +79,45 @@ static void test_shared_pool(void **state) {
   mn_threads_free(threads);
 }
 
+typedef struct nest {
+  mn_threads *threads;
+  tally inner[MOST];
+} nest;
+
+static void run_within(void *context, int worker, size_t begin, size_t end) {
+  nest *n = context;
+  (void)worker;
+  for (size_t i = begin; i < end; i++) {
+    n->inner[i] = (tally){.workers = 2};
+    mn_threads_run(n->threads, 2, MOST, count_slices, &n->inner[i]);
+  }
+}
+
+/* The pool is taken, so each of these does all of its work itself. */
+static void test_run_within_a_run(void **state) {
+  (void)state;
+  static nest n;
+  assert_int_equal(mn_threads_new(&n.threads, 2, NULL), MN_OK);
+  mn_threads_run(n.threads, 2, MOST, run_within, &n);
+  for (size_t i = 0; i < MOST; i++) assert_true(each_once(&n.inner[i], MOST));
+  mn_threads_free(n.threads);
+}
+
+/* Workers sleep after a while without work, and wake for the next. */
+static void test_after_a_pause(void **state) {
+  (void)state;
+  const struct timespec pause = {.tv_nsec = 3000000};
+  mn_threads *threads;
+  assert_int_equal(mn_threads_new(&threads, 3, NULL), MN_OK);
+  for (int round = 0; round < 20; round++) {
+    tally t = {.workers = 3};
+    nanosleep(&pause, NULL);
+    mn_threads_run(threads, 3, MOST, count_slices, &t);
+    assert_true(each_once(&t, MOST));
+  }
+  mn_threads_free(threads);
+}
+
 static void test_counts(void **state) {
   (void)state;
   mn_error err;
@@ -92,8 +133,9 @@ static void test_counts(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(test_each_slice_once),
-                                     cmocka_unit_test(test_shared_pool),
-                                     cmocka_unit_test(test_counts)};
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_each_slice_once), cmocka_unit_test(test_shared_pool),
+      cmocka_unit_test(test_run_within_a_run), cmocka_unit_test(test_after_a_pause),
+      cmocka_unit_test(test_counts)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
