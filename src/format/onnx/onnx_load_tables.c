@@ -33,21 +33,29 @@ static mn_status emit_table(const mn_onnx_op *op, const table *x, const mn_shape
   return mn_onnx_emit_numbers(op, x->list, false, x->origins, shape);
 }
 
+/* What `count` numbers are as list[rank], in which one extent may be -1. False: they do not fit. */
+static bool reshaped(const int64_t *list, int32_t rank, int32_t count, mn_shape *to) {
+  int32_t known = 1;
+  to->rank = rank;
+  for (int32_t i = 0; i < rank; i++) {
+    if (list[i] == -1) continue;
+    if (list[i] < 1 || list[i] > MOST) return false;
+    known *= (int32_t)list[i];
+  }
+  for (int32_t i = 0; i < rank; i++) to->dim[i] = list[i] == -1 ? count / known : (int32_t)list[i];
+  const int32_t elements = to->dim[0] * (rank == 2 ? to->dim[1] : 1);
+  return rank > 0 && count > 0 && elements == count;
+}
+
 mn_status mn_onnx_reshape_table(const mn_onnx_op *op) {
   table x;
   int64_t list[2];
+  int32_t rank;
   mn_shape to = {0, {0}};
   mn_status status = read_table(op, &x);
-  if (!status) status = mn_onnx_integers(op, 1, list, 2, &to.rank);
+  if (!status) status = mn_onnx_integers(op, 1, list, 2, &rank);
   if (status) return status;
-  int64_t known = 1;
-  for (int32_t i = 0; i < to.rank; i++) known *= list[i] > 0 && list[i] <= MOST ? list[i] : 1;
-  for (int32_t i = 0; i < to.rank; i++) {
-    to.dim[i] = (int32_t)(list[i] == -1 ? x.count / known : list[i] <= MOST ? list[i] : 0);
-    if (list[i] == -1) known *= to.dim[i];
-  }
-  bool fits = to.rank > 0 && known == x.count && to.dim[0] > 0 && (to.rank == 1 || to.dim[1] > 0);
-  if (fits) return emit_table(op, &x, &to);
+  if (reshaped(list, rank, x.count, &to)) return emit_table(op, &x, &to);
   return mn_onnx_fail(op, MN_ERR_UNSUPPORTED, "its numbers do not fit its new shape");
 }
 
