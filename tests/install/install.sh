@@ -66,7 +66,7 @@ check_pkgconfig() {
   $cc -o "$work/shared" "$here/consumer.c" $(pkg-config --cflags --libs mobilenet)
   LD_LIBRARY_PATH=$library "$work/shared"
   $cc -DMN_CONSUMER_IO -DMN_CONSUMER_TRAIN -o "$work/all" "$here/consumer.c" \
-    $(pkg-config --cflags --libs mobilenet_io mobilenet_train)
+    $(pkg-config --cflags --libs mobilenet_train)
   "$work/all"
 }
 
@@ -93,7 +93,7 @@ check_dependencies() {
   }
   whole mobilenet -lpthread -lm
   whole mobilenet_io "$library/libmobilenet.a" $codecs -lpthread -lm
-  whole mobilenet_train "$library/libmobilenet.a" -lpthread -lm
+  whole mobilenet_train "$library/libmobilenet_io.a" "$library/libmobilenet.a" $codecs -lpthread -lm
   bytes=$(size "$library/libmobilenet.so" | awk 'NR == 2 { print $1 }')
   echo "libmobilenet.so: $bytes bytes of code and constants"
   [ "$bytes" -le 307200 ] || fail "libmobilenet.so is over 300 KiB"
