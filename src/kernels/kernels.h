@@ -29,7 +29,7 @@ typedef struct mn_tile {
   int32_t deep; /* kr: consecutive k packed together per channel */
 } mn_tile;
 
-/* What a float layer does to a sum: clamps it, and then may take
+/* What a float layer does to a sum: clamps it, or takes
  * hard_swish(x) = x * (clamp(x + 3, 0, 6) * (1/6)). */
 typedef struct mn_finish_f32 {
   float lo, hi;

@@ -50,8 +50,8 @@ static float clamp_f32(float x, float lo, float hi) {
 }
 
 static float finish_f32(float x, const mn_finish_f32 *finish) {
-  x = clamp_f32(x, finish->lo, finish->hi);
-  return finish->hard_swish ? x * (clamp_f32(x + 3.0f, 0.0f, 6.0f) * (1.0f / 6.0f)) : x;
+  if (finish->hard_swish) return x * (clamp_f32(x + 3.0f, 0.0f, 6.0f) * (1.0f / 6.0f));
+  return clamp_f32(x, finish->lo, finish->hi);
 }
 
 static bool check_element_f32(const mn_kernel *kernel, const product_f32 *x, size_t i, size_t j,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * What float kernels end with: the clamp min(max(x, lo), hi), where max(NaN, lo) = lo, and
+ * What float kernels end with: the clamp min(max(x, lo), hi), where max(NaN, lo) = lo, or
  * hard-swish. */
 #ifndef MN_KERNELS_REF_CLAMP_F32_H
 #define MN_KERNELS_REF_CLAMP_F32_H
@@ -16,8 +16,8 @@ static inline float mn_hard_swish_one_f32(float x) {
 }
 
 static inline float mn_finish_one_f32(float x, const mn_finish_f32 *finish) {
-  x = mn_clamp_one_f32(x, finish->lo, finish->hi);
-  return finish->hard_swish ? mn_hard_swish_one_f32(x) : x;
+  if (finish->hard_swish) return mn_hard_swish_one_f32(x);
+  return mn_clamp_one_f32(x, finish->lo, finish->hi);
 }
 
 #endif

@@ -25,12 +25,12 @@ MN_INLINE void tile_store(const mn_dw_tile *x, lanes *sum, size_t c, lanes_live 
   const lanes lo = set_lanes(finish->lo), hi = set_lanes(finish->hi);
   const size_t step = x->out_step, count = x->count;
   float *out = (float *)x->out + c, sums[WIDE * LANES];
-  MN_UNROLL for (int i = 0; i < WIDE; i++) sum[i] = clamp_lanes(sum[i], lo, hi);
   if (finish->hard_swish) {
     MN_UNROLL for (int i = 0; i < WIDE; i++) store_lanes(sums + LANES * i, sum[i]);
     store_hard_swish(x, sums, out, live);
     return;
   }
+  MN_UNROLL for (int i = 0; i < WIDE; i++) sum[i] = clamp_lanes(sum[i], lo, hi);
   MN_UNROLL for (int i = 0; i < WIDE; i++, out += step) {
     if ((size_t)i >= count) break;
     if (WHOLE_IS_FASTER) {
@@ -92,8 +92,9 @@ static void one_output(const mn_dw_f32_args *args, size_t y, size_t x, size_t c)
       sum = multiply_add(load_first(from + c, live), load_lanes(w), sum);
     }
   }
-  sum = clamp_lanes(sum, set_lanes(args->finish.lo), set_lanes(args->finish.hi));
-  if (args->finish.hard_swish) sum = hard_swish_lanes(sum);
+  sum = args->finish.hard_swish
+            ? hard_swish_lanes(sum)
+            : clamp_lanes(sum, set_lanes(args->finish.lo), set_lanes(args->finish.hi));
   float *out = (float *)strip->out + y * strip->out_row_stride + x * strip->out_stride + c;
   store_first(out, sum, live);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Float matrix product, the same for every width of vector. A tile is ROWS rows by two vectors of
- * columns, its sums in registers; a panel with one vector of columns is done by twice the rows. A
+ * columns, its sums in registers; a panel with one vector of columns is done by twice the rows, and
+ * where there are 32 registers any panel is, which halves what beginning and ending a tile costs. A
  * panel of weights goes by DEPTH products at a time, few enough for the piece to stay in L1 while
  * rows pass; meanwhile sums wait in c, which changes no bit of them. Rows go in blocks that stay in
  * L2 while all panels pass. One row (dense layers) takes four panels at once, to have enough sums
@@ -10,28 +11,34 @@
 
 #include "kernels/kernels.h"
 #ifdef MN_KERNELS_X86_LANES_AVX512_H
-enum { ROWS = 7, BLOCK_FLOATS = 96 * 1024 };
+enum { ROWS = 7, TALL_WIDE = 1, BLOCK_FLOATS = 96 * 1024 };
 #else
 #include "kernels/x86/lanes_avx2.h"
-enum { ROWS = 6, BLOCK_FLOATS = 40 * 1024 };
+enum { ROWS = 6, TALL_WIDE = 0, BLOCK_FLOATS = 40 * 1024 };
 #endif
 
 enum { COLS = 2 * LANES, TALL = 2 * ROWS, DEPTH = 256 };
 
-/* Products of the panel at column n, for rows up to m + rows: of `segments` segments from `segment`
- * on the products [from, to). */
+/* Products of the panel at column n: of `segments` segments from `segment` on the products [from,
+ * to). */
 typedef struct piece {
   const mn_gemm_f32_args *args;
-  size_t m, rows, n;
-  size_t segment, segments, from, to;
-  bool last;          /* nothing is left to add */
-  size_t ahead;       /* bytes to fetch for each product: what the next piece needs */
+  size_t n, segment, segments, from, to;
+  bool last; /* nothing is left to add */
+  const char
+      *ahead; /* where the next piece's weights are fetched from, and bytes of them for each */
+  size_t ahead_step;  /* product of ROWS rows */
   lanes_live live[2]; /* of the panel's vectors */
 } piece;
 
-MN_INLINE piece panel_at(const mn_gemm_f32_args *args, size_t m, size_t n) {
+/* Some of its rows; those that do not exist repeat the last. */
+typedef struct piece_rows {
+  size_t m, count;
+} piece_rows;
+
+MN_INLINE piece panel_at(const mn_gemm_f32_args *args, size_t n) {
   const size_t left = args->n - n;
-  piece x = {.args = args, .m = m, .rows = 1, .n = n, .live = {first_lanes(left)}};
+  piece x = {.args = args, .n = n, .live = {first_lanes(left)}};
   x.live[1] = first_lanes(left > LANES ? left - LANES : 0);
   return x;
 }
@@ -42,52 +49,54 @@ MN_INLINE const float *weights_of(const piece *x) {
 }
 
 /* Sums before the first product of a piece: the bias, or what the piece before left in c. */
-MN_INLINE void begin_sums(const piece *x, lanes *sum, size_t rows, const int height,
+MN_INLINE void begin_sums(const piece *x, piece_rows at, lanes *sum, const int height,
                           const int vectors) {
   const mn_gemm_f32_args *args = x->args;
   const bool begun = x->from || x->segment;
-  const float *from = begun ? args->c + x->m * args->c_stride + x->n : args->bias + x->n;
+  const float *from = begun ? args->c + at.m * args->c_stride + x->n : args->bias + x->n;
   const size_t step = begun ? args->c_stride : 0;
   const lanes_live live[2] = {x->live[0], x->live[1]};
   MN_UNROLL for (int i = 0; i < height; i++) {
     MN_UNROLL for (int j = 0; j < vectors; j++) {
-      const float *at = from + LANES * j;
-      sum[vectors * i + j] = WHOLE_IS_FASTER ? load_lanes(at) : load_first(at, live[j]);
+      const float *p = from + LANES * j;
+      sum[vectors * i + j] = WHOLE_IS_FASTER ? load_lanes(p) : load_first(p, live[j]);
     }
-    if ((size_t)i + 1 < rows) from += step;
+    if ((size_t)i + 1 < at.count) from += step;
     __asm__("" : "+r"(from)); /* one pointer that moves, not one for each row */
   }
 }
 
-/* Rows [0, rows) of sums, COLS apart, clamped and through hard-swish into c: `count` columns. */
+/* Rows of sums, COLS apart, through the layer's activation into c: `count` columns. */
 static __attribute__((noinline)) void finish_rows(const mn_gemm_f32_args *args, const float *sums,
                                                   float *c, size_t rows, size_t count) {
   const lanes lo = set_lanes(args->finish.lo), hi = set_lanes(args->finish.hi);
+  const lanes_live live[2] = {first_lanes(count), first_lanes(count > LANES ? count - LANES : 0)};
   for (size_t i = 0; i < rows; i++, sums += COLS, c += args->c_stride) {
-    for (size_t j = 0; j < count; j += LANES) {
-      const lanes x = clamp_lanes(load_lanes(sums + j), lo, hi);
-      store_first(c + j, args->finish.hard_swish ? hard_swish_lanes(x) : x, first_lanes(count - j));
+    MN_UNROLL for (int j = 0; j < 2; j++) {
+      if (j == 1 && count <= LANES) break;
+      const lanes x = load_lanes(sums + LANES * j);
+      const lanes y = args->finish.hard_swish ? hard_swish_lanes(x) : clamp_lanes(x, lo, hi);
+      store_first(c + LANES * j, y, live[j]);
     }
   }
 }
 
 /* Sums after the last product of a piece, into c; by way of the stack where more is to be done than
  * to clamp them, and where a panel is not full and writing a part of a vector is slow. */
-MN_INLINE void end_sums(const piece *x, lanes *sum, size_t rows, const int height,
+MN_INLINE void end_sums(const piece *x, piece_rows at, lanes *sum, const int height,
                         const int vectors) {
   const mn_gemm_f32_args *args = x->args;
   const size_t count = args->n - x->n, most = (size_t)(vectors * LANES);
   const bool partial = WHOLE_IS_FASTER && count < most;
-  const bool aside = partial || (x->last && args->finish.hard_swish);
   const lanes_live first = x->live[0], second = x->live[1];
   const size_t stride = args->c_stride;
-  float *c = args->c + x->m * args->c_stride + x->n, sums[TALL * COLS];
-  if (aside) {
+  float *c = args->c + at.m * args->c_stride + x->n, sums[TALL * COLS];
+  if (partial || (x->last && args->finish.hard_swish)) {
     float *to = sums;
     MN_UNROLL for (int i = 0; i < height; i++, to += COLS) {
       MN_UNROLL for (int j = 0; j < vectors; j++) store_lanes(to + LANES * j, sum[vectors * i + j]);
     }
-    finish_rows(args, sums, c, rows, count < most ? count : most);
+    finish_rows(args, sums, c, at.count, count < most ? count : most);
     return;
   }
   if (x->last) {
@@ -95,7 +104,7 @@ MN_INLINE void end_sums(const piece *x, lanes *sum, size_t rows, const int heigh
     MN_UNROLL for (int i = 0; i < height * vectors; i++) sum[i] = clamp_lanes(sum[i], lo, hi);
   }
   MN_UNROLL for (int i = 0; i < height; i++, c += stride) {
-    if ((size_t)i >= rows) break;
+    if ((size_t)i >= at.count) break;
     __asm__("" : "+r"(c));
     if (WHOLE_IS_FASTER) {
       store_lanes(c, sum[vectors * i]);
@@ -107,22 +116,21 @@ MN_INLINE void end_sums(const piece *x, lanes *sum, size_t rows, const int heigh
   }
 }
 
-/* At most ROWS rows by two vectors; rows that do not exist repeat the last. */
-MN_INLINE void tile(const piece *x) {
+/* At most ROWS rows by two vectors. */
+static __attribute__((noinline)) void tile(piece *x, piece_rows at) {
   const mn_gemm_f32_args *args = x->args;
   const size_t depth = x->to - x->from;
   const float *b = weights_of(x);
-  const char *ahead =
-      (const char *)(b + x->segments * depth * COLS) + x->m / ROWS * x->ahead * x->segments * depth;
+  const char *ahead = x->ahead;
   const float *row[ROWS];
   lanes sum[ROWS * 2];
-  begin_sums(x, sum, x->rows, ROWS, 2);
+  begin_sums(x, at, sum, ROWS, 2);
   for (size_t s = x->segment; s < x->segment + x->segments; s++) {
-    row[0] = args->a[s] + x->m * args->a_stride + x->from;
+    row[0] = args->a[s] + at.m * args->a_stride + x->from;
     MN_UNROLL for (int i = 1; i < ROWS; i++) {
-      row[i] = row[i - 1] + ((size_t)i < x->rows ? args->a_stride : 0);
+      row[i] = row[i - 1] + ((size_t)i < at.count ? args->a_stride : 0);
     }
-    for (size_t p = 0; p < depth; p++, b += COLS, ahead += x->ahead) {
+    for (size_t p = 0; p < depth; p++, b += COLS, ahead += x->ahead_step) {
       const lanes w0 = load_lanes(b), w1 = load_lanes(b + LANES);
       _mm_prefetch(ahead, _MM_HINT_T1);
       MN_UNROLL for (int i = 0; i < ROWS; i++) {
@@ -132,44 +140,60 @@ MN_INLINE void tile(const piece *x) {
       }
     }
   }
-  end_sums(x, sum, x->rows, ROWS, 2);
+  x->ahead = ahead;
+  end_sums(x, at, sum, ROWS, 2);
 }
 
-/* TALL rows by one vector. So many row pointers would not fit the registers: five rows are reached
- * from one base by multiples of two strides. */
-MN_INLINE void tall_tile(const piece *x) {
+/* TALL rows by one or two vectors. So many row pointers would not fit the registers: five rows are
+ * reached from one base by multiples of two strides. */
+MN_INLINE void tall_tile(piece *x, size_t m, const int vectors) {
   const mn_gemm_f32_args *args = x->args;
+  const piece_rows at = {m, TALL};
   const float *b = weights_of(x);
+  const char *ahead = x->ahead;
+  const size_t ahead_step = 2 * x->ahead_step;
   size_t stride = args->a_stride * sizeof(float), thrice = 3 * stride;
   __asm__("" : "+r"(stride), "+r"(thrice)); /* not to be undone */
-  lanes sum[TALL];
-  begin_sums(x, sum, TALL, TALL, 1);
+  lanes sum[TALL * 2];
+  begin_sums(x, at, sum, TALL, vectors);
   for (size_t s = x->segment; s < x->segment + x->segments; s++) {
-    const char *base[3] = {(const char *)(args->a[s] + x->m * args->a_stride + x->from)};
+    const char *base[3] = {(const char *)(args->a[s] + m * args->a_stride + x->from)};
     const char *end = base[0] + (x->to - x->from) * sizeof(float);
     base[1] = base[0] + 5 * stride;
     base[2] = base[1] + 5 * stride;
     __asm__("" : "+r"(base[1]), "+r"(base[2]));
-    for (; base[0] < end; b += COLS) {
-      const lanes w = load_lanes(b);
+    for (; base[0] < end; b += COLS, ahead += ahead_step) {
+      const lanes w0 = load_lanes(b), w1 = load_lanes(b + LANES);
+      _mm_prefetch(ahead, _MM_HINT_T1);
       MN_UNROLL for (int i = 0; i < TALL; i++) {
-        const char *at = base[i / 5] + (i % 5 == 3 ? thrice : (size_t)(i % 5) * stride);
-        sum[i] = multiply_add(set_lanes(*(const float *)(const void *)at), w, sum[i]);
+        const char *from = base[i / 5] + (i % 5 == 3 ? thrice : (size_t)(i % 5) * stride);
+        const lanes value = set_lanes(*(const float *)(const void *)from);
+        sum[vectors * i] = multiply_add(value, w0, sum[vectors * i]);
+        if (vectors == 2) sum[2 * i + 1] = multiply_add(value, w1, sum[2 * i + 1]);
       }
       MN_UNROLL for (int i = 0; i < 3; i++) base[i] += sizeof(float);
     }
   }
-  end_sums(x, sum, TALL, TALL, 1);
+  x->ahead = ahead;
+  end_sums(x, at, sum, TALL, vectors);
 }
 
-/* Rows [x.m, end) of a piece. */
-static void rows_of_piece(piece x, size_t end) {
-  x.rows = TALL;
-  for (; x.args->n - x.n <= LANES && end - x.m >= TALL; x.m += TALL) tall_tile(&x);
-  for (; x.m < end; x.m += ROWS) {
-    x.rows = end - x.m < ROWS ? end - x.m : ROWS;
-    tile(&x);
-  }
+/* Rows [m, end) of a piece, as far as whole tiles go; the row after them. */
+MN_INLINE size_t tall_tiles(piece *x, size_t m, size_t end, const int vectors) {
+  for (; end - m >= TALL; m += TALL) tall_tile(x, m, vectors);
+  return m;
+}
+static __attribute__((noinline)) size_t tall_narrow(piece *x, size_t m, size_t end) {
+  return tall_tiles(x, m, end, 1);
+}
+static __attribute__((noinline)) size_t tall_wide(piece *x, size_t m, size_t end) {
+  return TALL_WIDE ? tall_tiles(x, m, end, 2) : m;
+}
+
+/* Rows [m, end) of a piece. */
+static void rows_of_piece(piece *x, size_t m, size_t end) {
+  m = x->args->n - x->n <= LANES ? tall_narrow(x, m, end) : tall_wide(x, m, end);
+  for (; m < end; m += ROWS) tile(x, (piece_rows){m, end - m < ROWS ? end - m : ROWS});
 }
 
 /* Row m, four panels from column n; those that do not exist repeat the last, unseen. */
@@ -193,25 +217,28 @@ static void one_row(const mn_gemm_f32_args *args, size_t m, size_t n) {
   }
   float sums[4 * COLS];
   MN_UNROLL for (int j = 0; j < 8; j++) store_lanes(sums + LANES * j, sum[j]);
-  const size_t count = args->n - n < 4 * COLS ? args->n - n : 4 * COLS;
-  finish_rows(args, sums, args->c + m * args->c_stride + n, 1, count);
+  for (size_t j = 0; j < 4 * COLS && n + j < args->n; j += COLS) {
+    const size_t count = args->n - n - j < COLS ? args->n - n - j : COLS;
+    finish_rows(args, sums + j, args->c + m * args->c_stride + n + j, 1, count);
+  }
 }
 
-/* One panel for rows [x.m, end): all segments at once when they are short, else DEPTH products of
+/* One panel for rows [m, end): all segments at once when they are short, else DEPTH products of
  * one at a time. */
-static __attribute__((noinline)) void panel(piece x, size_t end) {
+static __attribute__((noinline)) void panel(piece x, size_t m, size_t end) {
   const mn_gemm_f32_args *args = x.args;
   const bool partial = WHOLE_IS_FASTER && args->n - x.n < COLS; /* begin_sums reads whole vectors */
   const bool whole = args->k <= DEPTH || partial;
   const size_t pieces = whole ? 1 : (args->segment + DEPTH - 1) / DEPTH;
-  const size_t depth = (args->segment + pieces - 1) / pieces, tiles = (end - x.m + ROWS - 1) / ROWS;
+  const size_t depth = (args->segment + pieces - 1) / pieces, tiles = (end - m + ROWS - 1) / ROWS;
   x.segments = whole ? args->segments : 1;
-  x.ahead = (COLS * sizeof(float) + tiles - 1) / tiles;
+  x.ahead_step = (COLS * sizeof(float) + tiles - 1) / tiles;
   for (; x.segment < args->segments; x.segment += x.segments) {
     for (x.from = 0; x.from < args->segment; x.from = x.to) {
       x.to = args->segment - x.from < depth ? args->segment : x.from + depth;
       x.last = x.segment + x.segments == args->segments && x.to == args->segment;
-      rows_of_piece(x, end);
+      x.ahead = (const char *)(weights_of(&x) + x.segments * (x.to - x.from) * COLS);
+      rows_of_piece(&x, m, end);
     }
   }
 }
@@ -222,7 +249,7 @@ static void block(const mn_gemm_f32_args *args, size_t m, size_t end) {
     for (size_t n = 0; n < args->n; n += 4 * COLS) one_row(args, m, n);
     return;
   }
-  for (size_t n = 0; n < args->n; n += COLS) panel(panel_at(args, m, n), end);
+  for (size_t n = 0; n < args->n; n += COLS) panel(panel_at(args, n), m, end);
 }
 
 MN_INLINE void product(const mn_gemm_f32_args *args) {
