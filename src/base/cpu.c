@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  * CPU features by cpuid, and the levels that name sets of them. */
+#define _DEFAULT_SOURCE /* syscall */
 #include "base/cpu.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,6 +12,10 @@
 #if defined(__x86_64__)
 #include <cpuid.h>
 #include <xmmintrin.h>
+#if defined(__linux__)
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
 #endif
 
 typedef struct level {
@@ -17,12 +23,16 @@ typedef struct level {
   mn_cpu_features features;
 } level;
 
+enum { AVX512VNNI_LEVEL = MN_AVX2 | MN_FMA | MN_AVX512 | MN_AVX512VNNI };
+
 /* Ascending: each level contains the one before it. */
 static const level levels[] = {
     {"scalar", 0},
     {"avx2", MN_AVX2 | MN_FMA},
     {"avx512", MN_AVX2 | MN_FMA | MN_AVX512},
-    {"avx512vnni", MN_AVX2 | MN_FMA | MN_AVX512 | MN_AVX512VNNI},
+    {"avx512vnni", AVX512VNNI_LEVEL},
+    {"avx512bf16", AVX512VNNI_LEVEL | MN_AVX512BF16},
+    {"amx", AVX512VNNI_LEVEL | MN_AVX512BF16 | MN_AMXINT8 | MN_AMXBF16},
 };
 enum { LEVEL_COUNT = sizeof levels / sizeof levels[0] };
 
@@ -35,8 +45,13 @@ enum {
   LEAF7_EBX_AVX2 = 1 << 5,
   LEAF7_ECX_AVX512VBMI = 1 << 1,
   LEAF7_ECX_AVX512VNNI = 1 << 11,
+  LEAF7_EDX_AMXBF16 = 1 << 22,
+  LEAF7_EDX_TILES = 1 << 24,
+  LEAF7_EDX_AMXINT8 = 1 << 25,
+  LEAF7_1_EAX_AVX512BF16 = 1 << 5,
   SAVES_AVX = 0x06,
-  SAVES_AVX512 = 0xe6
+  SAVES_AVX512 = 0xe6,
+  SAVES_TILES = 0x60000
 };
 static const unsigned leaf7_ebx_avx512 = 1u << 16 | 1u << 17 | 1u << 30 | 1u << 31; /* F DQ BW VL */
 
@@ -46,10 +61,29 @@ static unsigned saved_registers(void) {
   return low;
 }
 
+/* The 8 KB of tile registers are saved only for processes that asked (Linux 5.16): asking again
+ * changes nothing, threads of the process are allowed with it. */
+static bool tiles_permitted(void) {
+#if defined(__linux__)
+  enum { ARCH_REQ_XCOMP_PERM = 0x1023, XFEATURE_XTILEDATA = 18 };
+  return syscall(SYS_arch_prctl, ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA) == 0;
+#else
+  return false;
+#endif
+}
+
+static mn_cpu_features tile_features(unsigned leaf7d, unsigned saved) {
+  mn_cpu_features found = 0;
+  if (!(leaf7d & LEAF7_EDX_TILES) || (saved & SAVES_TILES) != SAVES_TILES) return 0;
+  if (leaf7d & LEAF7_EDX_AMXINT8) found |= MN_AMXINT8;
+  if (leaf7d & LEAF7_EDX_AMXBF16) found |= MN_AMXBF16;
+  return found && tiles_permitted() ? found : 0;
+}
+
 mn_cpu_features mn_cpu_detect(void) {
-  unsigned a, b, c, leaf1, leaf7b, leaf7c;
-  if (!__get_cpuid(1, &a, &b, &leaf1, &c) || !(leaf1 & LEAF1_ECX_OSXSAVE)) return 0;
-  if (!__get_cpuid_count(7, 0, &a, &leaf7b, &leaf7c, &c)) return 0;
+  unsigned a, b, c, d, leaf1, leaf7b, leaf7c, leaf7d;
+  if (!__get_cpuid(1, &a, &b, &leaf1, &d) || !(leaf1 & LEAF1_ECX_OSXSAVE)) return 0;
+  if (!__get_cpuid_count(7, 0, &a, &leaf7b, &leaf7c, &leaf7d)) return 0;
   const unsigned saved = saved_registers();
   mn_cpu_features found = 0;
   if ((saved & SAVES_AVX) != SAVES_AVX) return 0;
@@ -60,7 +94,9 @@ mn_cpu_features mn_cpu_detect(void) {
   found |= MN_AVX512;
   if (leaf7c & LEAF7_ECX_AVX512VNNI) found |= MN_AVX512VNNI;
   if (leaf7c & LEAF7_ECX_AVX512VBMI) found |= MN_AVX512VBMI;
-  return found;
+  __cpuid_count(7, 1, a, b, c, d); /* zeros where there is no such leaf: then ecx 0 had none */
+  if (a & LEAF7_1_EAX_AVX512BF16) found |= MN_AVX512BF16;
+  return found | tile_features(leaf7d, saved);
 }
 #else
 mn_cpu_features mn_cpu_detect(void) { return 0; }
@@ -101,8 +137,10 @@ mn_status mn_cpu_level(const char *name, mn_cpu_features *features, mn_error *er
     *features = levels[i].features;
     return MN_OK;
   }
-  return mn_fail(err, MN_ERR_ARGUMENT, "isa",
-                 "'%s' is unknown; expected native, scalar, avx2, avx512 or avx512vnni", name);
+  return mn_fail(
+      err, MN_ERR_ARGUMENT, "isa",
+      "'%s' is unknown; expected native, scalar, avx2, avx512, avx512vnni, avx512bf16 or amx",
+      name);
 }
 
 const char *mn_isa(void) {

@@ -18,7 +18,7 @@ enum { STRIDE = 1 };
 
 static const char *assets;
 
-static const char *const levels[] = {"scalar", "avx2", "avx512", "avx512vnni"};
+static const char *const levels[] = {"scalar", "avx2", "avx512", "avx512vnni", "avx512bf16", "amx"};
 
 typedef struct golden_case {
   char input[24];

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Loops of multiply-adds on registers, wide enough to hide the latency: FMA for float; for 8 bits
- * madd of 16-bit pairs plus the addition it needs, or vpdpbusd where there is VNNI. Without SIMD,
- * one multiply-add a turn. Reading is a sum of whole vectors. */
+ * madd of 16-bit pairs plus the addition it needs, vpdpbusd where there is VNNI, tiles where there
+ * is AMX (for which the library has asked Linux). Without SIMD, one multiply-add a turn. Reading is
+ * a sum of whole vectors. */
 #include "machine_peak.h"
 
 #include <stdint.h>
@@ -48,6 +49,29 @@ PEAK_SPIN(spin_madd_256, "avx2", __m256i, 16, _mm256_setzero_si256(), MADD_256)
 PEAK_SPIN(spin_fma_512, "avx512f", __m512, 16, _mm512_setzero_ps(), FMA_512)
 PEAK_SPIN(spin_madd_512, "avx512f,avx512bw", __m512i, 32, _mm512_setzero_si512(), MADD_512)
 PEAK_SPIN(spin_dot_512, "avx512f,avx512vnni", __m512i, 64, _mm512_setzero_si512(), DOT_512)
+
+#ifdef MN_HAVE_AMX
+/* Four products of 16 rows x 64 bytes a turn: one tile's latency is that of about three others. */
+__attribute__((target("amx-tile,amx-int8"))) static double spin_tiles(void) {
+  struct {
+    uint8_t palette, other[15];
+    uint16_t row_bytes[16];
+    uint8_t rows[16];
+  } config = {.palette = 1};
+  for (int i = 0; i < 8; i++) config.rows[i] = 16, config.row_bytes[i] = 64;
+  __asm__ volatile("ldtilecfg %0" : : "m"(config)); /* gcc 12's intrinsic reads 8 bytes of it */
+  for (int i = 0; i < TURNS / 16; i++) {
+    _tile_dpbssd(0, 4, 6);
+    _tile_dpbssd(1, 4, 7);
+    _tile_dpbssd(2, 5, 6);
+    _tile_dpbssd(3, 5, 7);
+  }
+  _tile_release();
+  return 4.0 * 16 * 16 * 64 * (TURNS / 16);
+}
+#else
+#define spin_tiles spin_dot_512
+#endif
 
 #define PEAK_READ(name, isa, type, load, add)                                               \
   __attribute__((target(isa))) static void name(const unsigned char *block, size_t bytes) { \
@@ -96,6 +120,8 @@ static const level_loops levels[] = {
     {"avx2", spin_fma_256, spin_madd_256, read_256},
     {"avx512", spin_fma_512, spin_madd_512, read_512},
     {"avx512vnni", spin_fma_512, spin_dot_512, read_512},
+    {"avx512bf16", spin_fma_512, spin_dot_512, read_512},
+    {"amx", spin_fma_512, spin_tiles, read_512},
 #endif
     {"scalar", spin_scalar, spin_scalar, read_scalar},
 };
