@@ -48,6 +48,7 @@ static macs_rule *const rules[] = {
 mn_cost mn_node_cost(const mn_graph *graph, mn_id node_id, const mn_shape *shapes) {
   const mn_node *node = &graph->nodes[node_id];
   mn_cost cost = {0, 0};
+  if (node->op >= MN_OP_COUNT) return cost;
   const mn_shape *weights = node->in_count > 1 ? &shapes[node->in[1]] : NULL;
   cost.macs = rules[node->op](&shapes[node->in[0]], weights, &shapes[node->out[0]]);
   /* A batch norm's running statistics are no parameters: nothing trains them. */

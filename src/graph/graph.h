@@ -22,6 +22,7 @@ typedef struct mn_shape {
   int32_t dim[MN_MAX_RANK];
 } mn_shape;
 
+/* STATE is memory of the trainer's, which its operators change. */
 typedef enum mn_kind { MN_KIND_INPUT, MN_KIND_CONST, MN_KIND_STATE, MN_KIND_TEMP } mn_kind;
 
 /* real = scale[i] * (q - zero[i]); i is 0 (per tensor) or the index along `axis`. */
@@ -38,7 +39,7 @@ typedef struct mn_value {
   mn_type type;
   mn_shape shape; /* the model's own size */
   mn_quant quant;
-  const void *data; /* CONST: dense, aligned to its element's size */
+  const void *data; /* CONST, STATE: dense, aligned to its element's size */
   size_t bytes;     /* CONST: exactly elements * mn_type_bytes */
 } mn_value;
 
@@ -127,6 +128,12 @@ typedef union mn_attr {
     float score_threshold, iou_threshold;
     float scale[4]; /* y, x, h, w of the box coder */
   } ssd_detect; /* outputs: boxes [n,d,4] y0 x0 y1 x1, classes [n,d], scores [n,d], counts [n] */
+  struct {
+    mn_window window;
+    mn_act act;
+    float epsilon, momentum;
+    int32_t parts; /* that a sum over pixels is split into */
+  } train;         /* operators from MN_OP_COUNT on */
 } mn_attr;
 
 typedef enum mn_op {
@@ -215,7 +222,8 @@ bool mn_shape_equal(const mn_shape *a, const mn_shape *b);
 char *mn_shape_text(const mn_shape *shape, char *text, size_t size);
 
 /* Shapes of every value for given input shapes (one per graph input). `shapes` has value_count
- * entries. Error: SHAPE, naming the node that cannot take its input. */
+ * entries. Operators from MN_OP_COUNT on (src/train) keep the shapes that their outputs have.
+ * Error: SHAPE, naming the node that cannot take its input. */
 mn_status mn_graph_infer(const mn_graph *graph, const mn_shape *inputs, mn_shape *shapes,
                          mn_error *err);
 

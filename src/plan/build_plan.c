@@ -68,8 +68,8 @@ static mn_status pack_weights(mn_plan *plan, uint64_t cap, mn_error *err) {
 static mn_status build(mn_plan *plan, const mn_graph *graph, const mn_plan_request *request,
                        mn_error *err) {
   mn_status status = mn_graph_copy(&plan->graph, graph, err);
-  if (!status) status = mn_passes_run(&plan->graph, err);
-  if (!status) status = mn_pass_fuse_hard_swish(&plan->graph, err);
+  if (!status && !request->impl_of) status = mn_passes_run(&plan->graph, err);
+  if (!status && !request->impl_of) status = mn_pass_fuse_hard_swish(&plan->graph, err);
   if (!status) status = mn_plan_lower(plan, request, err);
   if (status) return status;
   mn_plan_lifetimes(plan);
@@ -104,10 +104,22 @@ mn_status mn_plan_build(mn_plan **out, const mn_graph *graph, const mn_plan_requ
   return MN_OK;
 }
 
+void mn_plan_repack(const mn_plan *plan) {
+  for (int32_t s = 0; s < plan->step_count; s++) {
+    const mn_step *step = &plan->steps[s];
+    bool changed = false;
+    for (int32_t i = 0; i < step->node->in_count; i++) {
+      const mn_id id = step->in[i].value;
+      changed |= id != MN_NONE && plan->graph.values[id].kind == MN_KIND_STATE;
+    }
+    if (changed && step->impl->pack) step->impl->pack(step, (void *)(uintptr_t)step->packed);
+  }
+}
+
 uint64_t mn_plan_step_macs(const mn_plan *plan, const mn_step *step) {
   int32_t count;
   const mn_step *parts = mn_plan_parts((mn_step *)(uintptr_t)step, &count);
-  uint64_t macs = 0;
+  uint64_t macs = step->macs;
   for (int32_t i = 0; i < count; i++) {
     mn_id node = (mn_id)(parts[i].node - plan->graph.nodes);
     macs += mn_node_cost(&plan->graph, node, plan->shapes).macs;

@@ -7,9 +7,12 @@
 #include "base/checked.h"
 #include "plan/plan.h"
 
+typedef const mn_op_impl *impl_of_fn(mn_op op);
+
 typedef struct lowering {
   mn_plan *plan;
   const mn_graph *graph;
+  impl_of_fn *impl_of;
   int32_t *readers; /* [value_count] nodes that read the value, graph outputs counted */
   bool *pinned;     /* [value_count] a graph input or output */
   bool *reshaped;   /* [value_count] a reshape reads it */
@@ -181,7 +184,8 @@ static bool write_in_place(lowering *at, const mn_node *node, unsigned allowed) 
 
 static void place_values(lowering *at) {
   const mn_graph *graph = at->graph;
-  if (!at->plan->keep_all) join_concats(at); /* joined inputs are strided: not readable */
+  /* Joined inputs are strided: not readable, and nothing for operators from elsewhere. */
+  if (!at->plan->keep_all && at->impl_of == mn_op_impl_of) join_concats(at);
   for (int32_t i = 0; i < graph->input_count; i++) {
     if (!placed(at, graph->inputs[i])) place_new(at, graph->inputs[i]);
   }
@@ -191,7 +195,7 @@ static void place_values(lowering *at) {
     if (node->op == MN_OP_RESHAPE && view_reshape(at, node)) {
       at->skipped[n] = true;
     } else if (!placed(at, node->out[0]) &&
-               !write_in_place(at, node, mn_op_impl_of(node->op)->in_place)) {
+               !write_in_place(at, node, at->impl_of(node->op)->in_place)) {
       place_new(at, node->out[0]);
     }
     for (int32_t i = 1; i < node->out_count; i++) {
@@ -209,7 +213,7 @@ static mn_operand operand_of(const lowering *at, mn_id id) {
   operand.type = value->type;
   operand.shape = at->plan->shapes[id];
   operand.quant = &value->quant;
-  operand.data = value->kind == MN_KIND_CONST ? value->data : NULL;
+  operand.data = value->data; /* of a CONST or STATE */
   operand.pixel_stride =
       placed(at, id) ? at->plan->places[id].pixel_stride : last_dim(&operand.shape);
   return operand;
@@ -230,7 +234,7 @@ static mn_status add_step(lowering *at, const mn_node *node, const mn_op_request
                           mn_error *err) {
   mn_plan *plan = at->plan;
   mn_step *step = &plan->steps[plan->step_count];
-  step->impl = mn_op_impl_of(node->op);
+  step->impl = at->impl_of(node->op);
   step->node = node;
   step->arithmetic = at->graph->arithmetic;
   step->slices = 1;
@@ -265,10 +269,10 @@ static mn_status add_steps(lowering *at, const mn_plan_request *request, mn_erro
   return MN_OK;
 }
 
-static mn_status check_runnable(const mn_graph *graph, mn_error *err) {
+static mn_status check_runnable(const mn_graph *graph, impl_of_fn *impl_of, mn_error *err) {
   for (int32_t n = 0; n < graph->node_count; n++) {
     const mn_node *node = &graph->nodes[n];
-    if (mn_op_impl_of(node->op)) continue;
+    if (impl_of(node->op)) continue;
     return mn_fail(err, MN_ERR_UNSUPPORTED, node->name, "%s cannot be run", mn_op_name(node->op));
   }
   return MN_OK;
@@ -280,6 +284,7 @@ mn_status mn_plan_lower(mn_plan *plan, const mn_plan_request *request, mn_error 
   lowering at = {
       .plan = plan,
       .graph = graph,
+      .impl_of = request->impl_of ? request->impl_of : mn_op_impl_of,
       .readers = mn_arena_array(&plan->arena, values, sizeof *at.readers),
       .pinned = mn_arena_array(&plan->arena, values, sizeof *at.pinned),
       .reshaped = mn_arena_array(&plan->arena, values, sizeof *at.reshaped),
@@ -292,7 +297,7 @@ mn_status mn_plan_lower(mn_plan *plan, const mn_plan_request *request, mn_error 
       !plan->pieces) {
     return mn_fail_memory(err, values * sizeof *plan->places);
   }
-  mn_status status = check_runnable(graph, err);
+  mn_status status = check_runnable(graph, at.impl_of, err);
   if (!status) status = bind_shapes(plan, request, err);
   if (status) return status;
   for (size_t i = 0; i < values; i++) plan->places[i].piece = MN_NONE;

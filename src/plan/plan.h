@@ -37,6 +37,9 @@ typedef struct mn_plan_request {
   uint64_t memory_cap; /* on session and packed weights together; 0: none */
   bool keep_all;       /* no two values share memory, everything lives to the end */
   size_t extra_bytes;  /* of a session's block, for the layer above (picture scratch) */
+  /* Of a graph with operators of its own, which runs as it is, no pass changing it; NULL: the
+   * operators of ops.def. */
+  const mn_op_impl *(*impl_of)(mn_op op);
 } mn_plan_request;
 
 struct mn_plan {
@@ -63,6 +66,9 @@ struct mn_plan {
 /* `graph` is verified and outlives the plan. */
 mn_status mn_plan_build(mn_plan **out, const mn_graph *graph, const mn_plan_request *request,
                         mn_error *err);
+
+/* Packs again what is STATE, since it has changed. Sessions of the plan are at rest. */
+void mn_plan_repack(const mn_plan *plan);
 
 /* The node's steps that a step stands for: a chain's, or the step itself. */
 static inline mn_step *mn_plan_parts(mn_step *step, int32_t *count) {

@@ -67,7 +67,7 @@ void mn_session_free(mn_session *session) {
 void *mn_session_value(const mn_session *session, mn_id id) {
   const mn_plan *plan = session->plan;
   const mn_value *value = &plan->graph.values[id];
-  if (value->kind == MN_KIND_CONST) return (void *)(uintptr_t)value->data;
+  if (value->data) return (void *)(uintptr_t)value->data;
   const mn_place *place = &plan->places[id];
   if (place->piece == MN_NONE) return NULL;
   return session->arena + plan->pieces[place->piece].offset + place->offset;

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Kernels of training, float: sums over pixels that backward passes need. They are written once, in
+ * grad_f32.h, for any width of vector, and compiled for each level of the CPU. The order of every
+ * sum depends on its arguments only. */
+#ifndef MN_KERNELS_GRAD_GRAD_H
+#define MN_KERNELS_GRAD_GRAD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* c[m][n] += sum over p of a[p][m] * b[p][n]: a layer's gradient of its weights. */
+typedef struct mn_outer_args {
+  const float *a; /* [pixels][a_stride] */
+  const float *b; /* [pixels][b_stride] */
+  float *c;       /* [m][c_stride] */
+  size_t a_stride, b_stride, c_stride;
+  size_t pixels, m, n;
+} mn_outer_args;
+
+/* out[c] = sum over t of a[t][c] * b[t][c]. */
+typedef struct mn_taps_args {
+  const float *const *a, *const *b; /* [taps] of [channels] */
+  size_t taps, channels;
+  float *out;
+} mn_taps_args;
+
+/* One row of outputs of a depthwise layer: sums[k][c] += sum over x of
+ * in[x * stride + k * dilation - pad][c] * gradient[x][c], of those inputs that there are. */
+typedef struct mn_dw_outer_args {
+  const float *in;       /* [in_width][in_stride] */
+  const float *gradient; /* [width][gradient_stride] */
+  float *sums;           /* [kernel_w][sums_stride] */
+  size_t in_stride, gradient_stride, sums_stride;
+  size_t in_width, width, kernel_w, stride, dilation, pad, channels;
+} mn_dw_outer_args;
+
+/* Activations as batch norm applies them. */
+typedef enum mn_grad_act {
+  MN_GRAD_LINEAR,
+  MN_GRAD_RELU,
+  MN_GRAD_RELU6,
+  MN_GRAD_HARD_SWISH,
+  MN_GRAD_HARD_SIGMOID
+} mn_grad_act;
+
+/* Per-channel numbers of a batch norm: z = (x - mean) * inverse * gamma + beta. */
+typedef struct mn_norm_args {
+  const float *x, *gradient;                   /* [pixels][channels]; gradient of act(z) */
+  const float *mean, *inverse, *gamma, *beta;  /* [channels] */
+  const float *gamma_gradient, *beta_gradient; /* [channels], for the gradient of x */
+  float *out;                                  /* [pixels][channels] */
+  double *first, *second;                      /* [channels], of sums */
+  size_t pixels, channels;
+  float count; /* pixels of the whole batch; 0: statistics are frozen */
+  mn_grad_act act;
+} mn_norm_args;
+
+/* out = gradient * act'(x); of [count]. */
+typedef struct mn_act_gradient_args {
+  const float *x, *gradient;
+  float *out;
+  size_t count;
+  mn_grad_act act;
+} mn_act_gradient_args;
+
+typedef struct mn_grad_kernels {
+  const char *name;
+  void (*outer)(const mn_outer_args *args);
+  void (*taps)(const mn_taps_args *args);
+  void (*dw_outer)(const mn_dw_outer_args *args);
+  void (*act_gradient)(const mn_act_gradient_args *args);
+  /* first = sum of x - shift, second = sum of its square; shift is the first pixel, in `mean`. */
+  void (*moments)(const mn_norm_args *args);
+  /* out = act(z). */
+  void (*norm)(const mn_norm_args *args);
+  /* first = sum of g, second = sum of g * (x - mean) * inverse, with g = gradient * act'(z). */
+  void (*norm_sums)(const mn_norm_args *args);
+  /* out = gradient of x. */
+  void (*norm_gradient)(const mn_norm_args *args);
+} mn_grad_kernels;
+
+extern const mn_grad_kernels mn_grad_kernels_ref, mn_grad_kernels_avx2, mn_grad_kernels_avx512;
+
+/* The best for these mn_cpu_features. */
+const mn_grad_kernels *mn_grad_kernels_select(uint32_t features);
+
+#endif

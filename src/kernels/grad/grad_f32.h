@@ -1,0 +1,366 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The kernels of grad.h for vectors of LANES floats, tiles of ROWS rows and the given NAME; the
+ * including file sets them, else they are the reference's. GCC's vector types make one source of
+ * all widths. Multiplications and additions may be fused here (these files are compiled so): the
+ * order of sums is all that is promised. */
+#ifndef MN_KERNELS_GRAD_GRAD_F32_H
+#define MN_KERNELS_GRAD_GRAD_F32_H
+
+#include <string.h>
+
+#include "kernels/grad/grad.h"
+
+#ifndef NAME
+#define NAME ref
+enum { LANES = 4, ROWS = 4 };
+#endif
+
+typedef float vec __attribute__((vector_size(LANES * 4)));
+typedef int32_t mask __attribute__((vector_size(LANES * 4)));
+
+#define INLINE static inline __attribute__((always_inline))
+#define UNROLL _Pragma("GCC unroll 16")
+
+INLINE vec load(const float *from) {
+  vec x;
+  memcpy(&x, from, sizeof x);
+  return x;
+}
+INLINE void store(float *to, vec x) { memcpy(to, &x, sizeof x); }
+
+/* The first `count` lanes; the others are 0. */
+INLINE vec load_some(const float *from, size_t count) {
+  vec x = {0};
+  memcpy(&x, from, count * sizeof(float));
+  return x;
+}
+INLINE void store_some(float *to, vec x, size_t count) { memcpy(to, &x, count * sizeof(float)); }
+
+INLINE vec all(float x) { return x - (vec){0}; }
+INLINE vec pick(mask where, vec yes, vec no) {
+  return (vec)((where & (mask)yes) | (~where & (mask)no));
+}
+
+/* ---- outer ---------------------------------------------------------------------------------- */
+
+enum { COLS = 2 * LANES, DEPTH = 256 };
+
+/* rows x COLS of c, `count` columns of which exist. */
+INLINE void outer_tile(const mn_outer_args *args, size_t m, size_t n, size_t from, size_t to,
+                       const int rows, const int partial) {
+  const size_t count = partial ? args->n - n : COLS;
+  const size_t low = count < LANES ? count : LANES, high = count - low;
+  vec sum[ROWS][2];
+  UNROLL for (int i = 0; i < rows; i++) {
+    const float *c = args->c + (m + (size_t)i) * args->c_stride + n;
+    sum[i][0] = partial ? load_some(c, low) : load(c);
+    sum[i][1] = partial ? load_some(c + low, high) : load(c + LANES);
+  }
+  const float *a = args->a + from * args->a_stride + m, *b = args->b + from * args->b_stride + n;
+  for (size_t p = from; p < to; p++, a += args->a_stride, b += args->b_stride) {
+    const vec b0 = partial ? load_some(b, low) : load(b);
+    const vec b1 = partial ? load_some(b + low, high) : load(b + LANES);
+    UNROLL for (int i = 0; i < rows; i++) {
+      sum[i][0] += a[i] * b0;
+      sum[i][1] += a[i] * b1;
+    }
+  }
+  UNROLL for (int i = 0; i < rows; i++) {
+    float *c = args->c + (m + (size_t)i) * args->c_stride + n;
+    if (partial) {
+      store_some(c, sum[i][0], low);
+      store_some(c + low, sum[i][1], high);
+    } else {
+      store(c, sum[i][0]);
+      store(c + LANES, sum[i][1]);
+    }
+  }
+}
+
+static void outer_rows(const mn_outer_args *args, size_t m, size_t from, size_t to, int partial) {
+  const size_t whole = args->n / COLS * COLS;
+  const int all_rows = args->m - m >= ROWS;
+  for (size_t n = 0; n < whole; n += COLS) {
+    if (all_rows) {
+      outer_tile(args, m, n, from, to, ROWS, 0);
+    } else {
+      for (size_t i = m; i < args->m; i++) outer_tile(args, i, n, from, to, 1, 0);
+    }
+  }
+  if (!partial) return;
+  if (all_rows) {
+    outer_tile(args, m, whole, from, to, ROWS, 1);
+  } else {
+    for (size_t i = m; i < args->m; i++) outer_tile(args, i, whole, from, to, 1, 1);
+  }
+}
+
+static void outer(const mn_outer_args *args) {
+  for (size_t from = 0; from < args->pixels; from += DEPTH) {
+    const size_t to = args->pixels - from < DEPTH ? args->pixels : from + DEPTH;
+    for (size_t m = 0; m < args->m; m += ROWS) outer_rows(args, m, from, to, args->n % COLS != 0);
+  }
+}
+
+/* ---- Depthwise ------------------------------------------------------------------------------ */
+
+static void taps(const mn_taps_args *args) {
+  size_t c = 0;
+  for (; c + LANES <= args->channels; c += LANES) {
+    vec sum = {0};
+    for (size_t t = 0; t < args->taps; t++) sum += load(args->a[t] + c) * load(args->b[t] + c);
+    store(args->out + c, sum);
+  }
+  for (; c < args->channels; c++) {
+    float sum = 0;
+    for (size_t t = 0; t < args->taps; t++) sum += args->a[t][c] * args->b[t][c];
+    args->out[c] = sum;
+  }
+}
+
+/* Outputs [*begin, *end) whose tap k lies inside the row. */
+INLINE void inside(const mn_dw_outer_args *args, size_t k, size_t *begin, size_t *end) {
+  const size_t at = k * args->dilation;
+  *begin = at < args->pad ? (args->pad - at + args->stride - 1) / args->stride : 0;
+  const size_t reach = args->in_width + args->pad;
+  *end = reach > at ? (reach - at - 1) / args->stride + 1 : 0;
+  if (*end > args->width) *end = args->width;
+}
+
+static void dw_outer(const mn_dw_outer_args *args) {
+  for (size_t k = 0; k < args->kernel_w; k++) {
+    size_t begin, end;
+    inside(args, k, &begin, &end);
+    if (begin >= end) continue;
+    const float *in =
+        args->in + (begin * args->stride + k * args->dilation - args->pad) * args->in_stride;
+    const float *gradient = args->gradient + begin * args->gradient_stride;
+    const size_t step = args->stride * args->in_stride;
+    float *sums = args->sums + k * args->sums_stride;
+    size_t c = 0;
+    for (; c + LANES <= args->channels; c += LANES) {
+      vec sum = load(sums + c);
+      for (size_t x = 0; x < end - begin; x++) {
+        sum += load(in + x * step + c) * load(gradient + x * args->gradient_stride + c);
+      }
+      store(sums + c, sum);
+    }
+    for (; c < args->channels; c++) {
+      float sum = sums[c];
+      for (size_t x = 0; x < end - begin; x++) {
+        sum += in[x * step + c] * gradient[x * args->gradient_stride + c];
+      }
+      sums[c] = sum;
+    }
+  }
+}
+
+/* ---- Batch norm ----------------------------------------------------------------------------- */
+
+/* A run of pixels goes by vectors of channels, whose numbers stay in registers; it is short enough
+ * for L1. */
+enum { RUN_FLOATS = 4096, LEAST_RUN = 4 };
+
+INLINE size_t run_of(const mn_norm_args *args) {
+  const size_t fit = RUN_FLOATS / args->channels;
+  return fit > LEAST_RUN ? fit : LEAST_RUN;
+}
+
+INLINE vec act_of(vec z, const mn_grad_act act) {
+  const vec none = {0};
+  if (act == MN_GRAD_RELU) return pick(z > none, z, none);
+  if (act == MN_GRAD_RELU6) {
+    z = pick(z > none, z, none);
+    return pick(z < all(6.0f), z, all(6.0f));
+  }
+  if (act == MN_GRAD_LINEAR) return z;
+  vec gate = z * (1.0f / 6.0f) + 0.5f;
+  gate = pick(gate > none, gate, none);
+  gate = pick(gate < all(1.0f), gate, all(1.0f));
+  return act == MN_GRAD_HARD_SWISH ? z * gate : gate;
+}
+
+/* gradient * act'(z), as PyTorch takes it at the corners. */
+INLINE vec through_act(vec gradient, vec z, const mn_grad_act act) {
+  const vec none = {0};
+  if (act == MN_GRAD_LINEAR) return gradient;
+  if (act == MN_GRAD_RELU) return pick(z > none, gradient, none);
+  if (act == MN_GRAD_RELU6) return pick((z > none) & (z < all(6.0f)), gradient, none);
+  const mask within = (z > all(-3.0f)) & (z < all(3.0f));
+  if (act == MN_GRAD_HARD_SIGMOID) return pick(within, gradient * (1.0f / 6.0f), none);
+  const vec inner = gradient * (z * (1.0f / 3.0f) + 0.5f);
+  return pick(within, inner, pick(z < all(3.0f), none, gradient));
+}
+
+typedef struct channels {
+  vec mean, inverse, gamma, beta;
+} channels;
+
+INLINE channels channels_at(const mn_norm_args *args, size_t c, size_t count) {
+  return (channels){load_some(args->mean + c, count), load_some(args->inverse + c, count),
+                    load_some(args->gamma + c, count), load_some(args->beta + c, count)};
+}
+
+INLINE void add_doubles(double *to, vec sum, size_t count) {
+  for (size_t i = 0; i < count; i++) to[i] += (double)sum[i];
+}
+
+/* Pixels [from, to), channels [c, c + count). */
+INLINE void moments_run(const mn_norm_args *args, size_t c, size_t count, size_t from, size_t to,
+                        const int partial) {
+  const vec shift = load_some(args->mean + c, count);
+  vec first = {0}, second = {0};
+  const float *x = args->x + from * args->channels + c;
+  for (size_t p = from; p < to; p++, x += args->channels) {
+    const vec away = (partial ? load_some(x, count) : load(x)) - shift;
+    first += away;
+    second += away * away;
+  }
+  add_doubles(args->first + c, first, count);
+  add_doubles(args->second + c, second, count);
+}
+
+INLINE void sums_run(const mn_norm_args *args, size_t c, size_t count, size_t from, size_t to,
+                     const int partial, const mn_grad_act act) {
+  const channels by = channels_at(args, c, count);
+  vec first = {0}, second = {0};
+  const float *x = args->x + from * args->channels + c;
+  const float *gradient = args->gradient + from * args->channels + c;
+  for (size_t p = from; p < to; p++, x += args->channels, gradient += args->channels) {
+    const vec unit = ((partial ? load_some(x, count) : load(x)) - by.mean) * by.inverse;
+    const vec g = through_act(partial ? load_some(gradient, count) : load(gradient),
+                              unit * by.gamma + by.beta, act);
+    first += g;
+    second += g * unit;
+  }
+  add_doubles(args->first + c, first, count);
+  add_doubles(args->second + c, second, count);
+}
+
+INLINE void norm_run(const mn_norm_args *args, size_t c, size_t count, size_t from, size_t to,
+                     const int partial, const mn_grad_act act) {
+  const channels by = channels_at(args, c, count);
+  const vec scale = by.inverse * by.gamma, offset = by.beta - by.mean * scale;
+  size_t at = from * args->channels + c;
+  for (size_t p = from; p < to; p++, at += args->channels) {
+    const vec x = partial ? load_some(args->x + at, count) : load(args->x + at);
+    const vec y = act_of(x * scale + offset, act);
+    if (partial) {
+      store_some(args->out + at, y, count);
+    } else {
+      store(args->out + at, y);
+    }
+  }
+}
+
+INLINE void gradient_run(const mn_norm_args *args, size_t c, size_t count, size_t from, size_t to,
+                         const int partial, const mn_grad_act act) {
+  const channels by = channels_at(args, c, count);
+  const vec scale = by.inverse * by.gamma;
+  vec mean_g = {0}, mean_gx = {0};
+  if (args->count > 0) {
+    mean_g = load_some(args->beta_gradient + c, count) / args->count;
+    mean_gx = load_some(args->gamma_gradient + c, count) / args->count;
+  }
+  size_t at = from * args->channels + c;
+  for (size_t p = from; p < to; p++, at += args->channels) {
+    const vec x = partial ? load_some(args->x + at, count) : load(args->x + at);
+    const vec dy = partial ? load_some(args->gradient + at, count) : load(args->gradient + at);
+    const vec unit = (x - by.mean) * by.inverse;
+    const vec g = through_act(dy, unit * by.gamma + by.beta, act);
+    const vec dx = scale * (g - mean_g - unit * mean_gx);
+    if (partial) {
+      store_some(args->out + at, dx, count);
+    } else {
+      store(args->out + at, dx);
+    }
+  }
+}
+
+#define OVER_PIXELS(run)                                                          \
+  for (size_t from = 0, step = run_of(args); from < args->pixels; from += step) { \
+    const size_t to = args->pixels - from < step ? args->pixels : from + step;    \
+    size_t c = 0;                                                                 \
+    for (; c + LANES <= args->channels; c += LANES) run(c, LANES, 0);             \
+    if (c < args->channels) run(c, args->channels - c, 1);                        \
+  }
+#define BY_ACT(run)                                              \
+  switch (args->act) {                                           \
+    case MN_GRAD_LINEAR: run(MN_GRAD_LINEAR); break;             \
+    case MN_GRAD_RELU: run(MN_GRAD_RELU); break;                 \
+    case MN_GRAD_RELU6: run(MN_GRAD_RELU6); break;               \
+    case MN_GRAD_HARD_SWISH: run(MN_GRAD_HARD_SWISH); break;     \
+    case MN_GRAD_HARD_SIGMOID: run(MN_GRAD_HARD_SIGMOID); break; \
+  }
+
+INLINE void act_gradient_of(const mn_act_gradient_args *args, const mn_grad_act act) {
+  for (size_t i = 0; i < args->count; i += LANES) {
+    const size_t count = args->count - i < LANES ? args->count - i : LANES;
+    const vec x = load_some(args->x + i, count), dy = load_some(args->gradient + i, count);
+    store_some(args->out + i, through_act(dy, x, act), count);
+  }
+}
+
+static void act_gradient(const mn_act_gradient_args *args) {
+#define WITH(act) act_gradient_of(args, act)
+  BY_ACT(WITH)
+#undef WITH
+}
+
+static void clear_sums(const mn_norm_args *args) {
+  memset(args->first, 0, args->channels * sizeof(double));
+  memset(args->second, 0, args->channels * sizeof(double));
+}
+
+static void moments(const mn_norm_args *args) {
+  clear_sums(args);
+#define RUN(c, count, partial) moments_run(args, c, count, from, to, partial)
+  OVER_PIXELS(RUN)
+#undef RUN
+}
+
+/* Those below go through a function for each activation. */
+#define WITH_ACT(name, run) \
+  INLINE void name##_with(const mn_norm_args *args, const mn_grad_act act) { OVER_PIXELS(run) }
+#define SUMS(c, count, partial) sums_run(args, c, count, from, to, partial, act)
+#define NORM(c, count, partial) norm_run(args, c, count, from, to, partial, act)
+#define GRADIENT(c, count, partial) gradient_run(args, c, count, from, to, partial, act)
+WITH_ACT(sums, SUMS)
+WITH_ACT(norm, NORM)
+WITH_ACT(gradient, GRADIENT)
+
+static void norm_sums(const mn_norm_args *args) {
+  clear_sums(args);
+#define WITH(act) sums_with(args, act)
+  BY_ACT(WITH)
+#undef WITH
+}
+
+static void norm(const mn_norm_args *args) {
+#define WITH(act) norm_with(args, act)
+  BY_ACT(WITH)
+#undef WITH
+}
+
+static void norm_gradient(const mn_norm_args *args) {
+#define WITH(act) gradient_with(args, act)
+  BY_ACT(WITH)
+#undef WITH
+}
+
+#define JOIN2(a, b) a##b
+#define JOIN(a, b) JOIN2(a, b)
+#define TEXT2(x) #x
+#define TEXT(x) TEXT2(x)
+const mn_grad_kernels JOIN(mn_grad_kernels_, NAME) = {
+    .name = TEXT(NAME),
+    .outer = outer,
+    .taps = taps,
+    .dw_outer = dw_outer,
+    .act_gradient = act_gradient,
+    .moments = moments,
+    .norm = norm,
+    .norm_sums = norm_sums,
+    .norm_gradient = norm_gradient,
+};
+#endif

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * From a network to the graph that trains it: the forward pass with the batch's statistics, and
+ * backwards through it the gradient of every trainable constant. Reverse accumulation: Baydin et
+ * al., "Automatic Differentiation in Machine Learning: a Survey" (2018), section 3.2. */
+#ifndef MN_TRAIN_AUTODIFF_H
+#define MN_TRAIN_AUTODIFF_H
+
+#include "graph/graph.h"
+
+/* A constant of the model that training changes. */
+typedef struct mn_parameter {
+  mn_id model_value; /* what it is in the model */
+  mn_id value;       /* STATE of the training graph */
+  mn_id gradient;    /* TEMP of the same shape */
+  float *data;       /* [count] in the training graph's arena */
+  size_t count;
+  bool depthwise, vector; /* depthwise weights; a bias, gamma or beta: recipes decay these less */
+} mn_parameter;
+
+/* A batch norm's running mean or variance: STATE that the forward pass changes. */
+typedef struct mn_running {
+  mn_id model_value;
+  float *data; /* [count] */
+  size_t count;
+} mn_running;
+
+typedef struct mn_training_graph {
+  mn_graph graph;  /* its constants are the model's, which must outlive it */
+  mn_id *value_of; /* [the model's values] their values here, or MN_NONE */
+  mn_parameter *parameters;
+  int32_t parameter_count;
+  mn_running *running;
+  int32_t running_count;
+} mn_training_graph;
+
+typedef struct mn_autodiff_options {
+  int32_t batch, height, width; /* 0: the model's own */
+  float norm_momentum; /* share of the batch in the running statistics, as PyTorch has it */
+  bool frozen_norm;    /* normalize by running statistics, which stay */
+} mn_autodiff_options;
+
+/* `model` is verified, float, and its batch norms are not folded, or gone for good. For each output
+ * NAME the graph has an input NAME.gradient, what the loss's gradient of it is; its outputs are the
+ * model's, and after them the parameters' gradients. Errors: UNSUPPORTED, naming the node that has
+ * no gradient; SHAPE; MEMORY. */
+mn_status mn_autodiff(mn_training_graph *out, const mn_graph *model,
+                      const mn_autodiff_options *options, mn_error *err);
+void mn_training_graph_free(mn_training_graph *training);
+
+#endif

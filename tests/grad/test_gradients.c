@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Whole networks in training mode against PyTorch in double (tests/oracle/train_gradients.py):
+ * outputs, the gradient of every parameter, running statistics; and the same bits whatever the
+ * number of threads, and with reference kernels within rounding. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+/* after those three */
+#include <cmocka.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "plan/plan.h"
+#include "run/session.h"
+#include "train/autodiff.h"
+#include "train/train_ops.h"
+#include "zoo/zoo.h"
+
+#define GOLDEN MN_TEST_DIR "/golden/train_gradients.txt"
+enum { SEED_TENSOR = 1000 };
+
+/* -1 to 1, the script's numbers(tensor, ...)[index]. */
+static float number(uint64_t tensor, uint64_t index) {
+  uint64_t z = ((tensor << 32) + index + 1) * 0x9e3779b97f4a7c15u;
+  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+  z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+  z ^= z >> 31;
+  return (float)((double)(z >> 40) / 8388608.0 - 1);
+}
+
+/* Where PyTorch's element i of a tensor is here: [oc][ic][kh][kw] is [oc][kh][kw][ic], and of
+ * depthwise weights [c][1][kh][kw] is [kh][kw][c]. */
+static size_t place(const mn_shape *s, bool depthwise, size_t i) {
+  if (s->rank < 3) return i;
+  const size_t taps = (size_t)(depthwise ? s->dim[0] * s->dim[1] : s->dim[1] * s->dim[2]);
+  const size_t channels = (size_t)(depthwise ? s->dim[2] : s->dim[3]);
+  if (depthwise) return i % taps * channels + i / taps;
+  const size_t tap = i % taps, ic = i / taps % channels, oc = i / taps / channels;
+  return (oc * taps + tap) * channels + ic;
+}
+
+typedef struct network {
+  mn_graph model;
+  mn_training_graph training;
+  mn_plan *plan;
+  mn_session *session;
+  mn_threads *threads;
+  int32_t batch;
+  int32_t input;  /* tensor */
+  float momentum; /* of batch norms */
+} network;
+
+static void check(mn_status status, const mn_error *err) {
+  if (status) fail_msg("%s: %s", err->where, err->text);
+}
+
+static void fill(network *net) {
+  mn_training_graph *training = &net->training;
+  for (int32_t k = 0; k < training->parameter_count; k++) {
+    mn_parameter *p = &training->parameters[k];
+    const mn_shape *shape = &training->graph.values[p->value].shape;
+    const mn_shape *model = &net->model.values[p->model_value].shape;
+    const double rows = p->depthwise ? (double)model->dim[model->rank - 1] : (double)shape->dim[0];
+    const double scale = p->vector ? (double)0.3f : sqrt(6 / ((double)p->count / rows));
+    const char *name = net->model.values[p->model_value].name;
+    const bool gamma = strstr(name, "gamma") != NULL;
+    for (size_t i = 0; i < p->count; i++) {
+      const float value = number((uint64_t)k, i) * (float)scale;
+      p->data[place(shape, p->depthwise, i)] = value + (gamma ? 1.0f : 0.0f);
+    }
+  }
+}
+
+static void open_network(network *net, const char *name, int32_t classes, uint32_t features,
+                         int threads) {
+  mn_error err;
+  mn_arch arch;
+  check(mn_arch_parse(&arch, name, classes, &err), &err);
+  check(mn_zoo_build(&net->model, &arch, MN_ZOO_RANDOM, 1, &err), &err);
+  const mn_autodiff_options options = {.batch = net->batch, .norm_momentum = net->momentum};
+  check(mn_autodiff(&net->training, &net->model, &options, &err), &err);
+  fill(net);
+  const mn_plan_request request = {.threads = threads,
+                                   .features = features,
+                                   .goal = MN_PLAN_LAYERS,
+                                   .impl_of = mn_train_impl_of};
+  check(mn_plan_build(&net->plan, &net->training.graph, &request, &err), &err);
+  check(mn_threads_new(&net->threads, threads, &err), &err);
+  const mn_session_options with = {.struct_size = sizeof with, .threads = net->threads};
+  check(mn_session_new(&net->session, net->plan, &with, &err), &err);
+}
+
+static void close_network(network *net) {
+  mn_session_free(net->session);
+  mn_threads_free(net->threads);
+  mn_plan_free(net->plan);
+  mn_training_graph_free(&net->training);
+  mn_graph_free(&net->model);
+}
+
+static void run_network(network *net, const mn_shape *in, int32_t classes) {
+  float *x = mn_session_input(net->session, 0), *seeds = mn_session_input(net->session, 1);
+  const size_t h = (size_t)in->dim[1], w = (size_t)in->dim[2];
+  for (size_t i = 0; i < (size_t)net->batch * 3 * h * w; i++) {
+    const size_t column = i % w, row = i / w % h, c = i / w / h % 3, n = i / w / h / 3;
+    x[((n * h + row) * w + column) * 3 + c] = number((uint64_t)net->input, i);
+  }
+  for (size_t i = 0; i < (size_t)(net->batch * classes); i++) seeds[i] = number(SEED_TENSOR, i);
+  check(mn_session_run(net->session, NULL), NULL);
+}
+
+static const float *gradient_of(const network *net, int32_t k) {
+  return mn_session_value(net->session, net->training.parameters[k].gradient);
+}
+
+static double norm_of(const float *x, size_t count) {
+  double sum = 0;
+  for (size_t i = 0; i < count; i++) sum += (double)x[i] * (double)x[i];
+  return sqrt(sum);
+}
+
+static double worst; /* relative error so far */
+
+static void expect_near(double got, double expected, double scale, const char *what, int32_t k) {
+  const double error = fabs(got - expected) / scale;
+  if (error > worst) worst = error;
+  if (!(error <= 1e-4)) fail_msg("%s %d: %.9g, expected %.9g", what, k, got, expected);
+}
+
+static void expect_parameter(const network *net, int32_t k, const char *line) {
+  const mn_parameter *p = &net->training.parameters[k];
+  const mn_shape *shape = &net->training.graph.values[p->value].shape;
+  size_t count;
+  double norm, picked[4];
+  assert_int_equal(sscanf(line, "parameter %zu %lf %lf %lf %lf %lf", &count, &norm, &picked[0],
+                          &picked[1], &picked[2], &picked[3]),
+                   6);
+  assert_int_equal(p->count, count);
+  const float *gradient = gradient_of(net, k);
+  /* A bias before a batch norm has a gradient of 0 but for rounding. */
+  const double scale = norm > 1e-9 ? norm : 1;
+  expect_near(norm_of(gradient, count), norm, scale, "norm of parameter", k);
+  for (size_t i = 0; i < 4; i++) {
+    const float got = gradient[place(shape, p->depthwise, count * i / 4)];
+    expect_near((double)got, picked[i], scale, "parameter", k);
+  }
+}
+
+static void expect_running(const network *net, int32_t k, const char *line) {
+  double norm[2];
+  assert_int_equal(sscanf(line, "running %lf %lf", &norm[0], &norm[1]), 2);
+  for (int i = 0; i < 2; i++) {
+    const mn_running *r = &net->training.running[2 * k + i];
+    expect_near(norm_of(r->data, r->count), norm[i], norm[i], "running statistics", k);
+  }
+}
+
+static double weighted_output(const network *net, int32_t classes) {
+  const float *y = mn_session_output(net->session, 0);
+  double sum = 0;
+  for (size_t i = 0; i < (size_t)(net->batch * classes); i++) {
+    sum += (double)y[i] * (double)number(SEED_TENSOR, i);
+  }
+  return sum;
+}
+
+static void expect_golden(uint32_t features) {
+  FILE *file = fopen(GOLDEN, "r");
+  assert_non_null(file);
+  network net = {.batch = 0};
+  char line[256], name[64];
+  int32_t classes = 0, parameters = 0, running = 0, networks = 0;
+  while (fgets(line, sizeof line, file)) {
+    double output;
+    if (line[0] == 'n') {
+      if (net.batch) close_network(&net);
+      memset(&net, 0, sizeof net);
+      assert_int_equal(sscanf(line, "network %63s %d %d %d %f", name, &classes, &net.batch,
+                              &net.input, &net.momentum),
+                       5);
+      open_network(&net, name, classes, features, 1);
+      run_network(&net, &net.training.graph.values[net.training.graph.inputs[0]].shape, classes);
+      parameters = running = 0;
+      networks++;
+      worst = 0;
+    } else if (line[0] == 'o') {
+      assert_int_equal(sscanf(line, "output %lf", &output), 1);
+      expect_near(weighted_output(&net, classes), output, fabs(output) + 1, "output", 0);
+    } else if (line[0] == 'p') {
+      expect_parameter(&net, parameters++, line);
+    } else {
+      expect_running(&net, running++, line);
+    }
+    if (parameters == net.training.parameter_count && line[0] == 'r' &&
+        2 * running == net.training.running_count) {
+      printf("%s: %d parameters, worst error %.1e\n", name, parameters, worst);
+    }
+  }
+  assert_int_equal(parameters, net.training.parameter_count);
+  assert_int_equal(2 * running, net.training.running_count);
+  assert_true(networks >= 4);
+  close_network(&net);
+  fclose(file);
+}
+
+static void test_against_pytorch(void **state) {
+  (void)state;
+  expect_golden(mn_cpu_detect());
+}
+
+static void test_levels(void **state) {
+  (void)state;
+  expect_golden(0);
+  expect_golden(mn_cpu_detect() & (MN_AVX2 | MN_FMA));
+}
+
+static void test_thread_counts(void **state) {
+  (void)state;
+  static const char name[] = "v3-small-0.35-64@torchvision";
+  network one = {.batch = 4, .input = 1001}, three = {.batch = 4, .input = 1001};
+  open_network(&one, name, 10, mn_cpu_detect(), 1);
+  open_network(&three, name, 10, mn_cpu_detect(), 3);
+  const mn_shape in = one.training.graph.values[one.training.graph.inputs[0]].shape;
+  run_network(&one, &in, 10);
+  run_network(&three, &in, 10);
+  for (int32_t k = 0; k < one.training.parameter_count; k++) {
+    const size_t bytes = one.training.parameters[k].count * sizeof(float);
+    assert_memory_equal(gradient_of(&one, k), gradient_of(&three, k), bytes);
+  }
+  close_network(&one);
+  close_network(&three);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_against_pytorch),
+                                     cmocka_unit_test(test_levels),
+                                     cmocka_unit_test(test_thread_counts)};
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
