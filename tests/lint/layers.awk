@@ -12,7 +12,7 @@ BEGIN {
   third["jpeglib.h"] = third["webp/decode.h"] = third["webp/demux.h"] = "^src/io/"
   third["png.h"] = "^(src/io/|tools/mobilenet/png_file)"
   third["expat.h"] = "^src/data/voc\\.c$"
-  third["immintrin.h"] = "^(src/kernels/x86/|tools/mobilenet/machine_peak)"
+  third["immintrin.h"] = "^(src/kernels/x86/|src/kernels/grad/|tools/mobilenet/machine_peak)"
   third["cairo.h"] = third["pango/pangocairo.h"] = "^tools/mobilenet/draw"
   third["curl/curl.h"] = "^tools/mobilenet/pull_fetch"
   third["cpuid.h"] = "^src/base/cpu\\.c$"
