@@ -70,6 +70,11 @@ MN_PLANNING void place_nearest(mn_resize_tap *tap, const grid *g, int32_t index)
   tap->lower = larger(smaller(nearest, g->in - 1), 0);
 }
 
+void mn_resize_positions(mn_resize_tap *taps, const mn_node *node, int32_t in, int32_t out) {
+  const grid g = {in, out, node->attr.resize.align_corners, node->attr.resize.half_pixel};
+  for (int32_t i = 0; i < out; i++) place_float(&taps[i], &g, i);
+}
+
 typedef void place_fn(mn_resize_tap *tap, const grid *g, int32_t index);
 
 MN_PLANNING mn_status plan_grid(mn_step *step, const mn_op_request *request, place_fn *place,

@@ -168,6 +168,12 @@ static void act(const rule *r, mn_act kind) {
               emit1(r, MN_TRAIN_ACT_GRADIENT, x, r->gradient, *mn_tape_shape(r->tape, x), &attr));
 }
 
+static void logistic(const rule *r) {
+  const mn_shape shape = *mn_tape_shape(r->tape, r->node->in[0]);
+  mn_tape_add(r->tape, r->node->in[0],
+              emit1(r, MN_TRAIN_LOGISTIC_GRADIENT, r->node->out[0], r->gradient, shape, NULL));
+}
+
 /* ---- Moving and averaging ------------------------------------------------------------------- */
 
 static void mean(const rule *r) {
@@ -185,6 +191,12 @@ static void reshape(const rule *r) {
   const mn_shape shape = *mn_tape_shape(r->tape, r->node->in[0]);
   const mn_attr attr = {.reshape = {shape}};
   mn_tape_add(r->tape, r->node->in[0], emit1(r, MN_OP_RESHAPE, r->gradient, MN_NONE, shape, &attr));
+}
+
+static void resize(const rule *r) {
+  const mn_shape shape = *mn_tape_shape(r->tape, r->node->in[0]);
+  mn_tape_add(r->tape, r->node->in[0],
+              emit1(r, MN_TRAIN_RESIZE_GRADIENT, r->gradient, MN_NONE, shape, &r->node->attr));
 }
 
 static void pad(const rule *r) {
@@ -227,6 +239,8 @@ void mn_gradient_of(mn_tape *tape, int32_t index) {
     case MN_OP_RELU: act(&r, node.attr.eltwise.act); break;
     case MN_OP_HARD_SWISH: act(&r, MN_ACT_HARD_SWISH); break;
     case MN_OP_HARD_SIGMOID: act(&r, MN_ACT_NONE); break;
+    case MN_OP_LOGISTIC: logistic(&r); break;
+    case MN_OP_RESIZE_BILINEAR: resize(&r); break;
     case MN_OP_MEAN:
     case MN_OP_AVG_POOL: mean(&r); break;
     case MN_OP_RESHAPE: reshape(&r); break;

@@ -110,33 +110,3 @@ static void run_mean(const mn_step *step, const mn_run *run, size_t begin, size_
 }
 
 const mn_op_impl mn_mean_gradient_impl = {.plan = plan_images, .run = run_mean};
-
-/* ---- act_gradient --------------------------------------------------------------------------- */
-
-static mn_status plan_act(mn_step *step, const mn_op_request *request, mn_error *err) {
-  mn_status status = plan_images(step, request, err);
-  step->slices = mn_slices_of(mn_operand_elements(&step->out));
-  return status;
-}
-
-static mn_grad_act act_of(mn_act act) {
-  switch (act) {
-    case MN_ACT_NONE: return MN_GRAD_HARD_SIGMOID;
-    case MN_ACT_RELU: return MN_GRAD_RELU;
-    case MN_ACT_RELU6: return MN_GRAD_RELU6;
-    default: return MN_GRAD_HARD_SWISH;
-  }
-}
-
-static void run_act(const mn_step *step, const mn_run *run, size_t begin, size_t end) {
-  const mn_grad_kernels *kernels = *(const mn_grad_kernels **)step->params;
-  const size_t size = mn_operand_elements(&step->out), from = begin * MN_SLICE_ELEMENTS;
-  const size_t to = end * MN_SLICE_ELEMENTS < size ? end * MN_SLICE_ELEMENTS : size;
-  kernels->act_gradient(&(mn_act_gradient_args){.x = mn_train_read(run, step, 0) + from,
-                                                .gradient = mn_train_read(run, step, 1) + from,
-                                                .out = mn_train_write(run, step) + from,
-                                                .count = to - from,
-                                                .act = act_of(step->node->attr.train.act)});
-}
-
-const mn_op_impl mn_act_gradient_impl = {.plan = plan_act, .run = run_act, .in_place = 2};

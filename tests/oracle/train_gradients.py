@@ -4,10 +4,10 @@
 usage: train_gradients.py tests/golden/train_gradients.txt   (torch, torchvision, timm)
 
 Weights, input and the gradients of the outputs come from one formula of (tensor, index), which the
-test knows too, so that the file holds results only. In it: `network NAME CLASSES BATCH INPUT
-MOMENTUM`; `output`, the sum of outputs times their gradients; for each parameter, in the network's order, its elements,
-the norm of its gradient and four elements of it; for each running mean and variance its norm.
-Indices are PyTorch's.
+test knows too, so that the file holds results only. In it: `network NAME CLASSES BATCH INPUT`;
+`output`, the sum of outputs times their gradients, and the largest norm of a gradient; for each
+parameter, in the network's order, its elements, the norm of its gradient and four elements of it;
+for each running mean and variance its norm. Indices are PyTorch's.
 """
 import copy
 import sys
@@ -17,7 +17,7 @@ import timm
 import torch
 import torchvision
 from timm.models import efficientnet
-from torchvision.models import mobilenetv3
+from torchvision.models import mobilenetv3, segmentation
 
 BATCH, CLASSES = 4, 10
 SEEDS, FIRST_INPUT = 1000, 1001
@@ -39,14 +39,38 @@ def v3_small(width):
     return mobilenetv3.MobileNetV3(setting, last, num_classes=CLASSES)
 
 
+class Segmenter(torch.nn.Module):
+    def __init__(self, model):
+        super().__init__()
+        self.model = model
+
+    def forward(self, x):
+        return self.model(x)["out"]
+
+
 def networks():
     yield "v2-0.25-64@torchvision", torchvision.models.mobilenet_v2(width_mult=0.25,
                                                                    num_classes=CLASSES)
     yield "v3-small-0.35-64@torchvision", v3_small(0.35)
     yield "v1-0.25-64@timm", efficientnet._gen_mobilenet_v1("mobilenetv1_100", 0.25,
                                                            num_classes=CLASSES)
+    plain = {"weights": None, "weights_backbone": None, "num_classes": CLASSES}
+    yield "v3-large-1.0-64+lraspp@torchvision", Segmenter(
+        segmentation.lraspp_mobilenet_v3_large(**plain))
+    yield "v3-large-1.0-64+deeplab@torchvision", Segmenter(
+        segmentation.deeplabv3_mobilenet_v3_large(**plain))
     yield "v4-small-0.5-64@timm", timm.create_model("mobilenetv4_conv_small_050",
                                                     num_classes=CLASSES)
+
+
+def parameters(model):
+    """In the order of our graph, which computes the gate of LR-ASPP first and its low features last."""
+    found = list(model.named_parameters())
+    order = ["classifier.scale", "classifier.cbr", "classifier.high", "classifier.low"]
+    if not any("classifier.cbr" in name for name, _ in found):
+        return [p for _, p in found]
+    head = [[p for name, p in found if part in name] for part in order]
+    return [p for name, p in found if "classifier." not in name] + sum(head, [])
 
 
 def fill(parameter, tensor):
@@ -63,21 +87,23 @@ def prepare(model):
     for module in model.modules():
         if isinstance(module, torch.nn.Dropout):
             module.p = 0.0
-    for tensor, parameter in enumerate(model.parameters()):
+    for tensor, parameter in enumerate(parameters(model)):
         fill(parameter, tensor)
     for module in model.modules():
         if isinstance(module, torch.nn.BatchNorm2d):
             module.weight.data += 1
+            module.momentum = 0.1
 
 
 def gradients(model, size, tensor, kind):
     """The weighted output and all gradients, computed in `kind`, of a copy of the model."""
     model = copy.deepcopy(model).to(kind)
     x = numbers(tensor, BATCH * 3 * size * size).reshape(BATCH, 3, size, size)
-    seeds = torch.from_numpy(numbers(SEEDS, BATCH * CLASSES).reshape(BATCH, CLASSES))
-    total = (model(torch.from_numpy(x).to(kind)) * seeds.to(kind)).sum()
+    out = model(torch.from_numpy(x).to(kind))
+    seeds = torch.from_numpy(numbers(SEEDS, out.numel()).reshape(out.shape))
+    total = (out * seeds.to(kind)).sum()
     total.backward()
-    return model, total.item(), [p.grad.flatten().double() for p in model.parameters()]
+    return model, total.item(), [p.grad.flatten().double() for p in parameters(model)]
 
 
 def steady_input(model, size):
@@ -97,12 +123,11 @@ def main():
     out = open(sys.argv[1], "w")
     for name, model in networks():
         prepare(model)
-        size = int(name.split("@")[0].split("-")[-1])
+        size = int(name.split("@")[0].split("+")[0].split("-")[-1])
         tensor, (model, total, found) = steady_input(model, size)
-        momentum = next(m.momentum for m in model.modules()
-                        if isinstance(m, torch.nn.BatchNorm2d))
-        print(f"network {name} {CLASSES} {BATCH} {tensor} {momentum}", file=out)
-        print(f"output {total:.9g}", file=out)
+        print(f"network {name} {CLASSES} {BATCH} {tensor}", file=out)
+        largest = max(gradient.norm().item() for gradient in found)
+        print(f"output {total:.9g} {largest:.9g}", file=out)
         for gradient in found:
             picked = [gradient[gradient.numel() * i // 4].item() for i in range(4)]
             print(f"parameter {gradient.numel()} {gradient.norm().item():.9g} "
