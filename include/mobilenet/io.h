@@ -38,6 +38,9 @@ MN_API const mn_image *mn_picture_image(const mn_picture *picture);
  * 255 where it says nothing. */
 typedef struct mn_mask_file mn_mask_file;
 MN_API mn_status mn_mask_file_read(mn_mask_file **out, const char *path, mn_error *err);
+/* The same from memory. `name` is for error texts only. */
+MN_API mn_status mn_mask_file_decode(mn_mask_file **out, const void *bytes, size_t size,
+                                     const char *name, mn_error *err);
 MN_API void mn_mask_file_free(mn_mask_file *mask);
 /* Its classes, [height][width] without gaps; they live as long as the mask. */
 MN_API const uint8_t *mn_mask_file_classes(const mn_mask_file *mask, int32_t *width,
@@ -46,7 +49,7 @@ MN_API const uint8_t *mn_mask_file_classes(const mn_mask_file *mask, int32_t *wi
 /* A labelled set of pictures (docs/data.md). For classification a folder per class (names sorted
  * bytewise), or a CSV or TSV file of path and class; with boxes a folder with instances.json
  * (COCO), Annotations/ (Pascal VOC) or labels/ (YOLO) beside images/; with masks a folder with
- * masks/ beside images/. */
+ * masks/ beside images/. A tar archive of any of these is read where it is, never unpacked. */
 typedef struct mn_dataset mn_dataset;
 
 typedef struct mn_dataset_options {
@@ -72,9 +75,15 @@ MN_API mn_status mn_dataset_open(mn_dataset **out, const char *path,
 MN_API void mn_dataset_free(mn_dataset *dataset);
 MN_API int64_t mn_dataset_count(const mn_dataset *dataset);
 MN_API int mn_dataset_class_count(const mn_dataset *dataset);
-/* Path and class of one picture, class as an index of real classes. Live as long as the dataset. */
+/* Path and class of one picture, class as an index of real classes. Live as long as the dataset.
+ * In an archive the path goes on after the archive's own: "pets.tar/images/cat.jpg". */
 MN_API const char *mn_dataset_path(const mn_dataset *dataset, int64_t index);
 MN_API int mn_dataset_class(const mn_dataset *dataset, int64_t index);
+
+/* Reads and decodes picture `index`, wherever the set is. Errors: as mn_picture_read; ARGUMENT. */
+MN_API mn_status mn_dataset_read_picture(const mn_dataset *dataset, int64_t index,
+                                         const mn_picture_options *options, mn_picture **out,
+                                         mn_error *err);
 
 /* What the set was opened for. */
 MN_API mn_task mn_dataset_task(const mn_dataset *dataset);
@@ -85,6 +94,8 @@ MN_API void mn_dataset_boxes(const mn_dataset *dataset, int64_t index, int32_t w
                              int32_t height, mn_box *boxes /* [mn_dataset_box_count] */);
 /* Of a set with masks: the mask's file. Lives as long as the dataset. */
 MN_API const char *mn_dataset_mask_path(const mn_dataset *dataset, int64_t index);
+MN_API mn_status mn_dataset_read_mask(const mn_dataset *dataset, int64_t index, mn_mask_file **out,
+                                      mn_error *err);
 /* What was left out and why, a sentence each: boxes without area, classes that the model does not
  * know, pictures without a mask. */
 MN_API int mn_dataset_note_count(const mn_dataset *dataset);

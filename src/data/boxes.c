@@ -21,25 +21,25 @@ typedef struct root {
 typedef mn_status (*root_reader)(root *r);
 
 static char *join(const root *r, const char *folder, const char *name) {
-  return mn_path_join(&r->listing->arena, folder, strlen(folder), name);
+  return mn_path_join(&r->listing->tree.arena, folder, strlen(folder), name);
 }
 
 static mn_status no_memory(const root *r) { return mn_fail_memory(r->err, strlen(r->path)); }
 
 static mn_status read_root(root *r, root_reader read) {
   const char *folder;
-  mn_status status = mn_photos_folder(&folder, &r->listing->arena, r->path, r->err);
+  mn_status status = mn_photos_folder(&folder, &r->listing->tree, r->path, r->err);
   if (status) return status;
   if (!folder) {
     return mn_fail(r->err, MN_ERR_FORMAT, r->path, "there is no folder images in it");
   }
   const char *lists = join(r, r->path, "ImageSets/Main");
   if (!lists) return no_memory(r);
-  const bool listed = mn_path_is_folder(lists);
+  const bool listed = mn_tree_has_folder(&r->listing->tree, lists);
   const char *split = listed ? NULL : r->split;
-  status = mn_photos_list(&r->photos, &r->listing->arena, folder, split, r->err);
+  status = mn_photos_list(&r->photos, &r->listing->tree, folder, split, r->err);
   if (!status && listed) {
-    status = mn_photos_choose(&r->photos, &r->listing->arena, lists, r->split, r->err);
+    status = mn_photos_choose(&r->photos, &r->listing->tree, lists, r->split, r->err);
   }
   if (!status) status = read(r);
   mn_photos_free(&r->photos);
@@ -49,15 +49,15 @@ static mn_status read_root(root *r, root_reader read) {
 /* The set's own folder where it has images/; else each of its train, val and test. */
 static mn_status read_roots(root *whole, root_reader read) {
   mn_splits splits;
-  mn_arena *arena = &whole->listing->arena;
-  if (!mn_path_is_folder(whole->path)) {
+  mn_tree *tree = &whole->listing->tree;
+  if (!mn_tree_has_folder(tree, whole->path)) {
     return mn_fail(whole->err, MN_ERR_FORMAT, whole->path, "expected a folder (docs/data.md)");
   }
   const char *folder;
-  mn_status status = mn_photos_folder(&folder, arena, whole->path, whole->err);
+  mn_status status = mn_photos_folder(&folder, tree, whole->path, whole->err);
   if (status) return status;
   if (folder) return read_root(whole, read);
-  status = mn_splits_find(&splits, arena, whole->path, false, whole->err);
+  status = mn_splits_find(&splits, tree, whole->path, false, whole->err);
   if (status) return status;
   if (!splits.count) return read_root(whole, read);
   status = mn_splits_choose(&splits, whole->path, whole->split, whole->err);
@@ -76,7 +76,7 @@ static mn_status read_roots(root *whole, root_reader read) {
 static mn_status read_coco(root *r, const char *path) {
   mn_file file;
   if (!r->wanted) return MN_OK;
-  mn_status status = mn_file_map(&file, path, r->err);
+  mn_status status = mn_tree_map(&r->listing->tree, path, &file, r->err);
   if (status) return status;
   const mn_label_file labels = {(const char *)file.bytes, file.size, path};
   status = mn_coco_read(r->listing, &r->photos, &labels, r->err);
@@ -91,7 +91,7 @@ static bool ends_in(const char *name, const char *ending) {
 
 static mn_status read_voc_file(root *r, const char *path) {
   mn_file file;
-  mn_status status = mn_file_map(&file, path, r->err);
+  mn_status status = mn_tree_map(&r->listing->tree, path, &file, r->err);
   if (status) return status;
   const mn_label_file labels = {(const char *)file.bytes, file.size, path};
   status = mn_voc_read(r->listing, &r->photos, &labels, r->wanted, r->err);
@@ -102,12 +102,12 @@ static mn_status read_voc_file(root *r, const char *path) {
 static mn_status read_voc(root *r, const char *folder, int depth) {
   if (depth > MN_MOST_DEPTH) return mn_path_too_deep(folder, r->err);
   mn_names names = {0};
-  mn_status status = mn_names_read(&names, &r->listing->arena, folder, r->err);
+  mn_status status = mn_tree_list(&r->listing->tree, folder, &names, r->err);
   for (size_t i = 0; !status && i < names.count; ++i) {
     const char *path = join(r, folder, names.list[i]);
     if (!path) {
       status = no_memory(r);
-    } else if (mn_path_is_folder(path)) {
+    } else if (mn_tree_has_folder(&r->listing->tree, path)) {
       status = read_voc(r, path, depth + 1);
     } else if (ends_in(path, ".xml")) {
       status = read_voc_file(r, path);
@@ -121,7 +121,7 @@ static mn_status read_voc(root *r, const char *folder, int depth) {
 static mn_status find_yaml(const root *r, const char *folder, const char **out) {
   mn_names names = {0};
   *out = NULL;
-  mn_status status = mn_names_read(&names, &r->listing->arena, folder, r->err);
+  mn_status status = mn_tree_list(&r->listing->tree, folder, &names, r->err);
   for (size_t i = 0; !status && !*out && i < names.count; ++i) {
     if (!ends_in(names.list[i], ".yaml") && !ends_in(names.list[i], ".yml")) continue;
     *out = join(r, folder, names.list[i]);
@@ -142,7 +142,7 @@ static mn_status read_yolo_names(root *r) {
     return mn_fail(r->err, MN_ERR_FORMAT, r->set,
                    "there is no .yaml with the classes' names beside labels/");
   }
-  status = mn_file_map(&file, path, r->err);
+  status = mn_tree_map(&r->listing->tree, path, &file, r->err);
   if (status) return status;
   const mn_label_file labels = {(const char *)file.bytes, file.size, path};
   status = mn_yolo_names_read(r->listing, &labels, r->err);
@@ -153,11 +153,11 @@ static mn_status read_yolo_names(root *r) {
 /* A picture without a label file shows nothing of the classes. */
 static mn_status read_yolo_photo(root *r, const mn_photo *photo, const char *folder) {
   mn_file file;
-  const char *path = mn_photo_sibling(&r->listing->arena, folder, photo, ".txt");
+  const char *path = mn_photo_sibling(&r->listing->tree.arena, folder, photo, ".txt");
   if (!path) return no_memory(r);
   mn_status status = mn_listing_add(r->listing, (mn_listed){.path = photo->path}, r->err);
-  if (status || !mn_path_is_file(path)) return status;
-  status = mn_file_map(&file, path, r->err);
+  if (status || !mn_tree_has_file(&r->listing->tree, path)) return status;
+  status = mn_tree_map(&r->listing->tree, path, &file, r->err);
   if (status) return status;
   const mn_label_file labels = {(const char *)file.bytes, file.size, path};
   status = mn_yolo_read(r->listing, &labels, r->err);
@@ -179,9 +179,9 @@ static mn_status read_boxes(root *r) {
   const char *coco = join(r, r->path, "instances.json");
   const char *voc = join(r, r->path, "Annotations"), *yolo = join(r, r->path, "labels");
   if (!coco || !voc || !yolo) return no_memory(r);
-  if (mn_path_is_file(coco)) return read_coco(r, coco);
-  if (mn_path_is_folder(voc)) return read_voc(r, voc, 0);
-  if (mn_path_is_folder(yolo)) return read_yolo(r, yolo);
+  if (mn_tree_has_file(&r->listing->tree, coco)) return read_coco(r, coco);
+  if (mn_tree_has_folder(&r->listing->tree, voc)) return read_voc(r, voc, 0);
+  if (mn_tree_has_folder(&r->listing->tree, yolo)) return read_yolo(r, yolo);
   return mn_fail(r->err, MN_ERR_FORMAT, r->path,
                  "there is no instances.json, Annotations/ or labels/ in it");
 }
@@ -194,7 +194,8 @@ static int compare_texts(const void *a, const void *b) {
 static mn_status sort_classes(mn_listing *listing, mn_error *err) {
   const size_t count = listing->class_count;
   if (!count) return MN_OK;
-  const char **sorted = mn_arena_copy(&listing->arena, listing->classes, count * sizeof *sorted);
+  const char **sorted =
+      mn_arena_copy(&listing->tree.arena, listing->classes, count * sizeof *sorted);
   if (!sorted) return mn_fail_memory(err, count * sizeof *sorted);
   qsort(sorted, count, sizeof *sorted, compare_texts);
   for (size_t i = 0; i < listing->found_count; ++i) {
@@ -219,7 +220,7 @@ mn_status mn_boxes_list(mn_listing *listing, const char *path, const char *split
 static mn_status read_masks(root *r) {
   const char *folder = join(r, r->path, "masks");
   if (!folder) return no_memory(r);
-  if (!mn_path_is_folder(folder)) {
+  if (!mn_tree_has_folder(&r->listing->tree, folder)) {
     return mn_fail(r->err, MN_ERR_FORMAT, r->path, "there is no folder masks beside images");
   }
   mn_status status = MN_OK;
@@ -227,10 +228,11 @@ static mn_status read_masks(root *r) {
   for (size_t i = 0; !status && r->wanted && i < r->photos.count; ++i) {
     const mn_photo *photo = &r->photos.list[i];
     if (!photo->wanted) continue;
-    const mn_listed item = {.path = photo->path,
-                            .mask = mn_photo_sibling(&r->listing->arena, folder, photo, ".png")};
+    const mn_listed item = {
+        .path = photo->path,
+        .mask = mn_photo_sibling(&r->listing->tree.arena, folder, photo, ".png")};
     if (!item.mask) return no_memory(r);
-    if (mn_path_is_file(item.mask)) {
+    if (mn_tree_has_file(&r->listing->tree, item.mask)) {
       status = mn_listing_add(r->listing, item, r->err);
     } else {
       without++;

@@ -52,7 +52,7 @@ static mn_status collect_classes(mn_listing *listing, mn_error *err) {
   for (size_t i = 0; i < listing->count; ++i) {
     if (!count || strcmp(texts[count - 1], texts[i]) != 0) texts[count++] = texts[i];
   }
-  listing->classes = mn_arena_copy(&listing->arena, texts, count * sizeof *texts);
+  listing->classes = mn_arena_copy(&listing->tree.arena, texts, count * sizeof *texts);
   listing->class_count = count;
   mn_free(texts);
   return listing->classes ? MN_OK : mn_fail_memory(err, count * sizeof *texts);

@@ -165,7 +165,7 @@ static mn_status read_category(coco *c, const element *e) {
   if (!mn_json_u64(mn_json_get(e->json, "id"), &one.id) || !name || name->kind != MN_JSON_STRING) {
     return refuse_element(c, "categories", e, "expected a number id and a name");
   }
-  one.name = mn_arena_string(&c->listing->arena, name->text, name->length);
+  one.name = mn_arena_string(&c->listing->tree.arena, name->text, name->length);
   void *list = c->categories;
   if (!one.name || !grow(&list, c->category_count, &c->category_capacity, sizeof one)) {
     return mn_fail_memory(c->err, sizeof one);
@@ -206,7 +206,7 @@ static mn_status list_photo(coco *c, const char *file_name, size_t *item) {
   mn_listed listed = {.path = photo ? photo->path : NULL};
   if (!photo) { /* whoever opens it finds out, and says so */
     const char *folder = c->photos->folder;
-    listed.path = mn_path_join(&c->listing->arena, folder, strlen(folder), name);
+    listed.path = mn_path_join(&c->listing->tree.arena, folder, strlen(folder), name);
     if (!listed.path) return mn_fail_memory(c->err, strlen(folder));
   }
   *item = c->listing->count;

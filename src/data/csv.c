@@ -123,7 +123,7 @@ static mn_status add_record(mn_listing *listing, const table *t, const int colum
   if (!text[0]) return fail_at(t, err, "the class is empty");
   const char *slash = strrchr(t->name, '/');
   if (path[0] != '/' && slash) {
-    path = mn_path_join(&listing->arena, t->name, (size_t)(slash - t->name) + 1, path);
+    path = mn_path_join(&listing->tree.arena, t->name, (size_t)(slash - t->name) + 1, path);
     if (!path) return mn_fail_memory(err, strlen(t->name));
   }
   mn_listed item = {.path = path, .text = text, .line = t->line};
@@ -145,7 +145,7 @@ mn_status mn_csv_list(mn_listing *listing, const char *text, size_t size, const 
   int columns[2] = {0, 1};
   bool first = true;
   while (t.at < t.end) {
-    mn_status status = read_record(&t, &listing->arena, err);
+    mn_status status = read_record(&t, &listing->tree.arena, err);
     if (status) return status;
     if (t.field_count == 1 && !t.fields[0][0]) continue; /* an empty line */
     bool header = first && read_header(&t, columns);

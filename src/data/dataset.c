@@ -1,12 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The public dataset: tells a folder from a table, lists it, resolves its classes, and thins it
  * evenly to the asked number. Pictures are not opened here. */
-#define _POSIX_C_SOURCE 200809L
 #include "data/dataset.h"
 
-#include <errno.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "base/alloc.h"
 #include "base/file.h"
@@ -24,7 +21,7 @@ static mn_status list_table(mn_listing *listing, const char *path, const char *s
                    split);
   }
   mn_file file;
-  mn_status status = mn_file_map(&file, path, err);
+  mn_status status = mn_tree_map(&listing->tree, path, &file, err);
   if (status) return status;
   status = mn_csv_list(listing, (const char *)file.bytes, file.size, path, err);
   mn_file_close(&file);
@@ -35,18 +32,15 @@ static mn_status list_table(mn_listing *listing, const char *path, const char *s
 static const char *find_table(mn_listing *listing, const char *path) {
   static const char *const names[] = {"labels.tsv", "labels.csv"};
   for (int i = 0; i < 2; ++i) {
-    struct stat st;
-    const char *inner = mn_path_join(&listing->arena, path, strlen(path), names[i]);
-    if (inner && stat(inner, &st) == 0 && S_ISREG(st.st_mode)) return inner;
+    const char *inner = mn_path_join(&listing->tree.arena, path, strlen(path), names[i]);
+    if (inner && mn_tree_has_file(&listing->tree, inner)) return inner;
   }
   return NULL;
 }
 
 static mn_status list_path(mn_listing *listing, const char *path, const char *split,
                            mn_error *err) {
-  struct stat st;
-  if (stat(path, &st) != 0) return mn_fail(err, MN_ERR_IO, path, "%s", strerror(errno));
-  if (!S_ISDIR(st.st_mode)) return list_table(listing, path, split, err);
+  if (!mn_tree_has_folder(&listing->tree, path)) return list_table(listing, path, split, err);
   const char *table = find_table(listing, path);
   if (table) return list_table(listing, table, split, err);
   return mn_folder_list(listing, path, split, err);
@@ -84,9 +78,21 @@ static mn_status resolve_task(mn_listing *listing, const char *path, mn_task tas
   }
 }
 
+/* Turns a path that is an archive's into that of the set in it. */
+static mn_status open_tree(mn_listing *listing, const char **path, mn_error *err) {
+  mn_status status = mn_tree_open(&listing->tree, *path, err);
+  if (status || !listing->tree.archive) return status;
+  *path = mn_tree_root(&listing->tree);
+  const size_t left_out = listing->tree.tar.left_out;
+  if (!left_out) return MN_OK;
+  return mn_listing_note(listing, err, "%s: %zu of its entries %s neither a file nor a folder",
+                         listing->tree.archive, left_out, left_out == 1 ? "is" : "are");
+}
+
 static mn_status fill(mn_listing *listing, const char *path, const mn_dataset_options *options,
                       const mn_class_names *known, mn_error *err) {
-  mn_status status = list_task(listing, path, options, err);
+  mn_status status = open_tree(listing, &path, err);
+  if (!status) status = list_task(listing, path, options, err);
   if (status) return status;
   if (listing->count == 0) {
     return mn_fail(err, MN_ERR_FORMAT, path, "there are no pictures%s in it",
@@ -200,6 +206,44 @@ const char *mn_dataset_path(const mn_dataset *dataset, int64_t index) {
 int mn_dataset_class(const mn_dataset *dataset, int64_t index) {
   const mn_listed *item = item_at(dataset, index);
   return item ? item->index : -1;
+}
+
+static mn_status fail_index(int64_t index, mn_error *err) {
+  return mn_fail(err, MN_ERR_ARGUMENT, "index", "there is no picture %lld", (long long)index);
+}
+
+mn_status mn_dataset_map(const mn_dataset *dataset, int64_t index, mn_file *file, mn_error *err) {
+  const mn_listed *item = item_at(dataset, index);
+  if (!item) return fail_index(index, err);
+  return mn_tree_map(&dataset->listing.tree, item->path, file, err);
+}
+
+mn_status mn_dataset_read_picture(const mn_dataset *dataset, int64_t index,
+                                  const mn_picture_options *options, mn_picture **out,
+                                  mn_error *err) {
+  mn_error_clear(err);
+  *out = NULL;
+  mn_file file;
+  mn_status status = mn_dataset_map(dataset, index, &file, err);
+  if (status) return status;
+  const char *name = mn_dataset_path(dataset, index);
+  status = mn_picture_decode(out, file.bytes, file.size, name, options, err);
+  mn_file_close(&file);
+  return status;
+}
+
+mn_status mn_dataset_read_mask(const mn_dataset *dataset, int64_t index, mn_mask_file **out,
+                               mn_error *err) {
+  mn_error_clear(err);
+  *out = NULL;
+  mn_file file;
+  const char *path = mn_dataset_mask_path(dataset, index);
+  if (!path) return fail_index(index, err);
+  mn_status status = mn_tree_map(&dataset->listing.tree, path, &file, err);
+  if (status) return status;
+  status = mn_mask_file_decode(out, file.bytes, file.size, path, err);
+  mn_file_close(&file);
+  return status;
 }
 
 mn_task mn_dataset_task(const mn_dataset *dataset) { return dataset->task; }

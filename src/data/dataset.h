@@ -7,9 +7,8 @@
 
 #include <stdbool.h>
 
-#include "base/arena.h"
 #include "base/error.h"
-#include "data/names.h"
+#include "data/tree.h"
 #include "mobilenet/io.h"
 
 typedef struct mn_listed {
@@ -28,7 +27,7 @@ typedef struct mn_listed_box {
 } mn_listed_box;
 
 typedef struct mn_listing {
-  mn_arena arena; /* every string, and `classes` */
+  mn_tree tree; /* its arena: every string, and `classes` */
   mn_listed *items;
   size_t count, capacity;
   const char **classes; /* folders: their names, sorted bytewise, of all splits together */
@@ -49,7 +48,7 @@ typedef struct mn_class_names {
   int32_t background; /* index that is no class; -1: none */
 } mn_class_names;
 
-/* Appends; strings must live in listing->arena. Error: MEMORY. */
+/* Appends; strings must live in its arena. Error: MEMORY. */
 mn_status mn_listing_add(mn_listing *listing, mn_listed item, mn_error *err);
 /* Appends a box; one without area is left out with a note, which says where it was read: `name`,
  * then what `number` counts ("line", "annotation"). Error: MEMORY. */
@@ -91,6 +90,9 @@ mn_status mn_boxes_resolve(mn_listing *listing, const char *name, const mn_class
  * class that has no index. */
 mn_status mn_classes_resolve(mn_listing *listing, const char *name, const mn_class_names *known,
                              mn_error *err);
+
+/* The bytes of picture `index`; mn_file_close when done. Errors: IO, FORMAT (empty), ARGUMENT. */
+mn_status mn_dataset_map(const mn_dataset *dataset, int64_t index, mn_file *file, mn_error *err);
 
 /* mn_dataset_open with the labels given directly. */
 mn_status mn_dataset_open_named(mn_dataset **out, const char *path,

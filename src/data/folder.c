@@ -5,9 +5,10 @@
 #include <string.h>
 
 #include "data/dataset.h"
+#include "data/splits.h"
 
 static char *join(mn_listing *listing, const char *folder, const char *name) {
-  return mn_path_join(&listing->arena, folder, strlen(folder), name);
+  return mn_path_join(&listing->tree.arena, folder, strlen(folder), name);
 }
 
 /* Every picture at or below a class folder, deeper folders in their place among the files. */
@@ -15,12 +16,12 @@ static mn_status list_class(mn_listing *listing, const char *path, const char *c
                             int depth, mn_error *err) {
   if (depth > MN_MOST_DEPTH) return mn_path_too_deep(path, err);
   mn_names entries = {0};
-  mn_status status = mn_names_read(&entries, &listing->arena, path, err);
+  mn_status status = mn_tree_list(&listing->tree, path, &entries, err);
   for (size_t i = 0; !status && i < entries.count; ++i) {
     char *inner = join(listing, path, entries.list[i]);
     if (!inner) {
       status = mn_fail_memory(err, strlen(path));
-    } else if (mn_path_is_folder(inner)) {
+    } else if (mn_tree_has_folder(&listing->tree, inner)) {
       status = list_class(listing, inner, class_name, depth + 1, err);
     } else if (mn_path_is_picture(inner)) {
       mn_listed item = {.path = inner, .text = class_name};
@@ -35,12 +36,12 @@ static mn_status list_class(mn_listing *listing, const char *path, const char *c
 static mn_status list_split(mn_listing *listing, const char *path, bool wanted, mn_names *classes,
                             mn_error *err) {
   mn_names entries = {0};
-  mn_status status = mn_names_read(&entries, &listing->arena, path, err);
+  mn_status status = mn_tree_list(&listing->tree, path, &entries, err);
   for (size_t i = 0; !status && i < entries.count; ++i) {
     char *inner = join(listing, path, entries.list[i]);
-    if (!inner || !mn_names_add(classes, &listing->arena, entries.list[i])) {
+    if (!inner || !mn_names_add(classes, &listing->tree.arena, entries.list[i])) {
       status = mn_fail_memory(err, strlen(path));
-    } else if (!mn_path_is_folder(inner)) {
+    } else if (!mn_tree_has_folder(&listing->tree, inner)) {
       classes->count--;
     } else if (wanted) {
       status = list_class(listing, inner, entries.list[i], 1, err);
@@ -58,12 +59,9 @@ static mn_status keep_classes(mn_listing *listing, mn_names *classes, const char
                    "there is no folder per class in it, and no labels.tsv or labels.csv");
   }
   mn_names_sort(classes);
-  size_t count = 0;
-  for (size_t i = 0; i < classes->count; ++i) {
-    bool again = count && !strcmp(classes->list[count - 1], classes->list[i]);
-    if (!again) classes->list[count++] = classes->list[i];
-  }
-  listing->classes = mn_arena_array(&listing->arena, count, sizeof *listing->classes);
+  mn_names_once(classes);
+  const size_t count = classes->count;
+  listing->classes = mn_arena_array(&listing->tree.arena, count, sizeof *listing->classes);
   if (!listing->classes) return mn_fail_memory(err, count * sizeof *listing->classes);
   for (size_t i = 0; i < count; ++i) listing->classes[i] = classes->list[i];
   listing->class_count = count;
@@ -73,7 +71,7 @@ static mn_status keep_classes(mn_listing *listing, mn_names *classes, const char
 mn_status mn_folder_list(mn_listing *listing, const char *path, const char *split, mn_error *err) {
   mn_splits splits;
   mn_names classes = {0};
-  mn_status status = mn_splits_find(&splits, &listing->arena, path, false, err);
+  mn_status status = mn_splits_find(&splits, &listing->tree, path, false, err);
   if (!status) status = mn_splits_choose(&splits, path, split, err);
   if (!status && !splits.count) status = list_split(listing, path, true, &classes, err);
   for (size_t i = 0; !status && i < splits.count; ++i) {

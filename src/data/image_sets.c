@@ -61,10 +61,11 @@ static name name_of(const mn_photo *photo) {
 }
 
 /* Wants the photos that a file lists. */
-static mn_status want_listed(mn_photos *photos, const char *path, mn_error *err) {
+static mn_status want_listed(mn_photos *photos, const mn_tree *tree, const char *path,
+                             mn_error *err) {
   name_list names = {0};
   mn_file file;
-  mn_status status = mn_file_map(&file, path, err);
+  mn_status status = mn_tree_map(tree, path, &file, err);
   if (status) return status;
   status = read_names(&names, &file, err);
   if (!status && names.count) qsort(names.list, names.count, sizeof *names.list, by_text);
@@ -80,17 +81,16 @@ static mn_status want_listed(mn_photos *photos, const char *path, mn_error *err)
 }
 
 /* The text files of a folder that are splits, by their names without ".txt". */
-static mn_status find_splits(mn_splits *splits, mn_arena *arena, const char *folder,
-                             mn_error *err) {
+static mn_status find_splits(mn_splits *splits, mn_tree *tree, const char *folder, mn_error *err) {
   mn_names names = {0};
-  mn_status status = mn_names_read(&names, arena, folder, err);
-  if (!status) splits->list = mn_arena_array(arena, names.count + 1, sizeof *splits->list);
+  mn_status status = mn_tree_list(tree, folder, &names, err);
+  if (!status) splits->list = mn_arena_array(&tree->arena, names.count + 1, sizeof *splits->list);
   if (!status && !splits->list) status = mn_fail_memory(err, names.count * sizeof *splits->list);
   for (size_t i = 0; !status && i < names.count; ++i) {
     char *text = names.list[i];
     const size_t length = strlen(text);
     if (length < 5 || strcmp(text + length - 4, ".txt") != 0 || strchr(text, '_')) continue;
-    const char *path = mn_path_join(arena, folder, strlen(folder), text);
+    const char *path = mn_path_join(&tree->arena, folder, strlen(folder), text);
     if (!path) status = mn_fail_memory(err, length);
     text[length - 4] = '\0';
     splits->list[splits->count++] = (mn_split){text, path, false};
@@ -99,14 +99,14 @@ static mn_status find_splits(mn_splits *splits, mn_arena *arena, const char *fol
   return status;
 }
 
-mn_status mn_photos_choose(mn_photos *photos, mn_arena *arena, const char *folder,
-                           const char *split, mn_error *err) {
+mn_status mn_photos_choose(mn_photos *photos, mn_tree *tree, const char *folder, const char *split,
+                           mn_error *err) {
   mn_splits splits = {0};
-  mn_status status = find_splits(&splits, arena, folder, err);
+  mn_status status = find_splits(&splits, tree, folder, err);
   if (!status) status = mn_splits_choose(&splits, folder, split, err);
   for (size_t i = 0; !status && i < photos->count; ++i) photos->list[i].wanted = !splits.count;
   for (size_t i = 0; !status && i < splits.count; ++i) {
-    if (splits.list[i].wanted) status = want_listed(photos, splits.list[i].path, err);
+    if (splits.list[i].wanted) status = want_listed(photos, tree, splits.list[i].path, err);
   }
   photos->split = splits.count > 0;
   return status;

@@ -51,13 +51,13 @@ int32_t mn_listing_class(mn_listing *listing, const char *name) {
   }
   if (listing->class_count == listing->class_capacity) {
     const size_t more = listing->class_capacity ? listing->class_capacity * 2 : 128;
-    const char **grown = mn_arena_array(&listing->arena, more, sizeof *grown);
+    const char **grown = mn_arena_array(&listing->tree.arena, more, sizeof *grown);
     if (!grown) return -1;
     if (listing->class_count) memcpy(grown, listing->classes, listing->class_count * sizeof *grown);
     listing->classes = grown;
     listing->class_capacity = more;
   }
-  const char *copy = mn_arena_string(&listing->arena, name, strlen(name));
+  const char *copy = mn_arena_string(&listing->tree.arena, name, strlen(name));
   if (!copy) return -1;
   listing->classes[listing->class_count++] = copy;
   return (int32_t)(listing->class_count - 1);
@@ -70,7 +70,7 @@ mn_status mn_listing_note(mn_listing *listing, mn_error *err, const char *format
   vsnprintf(text, sizeof text, format, arguments);
   va_end(arguments);
   void *list = listing->notes;
-  const char *copy = mn_arena_string(&listing->arena, text, strlen(text));
+  const char *copy = mn_arena_string(&listing->tree.arena, text, strlen(text));
   if (!copy || !grow(&list, listing->note_count, &listing->note_capacity, sizeof copy)) {
     return mn_fail_memory(err, sizeof text);
   }
@@ -84,6 +84,6 @@ void mn_listing_free(mn_listing *listing) {
   mn_free(listing->found);
   mn_free(listing->boxes);
   mn_free(listing->notes);
-  mn_arena_free(&listing->arena);
+  mn_tree_close(&listing->tree);
   memset(listing, 0, sizeof *listing);
 }

@@ -1,14 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Reading folders in an order that is the same everywhere. */
+ * See names.h. */
 #define _POSIX_C_SOURCE 200809L
 #include "data/names.h"
 
-#include <dirent.h>
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/stat.h>
 
 #include "base/alloc.h"
 
@@ -26,26 +23,21 @@ bool mn_names_add(mn_names *names, mn_arena *arena, const char *name) {
   return true;
 }
 
-mn_status mn_names_read(mn_names *names, mn_arena *arena, const char *path, mn_error *err) {
-  DIR *folder = opendir(path);
-  if (!folder) return mn_fail(err, MN_ERR_IO, path, "%s", strerror(errno));
-  bool fits = true;
-  const struct dirent *entry;
-  while (fits && (entry = readdir(folder))) {
-    if (entry->d_name[0] != '.') fits = mn_names_add(names, arena, entry->d_name);
-  }
-  closedir(folder);
-  if (!fits) return mn_fail_memory(err, names->capacity * sizeof *names->list);
-  mn_names_sort(names);
-  return MN_OK;
-}
-
 static int compare_names(const void *a, const void *b) {
   return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
 void mn_names_sort(mn_names *names) {
   if (names->count) qsort(names->list, names->count, sizeof *names->list, compare_names);
+}
+
+void mn_names_once(mn_names *names) {
+  size_t kept = 0;
+  for (size_t i = 0; i < names->count; ++i) {
+    const bool again = kept && !strcmp(names->list[kept - 1], names->list[i]);
+    if (!again) names->list[kept++] = names->list[i];
+  }
+  names->count = kept;
 }
 
 void mn_names_free(mn_names *names) {
@@ -62,16 +54,6 @@ char *mn_path_join(mn_arena *arena, const char *folder, size_t folder_length, co
   if (slash) path[folder_length] = '/';
   memcpy(path + folder_length + slash, name, name_length + 1);
   return path;
-}
-
-bool mn_path_is_folder(const char *path) {
-  struct stat st;
-  return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
-}
-
-bool mn_path_is_file(const char *path) {
-  struct stat st;
-  return stat(path, &st) == 0 && S_ISREG(st.st_mode);
 }
 
 bool mn_path_is_picture(const char *name) {

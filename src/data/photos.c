@@ -7,13 +7,13 @@
 
 #include "base/alloc.h"
 
-mn_status mn_photos_folder(const char **out, mn_arena *arena, const char *root, mn_error *err) {
+mn_status mn_photos_folder(const char **out, mn_tree *tree, const char *root, mn_error *err) {
   static const char *const names[] = {"images", "JPEGImages"};
   *out = NULL;
   for (int i = 0; i < 2 && !*out; ++i) {
-    const char *folder = mn_path_join(arena, root, strlen(root), names[i]);
+    const char *folder = mn_path_join(&tree->arena, root, strlen(root), names[i]);
     if (!folder) return mn_fail_memory(err, strlen(root));
-    if (mn_path_is_folder(folder)) *out = folder;
+    if (mn_tree_has_folder(tree, folder)) *out = folder;
   }
   return MN_OK;
 }
@@ -34,7 +34,7 @@ static mn_status add_photo(mn_photos *photos, const char *path, bool wanted, mn_
 }
 
 typedef struct visit {
-  mn_arena *arena;
+  mn_tree *tree;
   bool wanted;
   int depth;
 } visit;
@@ -42,13 +42,13 @@ typedef struct visit {
 static mn_status list_folder(mn_photos *photos, const char *path, visit at, mn_error *err) {
   if (at.depth > MN_MOST_DEPTH) return mn_path_too_deep(path, err);
   mn_names entries = {0};
-  mn_status status = mn_names_read(&entries, at.arena, path, err);
+  mn_status status = mn_tree_list(at.tree, path, &entries, err);
   for (size_t i = 0; !status && i < entries.count; ++i) {
-    char *inner = mn_path_join(at.arena, path, strlen(path), entries.list[i]);
+    char *inner = mn_path_join(&at.tree->arena, path, strlen(path), entries.list[i]);
     if (!inner) {
       status = mn_fail_memory(err, strlen(path));
-    } else if (mn_path_is_folder(inner)) {
-      const visit deeper = {at.arena, at.wanted, at.depth + 1};
+    } else if (mn_tree_has_folder(at.tree, inner)) {
+      const visit deeper = {at.tree, at.wanted, at.depth + 1};
       if (at.depth > 0) status = list_folder(photos, inner, deeper, err);
     } else if (mn_path_is_picture(inner)) {
       status = add_photo(photos, inner, at.wanted, err);
@@ -72,19 +72,19 @@ static mn_status sort_photos(mn_photos *photos, mn_error *err) {
   return MN_OK;
 }
 
-mn_status mn_photos_list(mn_photos *photos, mn_arena *arena, const char *folder, const char *split,
+mn_status mn_photos_list(mn_photos *photos, mn_tree *tree, const char *folder, const char *split,
                          mn_error *err) {
   mn_splits splits;
   photos->folder = folder;
-  mn_status status = mn_splits_find(&splits, arena, folder, true, err);
+  mn_status status = mn_splits_find(&splits, tree, folder, true, err);
   if (!status && (splits.count || split)) status = mn_splits_choose(&splits, folder, split, err);
   /* Pictures beside the split folders belong to none of them. */
   bool all = true;
   for (size_t i = 0; !status && i < splits.count; ++i) all = all && splits.list[i].wanted;
   photos->split = !all;
-  if (!status) status = list_folder(photos, folder, (visit){arena, all, 0}, err);
+  if (!status) status = list_folder(photos, folder, (visit){tree, all, 0}, err);
   for (size_t i = 0; !status && i < splits.count; ++i) {
-    const visit inside = {arena, splits.list[i].wanted, 1};
+    const visit inside = {tree, splits.list[i].wanted, 1};
     status = list_folder(photos, splits.list[i].path, inside, err);
   }
   return status ? status : sort_photos(photos, err);

@@ -4,7 +4,7 @@
 #ifndef MN_DATA_PHOTOS_H
 #define MN_DATA_PHOTOS_H
 
-#include "data/names.h"
+#include "data/splits.h"
 
 typedef struct mn_photo {
   const char *path;
@@ -21,14 +21,14 @@ typedef struct mn_photos {
   bool split; /* there are splits, and some are not wanted */
 } mn_photos;
 
-/* DATA/images or DATA/JPEGImages, in the arena; NULL when there is neither. Error: MEMORY. */
-mn_status mn_photos_folder(const char **out, mn_arena *arena, const char *root, mn_error *err);
+/* DATA/images or DATA/JPEGImages, in the tree's arena; NULL: there is neither. Error: MEMORY. */
+mn_status mn_photos_folder(const char **out, mn_tree *tree, const char *root, mn_error *err);
 /* Lists `folder`. Errors: IO, ARGUMENT (no such split), LIMIT (too deep), MEMORY. */
-mn_status mn_photos_list(mn_photos *photos, mn_arena *arena, const char *folder, const char *split,
+mn_status mn_photos_list(mn_photos *photos, mn_tree *tree, const char *folder, const char *split,
                          mn_error *err);
 /* Wants those of a split, or of the usual one, that text files in `folder` list (image_sets.c). */
-mn_status mn_photos_choose(mn_photos *photos, mn_arena *arena, const char *folder,
-                           const char *split, mn_error *err);
+mn_status mn_photos_choose(mn_photos *photos, mn_tree *tree, const char *folder, const char *split,
+                           mn_error *err);
 void mn_photos_free(mn_photos *photos);
 /* The photo of that name, a wanted one where there are several; NULL: none. */
 const mn_photo *mn_photos_find(const mn_photos *photos, const char *name);

@@ -5,46 +5,54 @@
 #include <string.h>
 
 #include "base/alloc.h"
-#include "data/names.h"
+#include "data/splits.h"
 
 static const char *const usual[] = {"val", "valid", "test", "train"};
 enum { USUAL = sizeof usual / sizeof *usual };
 
-static mn_status add_split(mn_splits *splits, mn_arena *arena, const char *path, const char *name,
+bool mn_name_is_split(const char *name) {
+  for (int i = 0; i < USUAL; ++i) {
+    if (!strcmp(name, usual[i])) return true;
+  }
+  return false;
+}
+
+static mn_status add_split(mn_splits *splits, mn_tree *tree, const char *path, const char *name,
                            mn_error *err) {
-  char *inner = mn_path_join(arena, path, strlen(path), name);
+  char *inner = mn_path_join(&tree->arena, path, strlen(path), name);
   if (!inner) return mn_fail_memory(err, strlen(path));
-  if (mn_path_is_folder(inner)) splits->list[splits->count++] = (mn_split){name, inner, false};
+  if (mn_tree_has_folder(tree, inner))
+    splits->list[splits->count++] = (mn_split){name, inner, false};
   return MN_OK;
 }
 
-static mn_status add_splits(mn_splits *splits, mn_arena *arena, const char *path,
+static mn_status add_splits(mn_splits *splits, mn_tree *tree, const char *path,
                             const char *const *names, mn_error *err) {
   size_t count = 0;
   while (names[count]) count++;
-  splits->list = mn_arena_array(arena, count + 1, sizeof *splits->list);
+  splits->list = mn_arena_array(&tree->arena, count + 1, sizeof *splits->list);
   if (!splits->list) return mn_fail_memory(err, count * sizeof *splits->list);
   mn_status status = MN_OK;
   for (size_t i = 0; !status && i < count; ++i) {
-    status = add_split(splits, arena, path, names[i], err);
+    status = add_split(splits, tree, path, names[i], err);
   }
   return status;
 }
 
-mn_status mn_splits_find(mn_splits *splits, mn_arena *arena, const char *path, bool any_name,
+mn_status mn_splits_find(mn_splits *splits, mn_tree *tree, const char *path, bool any_name,
                          mn_error *err) {
   memset(splits, 0, sizeof *splits);
   if (!any_name) {
     const char *names[USUAL + 1] = {0};
     memcpy(names, usual, sizeof usual);
-    return add_splits(splits, arena, path, names, err);
+    return add_splits(splits, tree, path, names, err);
   }
   mn_names names = {0};
-  mn_status status = mn_names_read(&names, arena, path, err);
+  mn_status status = mn_tree_list(tree, path, &names, err);
   const char **list = mn_alloc_zero((names.count + 1) * sizeof *list);
   if (!status && !list) status = mn_fail_memory(err, names.count * sizeof *list);
   for (size_t i = 0; !status && i < names.count; ++i) list[i] = names.list[i];
-  if (!status) status = add_splits(splits, arena, path, list, err);
+  if (!status) status = add_splits(splits, tree, path, list, err);
   mn_free(list);
   mn_names_free(&names);
   return status;

@@ -171,7 +171,7 @@ static mn_status list_photo(voc *v) {
   mn_listed listed = {.path = photo ? photo->path : NULL};
   if (!photo) { /* whoever opens it finds out, and says so */
     const char *folder = v->photos->folder;
-    listed.path = mn_path_join(&v->listing->arena, folder, strlen(folder), name);
+    listed.path = mn_path_join(&v->listing->tree.arena, folder, strlen(folder), name);
     if (!listed.path) return mn_fail_memory(v->err, strlen(folder));
   }
   return mn_listing_add(v->listing, listed, v->err);

@@ -68,7 +68,7 @@ static mn_status add_name(const names_reader *in, span s) {
   s = trim(s);
   const size_t length = (size_t)(s.end - s.at);
   if (!length || memchr(s.at, '\0', length)) return refuse(in, "an empty name");
-  char *name = mn_arena_string(&in->listing->arena, s.at, length);
+  char *name = mn_arena_string(&in->listing->tree.arena, s.at, length);
   if (!name) return mn_fail_memory(in->err, length);
   const char quote = *name;
   if (quote == '\'' || quote == '"') {

@@ -13,14 +13,28 @@ struct mn_mask_file {
 
 enum { MAX_PIXELS = 100000000 };
 
-static mn_status decode_file(mn_mask_file *mask, const mn_file *file, const char *path,
-                             mn_error *err) {
+static mn_status decode_png(mn_mask_file *mask, const mn_encoded *in, mn_error *err) {
   static const char magic[] = "\x89PNG\r\n\x1a\n";
-  const mn_encoded in = {file->bytes, file->size, path, MAX_PIXELS};
-  if (file->size < 8 || memcmp(file->bytes, magic, 8) != 0) {
-    return mn_fail(err, MN_ERR_FORMAT, path, "is not a PNG file, as masks are");
+  if (in->size < 8 || memcmp(in->bytes, magic, 8) != 0) {
+    return mn_fail(err, MN_ERR_FORMAT, in->name, "is not a PNG file, as masks are");
   }
-  return mn_png_decode_indices(&mask->decoded, &in, err);
+  return mn_png_decode_indices(&mask->decoded, in, err);
+}
+
+mn_status mn_mask_file_decode(mn_mask_file **out, const void *bytes, size_t size, const char *name,
+                              mn_error *err) {
+  mn_error_clear(err);
+  *out = NULL;
+  const mn_encoded in = {bytes, size, name ? name : "mask", MAX_PIXELS};
+  mn_mask_file *mask = mn_alloc_zero(sizeof *mask);
+  if (!mask) return mn_fail_memory(err, sizeof *mask);
+  mn_status status = decode_png(mask, &in, err);
+  if (status) {
+    mn_mask_file_free(mask);
+    return status;
+  }
+  *out = mask;
+  return MN_OK;
 }
 
 mn_status mn_mask_file_read(mn_mask_file **out, const char *path, mn_error *err) {
@@ -29,15 +43,9 @@ mn_status mn_mask_file_read(mn_mask_file **out, const char *path, mn_error *err)
   mn_file file;
   mn_status status = mn_file_map(&file, path, err);
   if (status) return status;
-  mn_mask_file *mask = mn_alloc_zero(sizeof *mask);
-  status = mask ? decode_file(mask, &file, path, err) : mn_fail_memory(err, sizeof *mask);
+  status = mn_mask_file_decode(out, file.bytes, file.size, path, err);
   mn_file_close(&file);
-  if (status) {
-    mn_mask_file_free(mask);
-    return status;
-  }
-  *out = mask;
-  return MN_OK;
+  return status;
 }
 
 void mn_mask_file_free(mn_mask_file *mask) {

@@ -82,7 +82,7 @@ static mn_status score_picture(evaluation *eval, const mn_session *session, int 
                                mn_error *err) {
   const eval_picture *picture = &eval->pictures[index];
   mn_mask_file *truth;
-  if (mn_mask_file_read(&truth, mn_dataset_mask_path(eval->dataset, index), err)) {
+  if (mn_dataset_read_mask(eval->dataset, index, &truth, err)) {
     evaluation_complain(eval, index, err->text);
     return MN_OK;
   }

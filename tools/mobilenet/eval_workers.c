@@ -58,8 +58,7 @@ void evaluation_complain(evaluation *eval, int64_t index, const char *text) {
 static mn_status load_picture(evaluation *eval, mn_session *session, int64_t index, int slot,
                               mn_error *err) {
   mn_picture *picture;
-  const char *path = mn_dataset_path(eval->dataset, index);
-  mn_status status = mn_picture_read(&picture, path, NULL, err);
+  mn_status status = mn_dataset_read_picture(eval->dataset, index, NULL, &picture, err);
   bool usable = status == MN_OK;
   if (usable) {
     const mn_image *image = mn_picture_image(picture);
