@@ -70,7 +70,8 @@ mn_status mn_op_refuse(const mn_step *step, const char *expected, mn_error *err)
 /* Zeroed params of the plan's arena in step->params; MEMORY error when there are none. */
 mn_status mn_op_params(mn_step *step, const mn_op_request *request, size_t bytes, mn_error *err);
 
-/* Where the `out` rows or columns of a float RESIZE_BILINEAR node lie among the `in` of its input. */
+/* Where the `out` rows or columns of a float RESIZE_BILINEAR node lie among the `in` of its
+ * input. */
 void mn_resize_positions(mn_resize_tap *taps, const mn_node *node, int32_t in, int32_t out);
 
 #endif

@@ -119,14 +119,17 @@ static void run_step(const mn_session *session, int32_t index) {
   }
 }
 
-mn_status mn_session_run(mn_session *session, mn_error *err) {
-  mn_error_clear(err);
-  const mn_plan *plan = session->plan;
-  for (int32_t i = 0; i < plan->step_count; i++) {
+void mn_session_run_steps(mn_session *session, int32_t first, int32_t end) {
+  for (int32_t i = first; i < end; i++) {
     if (session->on_step) session->on_step(session->on_step_user, i);
     run_step(session, i);
   }
-  if (session->on_step) session->on_step(session->on_step_user, plan->step_count);
+  if (session->on_step) session->on_step(session->on_step_user, end);
+}
+
+mn_status mn_session_run(mn_session *session, mn_error *err) {
+  mn_error_clear(err);
+  mn_session_run_steps(session, 0, session->plan->step_count);
   return MN_OK;
 }
 

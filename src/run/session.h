@@ -15,6 +15,9 @@ struct mn_session {
   void *on_step_user;
 };
 
+/* Runs steps [first, end) of the plan. */
+void mn_session_run_steps(mn_session *session, int32_t first, int32_t end);
+
 /* Fills `info` for a value as the plan binds it. */
 void mn_plan_value_info(const mn_plan *plan, mn_id id, mn_tensor_info *info);
 /* A value's bytes in a session, or NULL when it has no memory of its own. */

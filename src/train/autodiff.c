@@ -311,6 +311,7 @@ static void forward(walk *w) {
 static void backward(walk *w, mn_id *seeds) {
   mn_tape *tape = &w->tape;
   const int32_t forward_nodes = tape->graph->node_count;
+  tape->training->forward_nodes = forward_nodes;
   for (int32_t i = 0; i < w->model->output_count && !tape->status; i++) {
     const mn_id id = w->model->outputs[i];
     seeds[i] = add_value(w, id, ".gradient");

@@ -31,6 +31,7 @@ typedef struct mn_training_graph {
   int32_t parameter_count;
   mn_running *running;
   int32_t running_count;
+  int32_t forward_nodes; /* the first nodes are the forward pass */
 } mn_training_graph;
 
 typedef struct mn_autodiff_options {

@@ -12,10 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "plan/plan.h"
-#include "run/session.h"
-#include "train/autodiff.h"
-#include "train/train_ops.h"
+#include "train/stepper.h"
 #include "zoo/zoo.h"
 
 #define GOLDEN MN_TEST_DIR "/golden/train_gradients.txt"
@@ -43,9 +40,7 @@ static size_t place(const mn_shape *s, bool depthwise, size_t i) {
 
 typedef struct network {
   mn_graph model;
-  mn_training_graph training;
-  mn_plan *plan;
-  mn_session *session;
+  mn_stepper *stepper;
   mn_threads *threads;
   int32_t batch;
   int32_t input;  /* tensor */
@@ -57,7 +52,7 @@ static void check(mn_status status, const mn_error *err) {
 }
 
 static void fill(network *net) {
-  mn_training_graph *training = &net->training;
+  mn_training_graph *training = &net->stepper->training;
   for (int32_t k = 0; k < training->parameter_count; k++) {
     mn_parameter *p = &training->parameters[k];
     const mn_shape *shape = &training->graph.values[p->value].shape;
@@ -79,24 +74,18 @@ static void open_network(network *net, const char *name, int32_t classes, uint32
   mn_arch arch;
   check(mn_arch_parse(&arch, name, classes, &err), &err);
   check(mn_zoo_build(&net->model, &arch, MN_ZOO_RANDOM, 1, &err), &err);
-  const mn_autodiff_options options = {.batch = net->batch, .norm_momentum = 0.1f};
-  check(mn_autodiff(&net->training, &net->model, &options, &err), &err);
-  fill(net);
-  const mn_plan_request request = {.threads = threads,
-                                   .features = features,
-                                   .goal = MN_PLAN_LAYERS,
-                                   .impl_of = mn_train_impl_of};
-  check(mn_plan_build(&net->plan, &net->training.graph, &request, &err), &err);
   check(mn_threads_new(&net->threads, threads, &err), &err);
-  const mn_session_options with = {.struct_size = sizeof with, .threads = net->threads};
-  check(mn_session_new(&net->session, net->plan, &with, &err), &err);
+  const mn_stepper_options options = {.autodiff = {.batch = net->batch, .norm_momentum = 0.1f},
+                                      .threads = net->threads,
+                                      .features = features};
+  check(mn_stepper_new(&net->stepper, &net->model, &options, &err), &err);
+  fill(net);
+  mn_stepper_changed(net->stepper);
 }
 
 static void close_network(network *net) {
-  mn_session_free(net->session);
+  mn_stepper_free(net->stepper);
   mn_threads_free(net->threads);
-  mn_plan_free(net->plan);
-  mn_training_graph_free(&net->training);
   mn_graph_free(&net->model);
 }
 
@@ -114,19 +103,26 @@ static size_t elements_of(const mn_shape *shape) {
   return (size_t)count;
 }
 
+static void set_numbers(float *to, const mn_shape *shape, uint64_t tensor) {
+  for (size_t i = 0; i < elements_of(shape); i++) to[channels_last(shape, i)] = number(tensor, i);
+}
+
+static const mn_shape *shape_of(const network *net, mn_id id) {
+  return &net->stepper->training.graph.values[id].shape;
+}
+
 static void run_network(network *net) {
-  const mn_graph *graph = &net->training.graph;
-  for (int i = 0; i < 2; i++) {
-    const mn_shape *shape = &graph->values[graph->inputs[i]].shape;
-    const uint64_t tensor = i ? SEED_TENSOR : (uint64_t)net->input;
-    float *to = mn_session_input(net->session, i);
-    for (size_t k = 0; k < elements_of(shape); k++) to[channels_last(shape, k)] = number(tensor, k);
-  }
-  check(mn_session_run(net->session, NULL), NULL);
+  const mn_graph *graph = &net->stepper->training.graph;
+  set_numbers(mn_stepper_input(net->stepper), shape_of(net, graph->inputs[0]),
+              (uint64_t)net->input);
+  mn_stepper_forward(net->stepper);
+  set_numbers(mn_stepper_output_gradient(net->stepper, 0), shape_of(net, graph->outputs[0]),
+              SEED_TENSOR);
+  mn_stepper_backward(net->stepper);
 }
 
 static const float *gradient_of(const network *net, int32_t k) {
-  return mn_session_value(net->session, net->training.parameters[k].gradient);
+  return mn_stepper_gradient(net->stepper, k);
 }
 
 static double norm_of(const float *x, size_t count) {
@@ -144,8 +140,8 @@ static void expect_near(double got, double expected, double scale, const char *w
 }
 
 static void expect_parameter(const network *net, int32_t k, const char *line) {
-  const mn_parameter *p = &net->training.parameters[k];
-  const mn_shape *shape = &net->training.graph.values[p->value].shape;
+  const mn_parameter *p = &net->stepper->training.parameters[k];
+  const mn_shape *shape = &net->stepper->training.graph.values[p->value].shape;
   size_t count;
   double norm, picked[4];
   assert_int_equal(sscanf(line, "parameter %zu %lf %lf %lf %lf %lf", &count, &norm, &picked[0],
@@ -166,15 +162,14 @@ static void expect_running(const network *net, int32_t k, const char *line) {
   double norm[2];
   assert_int_equal(sscanf(line, "running %lf %lf", &norm[0], &norm[1]), 2);
   for (int i = 0; i < 2; i++) {
-    const mn_running *r = &net->training.running[2 * k + i];
+    const mn_running *r = &net->stepper->training.running[2 * k + i];
     expect_near(norm_of(r->data, r->count), norm[i], norm[i], "running statistics", k);
   }
 }
 
 static double weighted_output(const network *net) {
-  const mn_graph *graph = &net->training.graph;
-  const mn_shape *shape = &graph->values[graph->outputs[0]].shape;
-  const float *y = mn_session_output(net->session, 0);
+  const mn_shape *shape = shape_of(net, net->stepper->training.graph.outputs[0]);
+  const float *y = mn_stepper_output(net->stepper, 0);
   double sum = 0;
   for (size_t i = 0; i < elements_of(shape); i++) {
     sum += (double)y[channels_last(shape, i)] * (double)number(SEED_TENSOR, i);
@@ -208,13 +203,13 @@ static void expect_golden(uint32_t features) {
     } else {
       expect_running(&net, running++, line);
     }
-    if (parameters == net.training.parameter_count && line[0] == 'r' &&
-        2 * running == net.training.running_count) {
+    if (parameters == net.stepper->training.parameter_count && line[0] == 'r' &&
+        2 * running == net.stepper->training.running_count) {
       printf("%s: %d parameters, worst error %.1e\n", name, parameters, worst);
     }
   }
-  assert_int_equal(parameters, net.training.parameter_count);
-  assert_int_equal(2 * running, net.training.running_count);
+  assert_int_equal(parameters, net.stepper->training.parameter_count);
+  assert_int_equal(2 * running, net.stepper->training.running_count);
   assert_true(networks >= 6);
   close_network(&net);
   fclose(file);
@@ -239,8 +234,8 @@ static void test_thread_counts(void **state) {
   open_network(&three, name, 10, mn_cpu_detect(), 3);
   run_network(&one);
   run_network(&three);
-  for (int32_t k = 0; k < one.training.parameter_count; k++) {
-    const size_t bytes = one.training.parameters[k].count * sizeof(float);
+  for (int32_t k = 0; k < one.stepper->training.parameter_count; k++) {
+    const size_t bytes = one.stepper->training.parameters[k].count * sizeof(float);
     assert_memory_equal(gradient_of(&one, k), gradient_of(&three, k), bytes);
   }
   close_network(&one);

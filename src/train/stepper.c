@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * See stepper.h. */
+#include "train/stepper.h"
+
+#include "base/alloc.h"
+#include "train/train_ops.h"
+
+/* The first step of a node from `first_node` on. */
+static int32_t step_of(const mn_plan *plan, int32_t first_node) {
+  int32_t i = 0;
+  while (i < plan->step_count && plan->steps[i].node - plan->graph.nodes < first_node) i++;
+  return i;
+}
+
+static mn_status build(mn_stepper *s, const mn_stepper_options *options, mn_error *err) {
+  mn_status status = mn_autodiff(&s->training, s->model, &options->autodiff, err);
+  if (status) return status;
+  const mn_plan_request request = {
+      .threads = mn_threads_count(options->threads),
+      .features = options->features,
+      .goal = MN_PLAN_LAYERS, /* whole maps: the backward pass reads them */
+      .impl_of = mn_train_impl_of,
+  };
+  status = mn_plan_build(&s->plan, &s->training.graph, &request, err);
+  if (status) return status;
+  s->backward = step_of(s->plan, s->training.forward_nodes);
+  const mn_session_options with = {.struct_size = sizeof with, .threads = options->threads};
+  return mn_session_new(&s->session, s->plan, &with, err);
+}
+
+mn_status mn_stepper_new(mn_stepper **out, const mn_graph *model, const mn_stepper_options *options,
+                         mn_error *err) {
+  *out = NULL;
+  mn_stepper *s = mn_alloc_zero(sizeof *s);
+  if (!s) return mn_fail_memory(err, sizeof *s);
+  s->model = model;
+  mn_graph_init(&s->training.graph);
+  mn_status status = build(s, options, err);
+  if (status) {
+    mn_stepper_free(s);
+    return status;
+  }
+  *out = s;
+  return MN_OK;
+}
+
+void mn_stepper_free(mn_stepper *s) {
+  if (!s) return;
+  mn_session_free(s->session);
+  mn_plan_free(s->plan);
+  mn_training_graph_free(&s->training);
+  mn_free(s);
+}
+
+float *mn_stepper_input(const mn_stepper *s) { return mn_session_input(s->session, 0); }
+
+const float *mn_stepper_output(const mn_stepper *s, int32_t index) {
+  return mn_session_output(s->session, index);
+}
+
+float *mn_stepper_output_gradient(const mn_stepper *s, int32_t index) {
+  return mn_session_input(s->session, s->model->input_count + index);
+}
+
+const float *mn_stepper_gradient(const mn_stepper *s, int32_t index) {
+  const mn_id gradient = s->training.parameters[index].gradient;
+  return gradient == MN_NONE ? NULL : mn_session_value(s->session, gradient);
+}
+
+void mn_stepper_forward(mn_stepper *s) { mn_session_run_steps(s->session, 0, s->backward); }
+
+void mn_stepper_backward(mn_stepper *s) {
+  mn_session_run_steps(s->session, s->backward, s->plan->step_count);
+}
+
+void mn_stepper_changed(mn_stepper *s) { mn_plan_repack(s->plan); }
+
+static mn_status put(mn_graph *graph, mn_id id, const float *data, size_t count, mn_error *err) {
+  const float *copy = mn_arena_copy(&graph->arena, data, count * sizeof *data);
+  if (!copy) return mn_fail_memory(err, count * sizeof *data);
+  graph->values[id].data = copy;
+  return MN_OK;
+}
+
+mn_status mn_stepper_snapshot(const mn_stepper *s, const float *const *parameters, mn_graph *out,
+                              mn_error *err) {
+  mn_graph_init(out);
+  mn_status status = mn_graph_copy(out, s->model, err);
+  for (int32_t i = 0; i < s->training.parameter_count && !status; i++) {
+    const mn_parameter *p = &s->training.parameters[i];
+    status = put(out, p->model_value, parameters ? parameters[i] : p->data, p->count, err);
+  }
+  for (int32_t i = 0; i < s->training.running_count && !status; i++) {
+    const mn_running *r = &s->training.running[i];
+    status = put(out, r->model_value, r->data, r->count, err);
+  }
+  if (status) mn_graph_free(out);
+  return status;
+}
