@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # layers.awk layers.txt FILE...: every include that the table does not allow.
 BEGIN {
-  split("io.h io data eval api|eval.h eval api|convert.h api", rules, "|") # public headers that few may see
+  split("io.h io data eval train api|eval.h eval api|convert.h api", rules, "|") # public headers that few may see
   for (i in rules) {
     split(rules[i], word, " ")
     for (j = 2; j in word; j++) public[word[1], word[j]] = 1

@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "../made_picture.h"
 #include "image/resize.h"
 
 typedef struct resize_case {
@@ -18,29 +19,6 @@ typedef struct resize_case {
   unsigned seed;
   unsigned long long hash;
 } resize_case;
-
-static uint8_t *make_picture(int width, int height, uint32_t seed, int kind) {
-  size_t size = (size_t)width * (size_t)height * 3;
-  uint8_t *pixels = malloc(size);
-  assert_non_null(pixels);
-  uint32_t state = seed;
-  for (size_t i = 0; i < size; ++i) {
-    state ^= state << 13;
-    state ^= state >> 17;
-    state ^= state << 5;
-    uint32_t value = state >> 24;
-    if (kind == 1) value = value & 128 ? 255 : 0;
-    if (kind == 2) value = (uint32_t)(i / 3 * 5 + (value & 7)) & 255;
-    pixels[i] = (uint8_t)value;
-  }
-  return pixels;
-}
-
-static unsigned long long fnv(const uint8_t *bytes, size_t size) {
-  unsigned long long value = 0xcbf29ce484222325u;
-  for (size_t i = 0; i < size; ++i) value = (value ^ bytes[i]) * 0x100000001b3u;
-  return value;
-}
 
 static mn_resize method_of(const char *name) {
   static const char *const names[] = {"pillow-bilinear", "pillow-bicubic", "tf1-bilinear",
