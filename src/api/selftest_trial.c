@@ -144,7 +144,20 @@ static void run_dense_q8(mn_trial *trial, const mn_kernel *kernel) {
   ((mn_dense_q8_fn *)kernel->function)(&args);
 }
 
+/* The last panel of depthwise weights ends at the last channel. */
+static void repack_dw_f32(mn_trial *trial, mn_tile tile) {
+  const size_t cols = (size_t)tile.cols, c = (TRIAL_N - 1) / cols * cols;
+  float *panel = trial->packed_f32 + c * TRIAL_TAPS;
+  for (size_t j = 0; j < cols; j++) {
+    const size_t n = mn_dw_f32_panel(TRIAL_N, cols, c) + j;
+    for (size_t k = 0; n < TRIAL_N && k < TRIAL_TAPS; k++) {
+      panel[k * cols + j] = trial->b_f32[(n * TRIAL_TAPS % TRIAL_COUNT + k) % TRIAL_COUNT];
+    }
+  }
+}
+
 static void run_dw_f32(mn_trial *trial, const mn_kernel *kernel) {
+  repack_dw_f32(trial, kernel->tile);
   static const mn_dw_window window = {3, 3, 1, 1, 1, 1, 1, TRIAL_M, TRIAL_M, TRIAL_N};
   const void *rows[3] = {NULL, trial->a_f32, trial->a_f32};
   const mn_dw_f32_args args = {.strip = {.window = &window,

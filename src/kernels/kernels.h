@@ -133,11 +133,19 @@ typedef struct mn_dw_strip {
  * column adds zeros[c] * w. */
 typedef struct mn_dw_f32_args {
   mn_dw_strip strip;
-  const float *weights; /* [ceil(channels/cols)][kernel_h][kernel_w][cols], zero-padded */
+  const float *weights; /* [ceil(channels/cols)][kernel_h][kernel_w][cols], see mn_dw_f32_panel */
   const float *bias;    /* [channels rounded up to cols] */
   mn_finish_f32 finish;
 } mn_dw_f32_args;
 typedef void mn_dw_f32_fn(const mn_dw_f32_args *args);
+
+/* The first of the channels [c, c + cols), or, where these go beyond the last one, of the last
+ * `cols`: vectors are whole, and some channels are in two panels. With less than `cols` channels
+ * there is one panel, zero-padded. */
+static inline size_t mn_dw_f32_panel(size_t channels, size_t cols, size_t c) {
+  if (channels < cols) return 0;
+  return channels - c < cols ? channels - cols : c;
+}
 
 typedef struct mn_dw_q8_args {
   const uint8_t *const *taps; /* [pixels][taps_count] */

@@ -95,6 +95,10 @@ static void choose_kernel(dw_params *p, const mn_step *step, uint32_t features) 
   p->by_rows = true;
   if (step->in[0].type == MN_F32) {
     p->kernel = mn_kernel_select(MN_SLOT_dw_f32, features);
+    /* Fewer channels than a vector has are not done by whole ones: narrower vectors, if any fit. */
+    const mn_kernel *narrow = mn_kernel_select(MN_SLOT_dw_f32, features & ~p->kernel->needs);
+    const bool fits = narrow->tile.cols > 1 && (size_t)narrow->tile.cols <= p->channels;
+    if (fits && (size_t)p->kernel->tile.cols > p->channels) p->kernel = narrow;
     return;
   }
   const bool taken = w->kernel_h <= MN_DW_Q8S_KERNEL && w->kernel_w <= MN_DW_Q8S_KERNEL &&
@@ -147,10 +151,14 @@ static size_t packed_index(const dw_params *p, size_t tap, size_t c) {
 static void pack_f32(const dw_params *p, const mn_step *step, unsigned char *packed) {
   const float *weights = step->in[1].data;                                   /* [taps][channels] */
   const float *bias = mn_operand_present(step, 2) ? step->in[2].data : NULL; /* [channels] */
-  for (size_t c = 0; c < p->channels; c++) {
-    ((float *)(packed + p->bias_offset))[c] = bias ? bias[c] : 0.0f;
-    for (size_t tap = 0; tap < p->taps; tap++) {
-      ((float *)packed)[packed_index(p, tap, c)] = weights[tap * p->channels + c];
+  const size_t cols = (size_t)p->kernel->tile.cols, bytes = p->channels * sizeof(float);
+  const size_t part = p->channels < cols ? bytes : cols * sizeof(float);
+  if (bias) memcpy(packed + p->bias_offset, bias, bytes);
+  for (size_t c = 0; c < p->channels; c += cols) {
+    const float *from = weights + mn_dw_f32_panel(p->channels, cols, c);
+    for (size_t tap = 0; tap < p->taps; tap++, from += p->channels) {
+      memcpy(packed, from, part);
+      packed += cols * sizeof(float);
     }
   }
 }

@@ -285,6 +285,21 @@ static bool strip_check(const mn_kernel *kernel, const strip_f32 *s, const strip
   return true;
 }
 
+/* [channels][taps] -> panels [ceil(channels/cols)][taps][cols], the last one moved back until it
+ * ends at the last channel. */
+static void pack_dw_f32(const product_f32 *x, float *panels, float *bias, size_t cols) {
+  memcpy(bias, x->bias, x->n * sizeof(float));
+  memset(panels, 0, round_up(x->n, cols) * x->k * sizeof(float));
+  for (size_t c = 0; c < x->n; c += cols) {
+    const size_t first = x->n < cols ? 0 : x->n - c < cols ? x->n - cols : c;
+    for (size_t i = 0; i < x->k; i++, panels += cols) {
+      for (size_t j = 0; j < cols && first + j < x->n; j++) {
+        panels[j] = x->b[(first + j) * x->k + i];
+      }
+    }
+  }
+}
+
 static bool parity_dw_f32(const mn_kernel *kernel, const strip_case *c) {
   static guard at_w, at_bias, at_out;
   const mn_dw_window *w = &c->window;
@@ -296,7 +311,7 @@ static bool parity_dw_f32(const mn_kernel *kernel, const strip_case *c) {
   strip_make(&s, c);
   float *weights = guard_take(&at_w, wide * taps * sizeof(float));
   float *bias = guard_take(&at_bias, wide * sizeof(float));
-  pack_f32(&s.x, weights, bias, cols);
+  pack_dw_f32(&s.x, weights, bias, cols);
   float *out = guard_take(&at_out, ((pixels - 1) * out_stride + w->channels) * sizeof(float));
   mn_dw_f32_args args = {.strip = {.window = w,
                                    .rows = (const void *const *)s.rows,

@@ -10,77 +10,100 @@
 #endif
 #include "kernels/x86/dw_tiles.h"
 
-enum { WIDE = MN_DW_WIDE };
+enum { WIDE = MN_DW_WIDE, PAIRS = LANES == 16 };
 
-/* Sums that hard-swish waits for, [WIDE][LANES]. */
-static __attribute__((noinline)) void store_hard_swish(const mn_dw_tile *x, const float *sums,
-                                                       float *out, lanes_live live) {
-  for (size_t i = 0; i < x->count; i++, out += x->out_step) {
-    store_first(out, hard_swish_lanes(load_lanes(sums + i * LANES)), live);
-  }
-}
-
-MN_INLINE void tile_store(const mn_dw_tile *x, lanes *sum, size_t c, lanes_live live) {
+MN_INLINE void tile_store(const mn_dw_tile *x, lanes *sum, float *out) {
   const mn_finish_f32 *finish = &((const mn_dw_f32_args *)x->args)->finish;
-  const lanes lo = set_lanes(finish->lo), hi = set_lanes(finish->hi);
   const size_t step = x->out_step, count = x->count;
-  float *out = (float *)x->out + c, sums[WIDE * LANES];
   if (finish->hard_swish) {
-    MN_UNROLL for (int i = 0; i < WIDE; i++) store_lanes(sums + LANES * i, sum[i]);
-    store_hard_swish(x, sums, out, live);
-    return;
+    MN_UNROLL for (int i = 0; i < WIDE; i++) sum[i] = hard_swish_lanes(sum[i]);
+  } else {
+    const lanes lo = set_lanes(finish->lo), hi = set_lanes(finish->hi);
+    MN_UNROLL for (int i = 0; i < WIDE; i++) sum[i] = clamp_lanes(sum[i], lo, hi);
   }
-  MN_UNROLL for (int i = 0; i < WIDE; i++) sum[i] = clamp_lanes(sum[i], lo, hi);
   MN_UNROLL for (int i = 0; i < WIDE; i++, out += step) {
     if ((size_t)i >= count) break;
-    if (WHOLE_IS_FASTER) {
-      store_lanes(out, sum[i]);
-    } else {
-      store_first(out, sum[i], live);
+    store_lanes(out, sum[i]);
+  }
+}
+
+/* The weights of one row of the window. */
+MN_INLINE void load_weights(lanes *weight, const char *from, const int taps) {
+  MN_UNROLL for (int t = 0; t < taps; t++) {
+    weight[t] = load_lanes((const float *)(const void *)from + t * LANES);
+  }
+}
+
+/* Products of input row `row` for the first output row, the second or both. */
+MN_INLINE void row_products(const mn_dw_tile *x, size_t row, const char *panel, size_t in,
+                            lanes *first, lanes *second, const int taps, const int stride) {
+  const char *base = x->base[row] + in, *w = panel + x->weights[row];
+  const ptrdiff_t *offset = x->offset[row];
+  lanes weight[MN_DW_TAPS], before[MN_DW_TAPS];
+  if (first) load_weights(weight, w, taps);
+  if (second) load_weights(before, w - (size_t)(taps * LANES) * sizeof(float), taps);
+  MN_UNROLL for (int j = 0; j < (WIDE - 1) * stride + taps; j++) {
+    const lanes value = load_at(base, offset[j]);
+    MN_UNROLL for (int i = 0; i < WIDE; i++) {
+      const int t = j - i * stride;
+      if (t < 0 || t >= taps) continue;
+      if (first) add_product(&first[i], value, weight[t]);
+      if (second) add_product(&second[i], value, before[t]);
     }
   }
 }
 
-MN_INLINE void tile_channels(const mn_dw_tile *x, size_t c, const int taps, const int stride) {
+/* Panel `c` of a tile that begins `in` bytes from the first one. */
+MN_INLINE void tile_panel(const mn_dw_tile *x, size_t c, size_t in, float *out, const int taps,
+                          const int stride, const bool pairs) {
   const mn_dw_f32_args *args = x->args;
   const mn_dw_window *window = args->strip.window;
-  const lanes_live live = first_lanes(window->channels - c);
-  const float *panel = args->weights + c * window->kernel_h * (size_t)taps;
-  const ptrdiff_t *offset = x->offset;
-  lanes sum[WIDE], weight[MN_DW_TAPS];
-  MN_UNROLL for (int i = 0; i < WIDE; i++) sum[i] = load_lanes(args->bias + c);
-  for (size_t row = 0; row < x->rows; row++, offset += x->next_row) {
-    const char *base = x->base[row] + c * sizeof(float);
-    __asm__("" : "+r"(base)); /* one register, not an addition for each column */
-    const float *w = panel + x->kernel_row[row] * (size_t)(taps * LANES);
-    MN_UNROLL for (int t = 0; t < taps; t++) weight[t] = load_lanes(w + t * LANES);
-    MN_UNROLL for (int j = 0; j < (WIDE - 1) * stride + taps; j++) {
-      const float *from = (const float *)(const void *)(base + offset[j]);
-      const lanes value = WHOLE_IS_FASTER ? load_lanes(from) : load_first(from, live);
-      MN_UNROLL for (int i = 0; i < WIDE; i++) {
-        const int t = j - i * stride;
-        if (t >= 0 && t < taps) sum[i] = multiply_add(value, weight[t], sum[i]);
-      }
+  const char *panel = (const char *)(args->weights + c * window->kernel_h * (size_t)taps);
+  lanes sum[WIDE], second[WIDE];
+  c = mn_dw_f32_panel(window->channels, LANES, c);
+  in += c * sizeof(float);
+  out += c;
+  MN_UNROLL for (int i = 0; i < WIDE; i++) sum[i] = second[i] = load_lanes(args->bias + c);
+  size_t row = 0;
+  for (const size_t end = x->first; row < end; row++) {
+    row_products(x, row, panel, in, sum, NULL, taps, stride);
+  }
+  if (pairs) {
+    for (const size_t end = row + x->both; row < end; row++) {
+      row_products(x, row, panel, in, sum, second, taps, stride);
+    }
+    for (const size_t end = row + x->second; row < end; row++) {
+      row_products(x, row, panel, in, NULL, second, taps, stride);
     }
   }
-  tile_store(x, sum, c, live);
+  for (size_t rows = x->rows;; out += x->out_row) { /* one piece of code for both */
+    tile_store(x, sum, out);
+    if (!pairs || --rows == 0) break;
+    MN_UNROLL for (int i = 0; i < WIDE; i++) sum[i] = second[i];
+  }
 }
 
-MN_INLINE void tile_run(const mn_dw_tile *x, const int taps, const int stride) {
-  for (size_t c = x->channel; c < x->end; c += LANES) tile_channels(x, c, taps, stride);
+MN_INLINE void tile_run(const mn_dw_tile *x, const int taps, const int stride, const bool pairs) {
+  float *out = x->out;
+  for (size_t i = 0; i < x->tiles; i++, out += x->out_next) {
+    for (size_t c = x->channel; c < x->end; c += LANES) {
+      tile_panel(x, c, i * x->in_next, out, taps, stride, pairs);
+    }
+  }
 }
 
-static void tile_3_by_1(const mn_dw_tile *x) { tile_run(x, 3, 1); }
-static void tile_3_by_2(const mn_dw_tile *x) { tile_run(x, 3, 2); }
-static void tile_5_by_1(const mn_dw_tile *x) { tile_run(x, 5, 1); }
-static void tile_5_by_2(const mn_dw_tile *x) { tile_run(x, 5, 2); }
+static void tile_3_by_1(const mn_dw_tile *x) { tile_run(x, 3, 1, PAIRS); }
+static void tile_3_by_2(const mn_dw_tile *x) { tile_run(x, 3, 2, false); }
+static void tile_5_by_1(const mn_dw_tile *x) { tile_run(x, 5, 1, PAIRS); }
+static void tile_5_by_2(const mn_dw_tile *x) { tile_run(x, 5, 2, false); }
 
-/* Channels [c, c + LANES) of one output. */
+/* Panel `c` of one output. */
 static void one_output(const mn_dw_f32_args *args, size_t y, size_t x, size_t c) {
   const mn_dw_strip *strip = &args->strip;
   const mn_dw_window *window = strip->window;
-  const lanes_live live = first_lanes(window->channels - c);
   const float *w = args->weights + c * window->kernel_h * window->kernel_w;
+  const lanes_live live = first_lanes(window->channels);
+  c = mn_dw_f32_panel(window->channels, LANES, c);
   lanes sum = load_lanes(args->bias + c);
   for (size_t k = 0; k < window->kernel_h; k++) {
     const float *row = strip->rows[y * window->stride_h + k * window->dilation_h];
@@ -101,11 +124,10 @@ static void one_output(const mn_dw_f32_args *args, size_t y, size_t x, size_t c)
 
 MN_INLINE void depthwise(const mn_dw_f32_args *args) {
   static const mn_dw_tiler tiler = {
-      {tile_3_by_1, tile_3_by_2}, {tile_5_by_1, tile_5_by_2}, sizeof(float), LANES};
+      {tile_3_by_1, tile_3_by_2}, {tile_5_by_1, tile_5_by_2}, PAIRS, sizeof(float), LANES};
   const mn_dw_window *window = args->strip.window;
-  size_t tiled = WHOLE_IS_FASTER ? window->channels / LANES * LANES : window->channels;
-  if (!mn_dw_run_tiles(&args->strip, args, &tiler, tiled)) tiled = 0;
-  for (size_t c = tiled; c < window->channels; c += LANES) {
+  if (window->channels >= LANES && mn_dw_run_tiles(&args->strip, args, &tiler)) return;
+  for (size_t c = 0; c < window->channels; c += LANES) {
     for (size_t i = 0; i < args->strip.height * window->width; i++) {
       one_output(args, i / window->width, i % window->width, c);
     }

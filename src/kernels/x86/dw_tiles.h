@@ -15,19 +15,25 @@
 enum {
   MN_DW_WIDE = 7, /* outputs of a tile */
   MN_DW_TAPS = 5, /* most rows and columns of its window */
+  MN_DW_ROWS = MN_DW_TAPS + 1,
   MN_DW_COLUMNS = 2 * (MN_DW_WIDE - 1) + MN_DW_TAPS
 };
 
+/* `tiles` neighbours, of the same rows and channels; each one output row, or two of which the
+ * second is one input row further down. */
 typedef struct mn_dw_tile {
-  const void *args;              /* of the kernel */
-  size_t channel, end;           /* channels to do */
-  size_t rows;                   /* of the window, without those of padding */
-  size_t kernel_row[MN_DW_TAPS]; /* which of the window's rows they are */
-  const char *base[MN_DW_TAPS];  /* bytes, at channel 0 */
-  const ptrdiff_t *offset;       /* [columns] bytes from the base */
-  size_t next_row;               /* from one row's offsets to the next's; 0: all share one's */
+  const void *args;    /* of the kernel */
+  size_t channel, end; /* channels to do */
+  /* Input rows without those of padding: for the first output row alone, for both, and for the
+   * second alone. */
+  size_t first, both, second;
+  size_t weights[MN_DW_ROWS];          /* of a row for the first output row, bytes from the panel */
+  const char *base[MN_DW_ROWS];        /* of a row's first column, at channel 0 */
+  const ptrdiff_t *offset[MN_DW_ROWS]; /* [columns] bytes from the base */
   void *out;
-  size_t out_step, count; /* outputs to write, out_step elements apart */
+  size_t out_step, count, out_row; /* outputs to write, out_step elements apart, and the rows */
+  size_t rows;                     /* 1 or 2 */
+  size_t tiles, in_next, out_next; /* bytes, elements from one to the next */
 } mn_dw_tile;
 
 typedef void mn_dw_tile_fn(const mn_dw_tile *tile);
@@ -35,11 +41,11 @@ typedef void mn_dw_tile_fn(const mn_dw_tile *tile);
 /* A tile function for each shape that has one, or NULL. */
 typedef struct mn_dw_tiler {
   mn_dw_tile_fn *three[2], *five[2]; /* columns of the window; stride 1 and 2 */
+  bool pairs;                        /* those of stride 1 do two output rows */
   size_t element;                    /* bytes */
   size_t lanes;                      /* channels of a vector */
 } mn_dw_tiler;
 
-/* Does channels [0, channels) of a strip; false when its window has no tile. */
-bool mn_dw_run_tiles(const mn_dw_strip *strip, const void *args, const mn_dw_tiler *tiler,
-                     size_t channels);
+/* Does a strip; false when its window has no tile. */
+bool mn_dw_run_tiles(const mn_dw_strip *strip, const void *args, const mn_dw_tiler *tiler);
 #endif

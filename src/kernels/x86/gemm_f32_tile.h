@@ -52,16 +52,20 @@ MN_INLINE const float *weights_of(const piece *x) {
 MN_INLINE void begin_sums(const piece *x, piece_rows at, lanes *sum, const int height,
                           const int vectors) {
   const mn_gemm_f32_args *args = x->args;
-  const bool begun = x->from || x->segment;
-  const float *from = begun ? args->c + at.m * args->c_stride + x->n : args->bias + x->n;
-  const size_t step = begun ? args->c_stride : 0;
   const lanes_live live[2] = {x->live[0], x->live[1]};
+  if (x->from == 0 && x->segment == 0) {
+    MN_UNROLL for (int i = 0; i < height * vectors; i++) {
+      sum[i] = load_lanes(args->bias + x->n + i % vectors * LANES);
+    }
+    return;
+  }
+  const float *from = args->c + at.m * args->c_stride + x->n;
   MN_UNROLL for (int i = 0; i < height; i++) {
     MN_UNROLL for (int j = 0; j < vectors; j++) {
       const float *p = from + LANES * j;
       sum[vectors * i + j] = WHOLE_IS_FASTER ? load_lanes(p) : load_first(p, live[j]);
     }
-    if ((size_t)i + 1 < at.count) from += step;
+    if ((size_t)i + 1 < at.count) from += args->c_stride;
     __asm__("" : "+r"(from)); /* one pointer that moves, not one for each row */
   }
 }

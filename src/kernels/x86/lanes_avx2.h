@@ -17,6 +17,13 @@ MN_INLINE lanes load_lanes(const float *from) { return _mm256_loadu_ps(from); }
 MN_INLINE void store_lanes(float *to, lanes x) { _mm256_storeu_ps(to, x); }
 MN_INLINE lanes set_lanes(float x) { return _mm256_set1_ps(x); }
 MN_INLINE lanes multiply_add(lanes a, lanes b, lanes sum) { return _mm256_fmadd_ps(a, b, sum); }
+MN_INLINE void add_product(lanes *sum, lanes a, lanes b) { *sum = multiply_add(a, b, *sum); }
+/* The floats `offset` bytes from `base`, whose sum gcc 12 would compute first. */
+MN_INLINE lanes load_at(const char *base, ptrdiff_t offset) {
+  lanes x;
+  __asm__("vmovups (%1,%2), %0" : "=x"(x) : "r"(base), "r"(offset) : "memory");
+  return x;
+}
 MN_INLINE lanes clamp_lanes(lanes x, lanes lo, lanes hi) { return clamp_f32_avx2(x, lo, hi); }
 MN_INLINE lanes hard_swish_lanes(lanes x) { return hard_swish_avx2(x); }
 

@@ -20,6 +20,26 @@ MN_INLINE lanes load_lanes(const float *from) { return _mm512_loadu_ps(from); }
 MN_INLINE void store_lanes(float *to, lanes x) { _mm512_storeu_ps(to, x); }
 MN_INLINE lanes set_lanes(float x) { return _mm512_set1_ps(x); }
 MN_INLINE lanes multiply_add(lanes a, lanes b, lanes sum) { return _mm512_fmadd_ps(a, b, sum); }
+/* sum += a * b in place: gcc 12 moves the sums of a loop about. */
+MN_INLINE void add_product(lanes *sum, lanes a, lanes b) {
+#ifdef MN_EMULATE_AVX512
+  *sum = multiply_add(a, b, *sum);
+#else
+  lanes y = *sum;
+  __asm__("vfmadd231ps %2, %1, %0" : "+v"(y) : "v"(a), "v"(b));
+  *sum = y;
+#endif
+}
+/* The floats `offset` bytes from `base`, whose sum gcc 12 would compute first. */
+MN_INLINE lanes load_at(const char *base, ptrdiff_t offset) {
+#ifdef MN_EMULATE_AVX512
+  return load_lanes((const float *)(const void *)(base + offset));
+#else
+  lanes x;
+  __asm__("vmovups (%1,%2), %0" : "=v"(x) : "r"(base), "r"(offset) : "memory");
+  return x;
+#endif
+}
 MN_INLINE lanes clamp_lanes(lanes x, lanes lo, lanes hi) { return clamp_f32_avx512(x, lo, hi); }
 MN_INLINE lanes hard_swish_lanes(lanes x) { return hard_swish_avx512(x); }
 
