@@ -130,6 +130,7 @@ static void run_product(const mn_kernel *kernel, const layer *x, const operands 
                                   .flip = 0x80,
                                   .b = o->b,
                                   .bias = o->bias,
+                                  .bias_signed = o->bias,
                                   .c = o->c,
                                   .c_stride = x->n,
                                   .m = m,

@@ -61,6 +61,7 @@ void mn_gemm_plan(mn_gemm *gemm, const mn_step *step, uint32_t features, mn_act 
   gemm->bias_offset = mn_aligned(gemm->padded_n * gemm->padded_k * weight_bytes(gemm));
   size_t column = mn_aligned(gemm->padded_n * sizeof(int32_t));
   gemm->requant_offset = gemm->bias_offset + column;
+  if (gemm->kernel->slot == MN_SLOT_gemm_q8s) gemm->requant_offset += column;
   gemm->packed_bytes = gemm->requant_offset;
   if (step->in[0].type == MN_F32) {
     mn_act_range(act, &gemm->finish.lo, &gemm->finish.hi);
@@ -125,7 +126,12 @@ static void pack_q8(const mn_gemm *gemm, const mn_step *step, unsigned char *pac
   unsigned char *requant = packed + gemm->requant_offset;
   for (size_t c = 0; c < gemm->n; c++) {
     mn_sum_range range;
-    biases[c] = mn_folded_bias(step, c, pack_row_q8(gemm, &step->in[1], c, packed), &range);
+    const mn_weight_sum sum = pack_row_q8(gemm, &step->in[1], c, packed);
+    biases[c] = mn_folded_bias(step, c, sum, &range);
+    if (gemm->kernel->slot == MN_SLOT_gemm_q8s) {
+      const int64_t codes = sum.all + gemm->w_zero * (int64_t)gemm->k;
+      biases[gemm->padded_n + c] = (int32_t)((uint32_t)biases[c] + (uint32_t)(128 * codes));
+    }
     mn_requant_pack(&gemm->requant, step, c, gemm->kernel->needs ? &range : NULL, requant);
   }
 }
@@ -165,6 +171,8 @@ static void run_q8(const mn_gemm *gemm, const unsigned char *packed, const mn_ge
       .flip = block->codes ? 0 : gemm->flip,
       .b = packed + block->n_begin * gemm->padded_k * weight_bytes(gemm),
       .bias = (const int32_t *)(packed + gemm->bias_offset) + block->n_begin,
+      .bias_signed =
+          (const int32_t *)(packed + gemm->bias_offset) + gemm->padded_n + block->n_begin,
       .w_zero = gemm->w_zero,
       .c = (uint8_t *)block->c + block->n_begin,
       .c_stride = block->c_stride,

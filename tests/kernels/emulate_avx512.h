@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  * AVX-512 in portable code for the parity test: SIMDe under the native names, and lane by lane what
- * the SIMDe of Debian 12 leaves out. */
+ * the SIMDe of Debian 12 leaves out; AMX tiles. */
 #ifndef MN_TESTS_KERNELS_EMULATE_AVX512_H
 #define MN_TESTS_KERNELS_EMULATE_AVX512_H
 
 #include <math.h>
+#include <stdbool.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define SIMDE_ENABLE_NATIVE_ALIASES
@@ -192,5 +194,65 @@ EMULATE __m256d emulate_masked_load_f64(const double *from, __m256i mask) {
 }
 #undef _mm256_maskload_pd
 #define _mm256_maskload_pd(from, mask) emulate_masked_load_f64(from, mask)
+
+/* AMX: the configuration as ldtilecfg reads it, and eight tiles. What lies beyond a tile's shape is
+ * not touched; shapes that do not go together are what the CPU would refuse. */
+typedef struct emulate_tiles {
+  uint8_t config[64]; /* palette, start row; from 16 on widths of 16 bits, from 48 on rows */
+  uint8_t bytes[8][16][64];
+} emulate_tiles;
+static __attribute__((unused)) emulate_tiles emulate_amx;
+
+EMULATE size_t emulate_tile_rows(int tile) { return emulate_amx.config[48 + tile]; }
+EMULATE size_t emulate_tile_width(int tile) {
+  uint16_t width;
+  memcpy(&width, &emulate_amx.config[16 + 2 * tile], sizeof width);
+  if (emulate_amx.config[0] != 1 || width == 0 || width > 64 || emulate_tile_rows(tile) == 0)
+    abort();
+  return width;
+}
+EMULATE void emulate_tile_configure(const void *config) {
+  memset(&emulate_amx, 0, sizeof emulate_amx);
+  memcpy(emulate_amx.config, config, sizeof emulate_amx.config);
+  for (int i = 0; i < 8; i++) {
+    const bool wide = emulate_amx.config[16 + 2 * i] != 0;
+    if (wide != (emulate_tile_rows(i) != 0) || emulate_tile_rows(i) > 16) abort();
+  }
+}
+EMULATE void emulate_tile_load(int tile, const void *from, size_t stride) {
+  const size_t width = emulate_tile_width(tile);
+  memset(emulate_amx.bytes[tile], 0, sizeof emulate_amx.bytes[tile]);
+  for (size_t i = 0; i < emulate_tile_rows(tile); i++) {
+    memcpy(emulate_amx.bytes[tile][i], (const uint8_t *)from + i * stride, width);
+  }
+}
+EMULATE void emulate_tile_store(int tile, void *to, size_t stride) {
+  const size_t width = emulate_tile_width(tile);
+  for (size_t i = 0; i < emulate_tile_rows(tile); i++) {
+    memcpy((uint8_t *)to + i * stride, emulate_amx.bytes[tile][i], width);
+  }
+}
+EMULATE void emulate_tile_dot(int sums, int a, int b, int flip) {
+  const size_t depth = emulate_tile_width(a), cols = emulate_tile_width(sums) / 4;
+  if (depth != 4 * emulate_tile_rows(b) || emulate_tile_width(b) != 4 * cols) abort();
+  if (emulate_tile_rows(sums) != emulate_tile_rows(a)) abort();
+  for (size_t m = 0; m < emulate_tile_rows(a); m++) {
+    uint32_t row[16];
+    memcpy(row, emulate_amx.bytes[sums][m], sizeof row);
+    for (size_t n = 0; n < cols; n++) {
+      for (size_t k = 0; k < depth; k++) {
+        const int code = (emulate_amx.bytes[a][m][k] ^ flip) - flip;
+        row[n] += (uint32_t)(code * (int8_t)emulate_amx.bytes[b][k / 4][4 * n + k % 4]);
+      }
+    }
+    memcpy(emulate_amx.bytes[sums][m], row, sizeof row);
+  }
+}
+#define _tile_loadconfig(config) emulate_tile_configure(config)
+#define _tile_release() memset(&emulate_amx, 0, sizeof emulate_amx)
+#define _tile_loadd(tile, from, stride) emulate_tile_load(tile, from, stride)
+#define _tile_stored(tile, to, stride) emulate_tile_store(tile, to, stride)
+#define _tile_dpbssd(sums, a, b) emulate_tile_dot(sums, a, b, 0x80)
+#define _tile_dpbusd(sums, a, b) emulate_tile_dot(sums, a, b, 0)
 
 #endif

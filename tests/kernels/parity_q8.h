@@ -146,9 +146,9 @@ static bool check_product_q8(const mn_kernel *kernel, const product_q8 *x, const
 /* Constants as a tile wants them, each at the end of a page. What lies beyond n is not zero where
  * only lanes that are thrown away may meet it. */
 typedef struct packed_q8 {
-  guard at_b, at_bias, at_column[5];
+  guard at_b, at_bias, at_bias_signed, at_column[5];
   mn_requant requant;
-  const int32_t *bias;
+  const int32_t *bias, *bias_signed;
 } packed_q8;
 
 static void pack_channels_q8(const product_q8 *x, packed_q8 *to, size_t wide) {
@@ -192,6 +192,18 @@ static void pack_q8(const product_q8 *x, packed_q8 *to, const mn_tile *tile, boo
 
 /* ---- Matrix product ------------------------------------------------------------------------- */
 
+/* What biases are to signed bytes, modulo 2^32. */
+static void pack_bias_signed(const product_q8 *x, packed_q8 *to, const mn_tile *tile) {
+  const size_t wide = round_up(x->n, (size_t)tile->cols);
+  int32_t *bias = guard_take(&to->at_bias_signed, wide * sizeof *bias);
+  for (size_t c = 0; c < x->n; c++) {
+    int64_t sum = x->w_zero * (int64_t)x->k;
+    for (size_t k = 0; k < x->k; k++) sum += x->b[c * x->k + k];
+    bias[c] = (int32_t)(uint32_t)(uint64_t)(x->bias[c] + 128 * sum);
+  }
+  to->bias_signed = bias;
+}
+
 static void reference_gemm_q8(product_q8 *x) {
   const mn_gemm_q8_args plain = {.a = x->a,
                                  .a_stride = x->k,
@@ -217,12 +229,14 @@ static bool parity_gemm_q8(const mn_kernel *kernel, const gemm_case *c) {
   uint8_t *a = guard_take(&at_a, (c->m - 1) * a_stride + c->k);
   for (size_t i = 0; i < c->m; i++) memcpy(a + i * a_stride, x.a + i * c->k, c->k);
   pack_q8(&x, &packed, &kernel->tile, narrow);
+  pack_bias_signed(&x, &packed, &kernel->tile);
   uint8_t *out = guard_take(&at_c, (c->m - 1) * c_stride + c->n);
   const mn_gemm_q8_args args = {.a = a,
                                 .a_stride = a_stride,
                                 .flip = x.flip,
                                 .b = packed.at_b.bytes,
                                 .bias = packed.bias,
+                                .bias_signed = packed.bias_signed,
                                 .w_zero = narrow ? x.w_zero : 0,
                                 .c = out,
                                 .c_stride = c_stride,
@@ -251,6 +265,14 @@ static int parity_all_gemm_q8(const mn_kernel *kernel, size_t *cases) {
   }
   for (size_t i = 0; i < 8 * (sizeof large / sizeof large[0]); i++, (*cases)++) {
     failures += !parity_gemm_q8(kernel, &large[i / 8]);
+  }
+  for (size_t i = 0; i < 200; i++, (*cases)++) { /* whole quads, for tiles: their steps and ends */
+    const gemm_case c = {.m = 1 + random_below(80),
+                         .n = 1 + random_below(140),
+                         .k = 4 * (1 + random_below(60)),
+                         .a_gap = random_below(3) ? 0 : random_below(70),
+                         .c_gap = random_below(3) ? 0 : random_below(70)};
+    failures += !parity_gemm_q8(kernel, &c);
   }
   return failures;
 }
