@@ -12,20 +12,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "numbers.h"
 #include "train/stepper.h"
 #include "zoo/zoo.h"
 
 #define GOLDEN MN_TEST_DIR "/golden/train_gradients.txt"
 enum { SEED_TENSOR = 1000 };
-
-/* -1 to 1, the script's numbers(tensor, ...)[index]. */
-static float number(uint64_t tensor, uint64_t index) {
-  uint64_t z = ((tensor << 32) + index + 1) * 0x9e3779b97f4a7c15u;
-  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-  z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-  z ^= z >> 31;
-  return (float)((double)(z >> 40) / 8388608.0 - 1);
-}
 
 /* Where PyTorch's element i of a tensor is here: [oc][ic][kh][kw] is [oc][kh][kw][ic], and of
  * depthwise weights [c][1][kh][kw] is [kh][kw][c]. */
