@@ -64,6 +64,28 @@ typedef struct mn_act_gradient_args {
   mn_grad_act act;
 } mn_act_gradient_args;
 
+/* p = scale * e^(x - most) / sum: `most` is a row's largest x, `sum` its sum of e^(x - most), no
+ * number when one of x is none. */
+typedef struct mn_softmax_args {
+  const float *x;      /* [rows][columns] */
+  const float *scales; /* [rows] */
+  float *p;            /* [rows][columns], not x */
+  float *most;         /* [rows] */
+  double *sums;        /* [rows] */
+  size_t rows, columns;
+} mn_softmax_args;
+
+/* Sigmoid focal loss of logits x: the sum of weight * (1 - p)^gamma * -log(p), p being how much of
+ * what is true x says: sigmoid(x) of the row's class, else 1 - that. */
+typedef struct mn_focal_args {
+  const float *x;         /* [rows][columns] */
+  const int32_t *classes; /* [rows]: a column and 1, or 0 */
+  float *gradient;        /* [rows][columns], times `scale` */
+  size_t rows, columns;
+  float there, absent; /* weights of the row's class and of the others */
+  float gamma, scale;
+} mn_focal_args;
+
 typedef struct mn_grad_kernels {
   const char *name;
   void (*outer)(const mn_outer_args *args);
@@ -78,6 +100,8 @@ typedef struct mn_grad_kernels {
   void (*norm_sums)(const mn_norm_args *args);
   /* out = gradient of x. */
   void (*norm_gradient)(const mn_norm_args *args);
+  void (*softmax)(const mn_softmax_args *args);
+  double (*focal)(const mn_focal_args *args);
 } mn_grad_kernels;
 
 extern const mn_grad_kernels mn_grad_kernels_ref, mn_grad_kernels_avx2, mn_grad_kernels_avx512;
