@@ -75,6 +75,8 @@ MN_API mn_status mn_dataset_open(mn_dataset **out, const char *path,
 MN_API void mn_dataset_free(mn_dataset *dataset);
 MN_API int64_t mn_dataset_count(const mn_dataset *dataset);
 MN_API int mn_dataset_class_count(const mn_dataset *dataset);
+/* The name of a class of a set that was opened without a model; NULL when classes are numbers. */
+MN_API const char *mn_dataset_class_name(const mn_dataset *dataset, int class_index);
 /* Path and class of one picture, class as an index of real classes. Live as long as the dataset.
  * In an archive the path goes on after the archive's own: "pets.tar/images/cat.jpg". */
 MN_API const char *mn_dataset_path(const mn_dataset *dataset, int64_t index);
@@ -96,8 +98,8 @@ MN_API void mn_dataset_boxes(const mn_dataset *dataset, int64_t index, int32_t w
 MN_API const char *mn_dataset_mask_path(const mn_dataset *dataset, int64_t index);
 MN_API mn_status mn_dataset_read_mask(const mn_dataset *dataset, int64_t index, mn_mask_file **out,
                                       mn_error *err);
-/* What was left out and why, a sentence each: boxes without area, classes that the model does not
- * know, pictures without a mask. */
+/* What was left out and why, a sentence each: files that are no pictures, boxes without area,
+ * classes that the model does not know, pictures without a mask. */
 MN_API int mn_dataset_note_count(const mn_dataset *dataset);
 MN_API const char *mn_dataset_note(const mn_dataset *dataset, int note);
 

@@ -64,14 +64,14 @@ static mn_status note_strangers(mn_listing *listing, const int32_t *classes, con
   }
   mn_free(counts);
   if (strangers == 1) {
-    status = mn_listing_note(listing, err,
-                             "%s: class '%s' is not a label of the model: its %zu box%s left out",
-                             name, first, boxes, boxes == 1 ? " is" : "es are");
+    status = mn_notes_add(&listing->notes, err,
+                          "%s: class '%s' is not a label of the model: its %zu box%s left out",
+                          name, first, boxes, boxes == 1 ? " is" : "es are");
   } else if (strangers) {
-    status = mn_listing_note(listing, err,
-                             "%s: %zu classes, '%s' the first, are not labels of the model: their "
-                             "%zu boxes are left out",
-                             name, strangers, first, boxes);
+    status = mn_notes_add(&listing->notes, err,
+                          "%s: %zu classes, '%s' the first, are not labels of the model: their "
+                          "%zu boxes are left out",
+                          name, strangers, first, boxes);
   }
   return status;
 }

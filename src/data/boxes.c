@@ -239,8 +239,8 @@ static mn_status read_masks(root *r) {
     }
   }
   if (status || !without) return status;
-  return mn_listing_note(r->listing, r->err, "%s: %zu picture%s no mask there: not scored", folder,
-                         without, without == 1 ? " has" : "s have");
+  return mn_notes_add(&r->listing->notes, r->err, "%s: %zu picture%s no mask there: not scored",
+                      folder, without, without == 1 ? " has" : "s have");
 }
 
 mn_status mn_masks_list(mn_listing *listing, const char *path, const char *split, mn_error *err) {

@@ -12,6 +12,8 @@
 struct mn_dataset {
   mn_listing listing;
   mn_task task;
+  bool own_classes; /* their order is that of the listing's names */
+  const char *root; /* what paths begin with, of a folder or in an archive */
 };
 
 static mn_status list_table(mn_listing *listing, const char *path, const char *split,
@@ -82,16 +84,28 @@ static mn_status resolve_task(mn_listing *listing, const char *path, mn_task tas
 static mn_status open_tree(mn_listing *listing, const char **path, mn_error *err) {
   mn_status status = mn_tree_open(&listing->tree, *path, err);
   if (status || !listing->tree.archive) return status;
-  *path = mn_tree_root(&listing->tree);
+  *path = mn_tree_root(&listing->tree, *path);
   const size_t left_out = listing->tree.tar.left_out;
   if (!left_out) return MN_OK;
-  return mn_listing_note(listing, err, "%s: %zu of its entries %s neither a file nor a folder",
-                         listing->tree.archive, left_out, left_out == 1 ? "is" : "are");
+  return mn_notes_add(&listing->notes, err, "%s: %zu of its entries %s neither a file nor a folder",
+                      listing->tree.archive, left_out, left_out == 1 ? "is" : "are");
 }
 
-static mn_status fill(mn_listing *listing, const char *path, const mn_dataset_options *options,
+/* The folder that a set's paths are in: that of a table, where the path is one. */
+static mn_status keep_root(mn_dataset *dataset, const char *path, mn_error *err) {
+  mn_tree *tree = &dataset->listing.tree;
+  const char *slash = strrchr(path, '/');
+  size_t length = strlen(path);
+  if (!mn_tree_has_folder(tree, path)) length = slash ? (size_t)(slash - path) : 0;
+  dataset->root = mn_arena_string(&tree->arena, path, length);
+  return dataset->root ? MN_OK : mn_fail_memory(err, length);
+}
+
+static mn_status fill(mn_dataset *dataset, const char *path, const mn_dataset_options *options,
                       const mn_class_names *known, mn_error *err) {
+  mn_listing *listing = &dataset->listing;
   mn_status status = open_tree(listing, &path, err);
+  if (!status) status = keep_root(dataset, path, err);
   if (!status) status = list_task(listing, path, options, err);
   if (status) return status;
   if (listing->count == 0) {
@@ -114,11 +128,12 @@ mn_status mn_dataset_open_named(mn_dataset **out, const char *path,
   mn_dataset *dataset = mn_alloc_zero(sizeof *dataset);
   if (!dataset) return mn_fail_memory(err, sizeof *dataset);
   dataset->task = options->task == MN_TASK_NONE ? MN_TASK_CLASSIFY : options->task;
-  mn_status status = fill(&dataset->listing, path, options, known, err);
+  mn_status status = fill(dataset, path, options, known, err);
   if (status) {
     mn_dataset_free(dataset);
     return status;
   }
+  dataset->own_classes = !known->count && dataset->listing.classes != NULL;
   *out = dataset;
   return MN_OK;
 }
@@ -193,6 +208,11 @@ int64_t mn_dataset_count(const mn_dataset *dataset) { return (int64_t)dataset->l
 
 int mn_dataset_class_count(const mn_dataset *dataset) { return (int)dataset->listing.class_count; }
 
+const char *mn_dataset_class_name(const mn_dataset *dataset, int class_index) {
+  const bool valid = class_index >= 0 && (size_t)class_index < dataset->listing.class_count;
+  return valid && dataset->own_classes ? dataset->listing.classes[class_index] : NULL;
+}
+
 static const mn_listed *item_at(const mn_dataset *dataset, int64_t index) {
   bool valid = index >= 0 && (uint64_t)index < dataset->listing.count;
   return valid ? &dataset->listing.items[index] : NULL;
@@ -201,6 +221,13 @@ static const mn_listed *item_at(const mn_dataset *dataset, int64_t index) {
 const char *mn_dataset_path(const mn_dataset *dataset, int64_t index) {
   const mn_listed *item = item_at(dataset, index);
   return item ? item->path : NULL;
+}
+
+const char *mn_dataset_name(const mn_dataset *dataset, int64_t index) {
+  const char *path = mn_dataset_path(dataset, index);
+  const size_t length = strlen(dataset->root);
+  if (!path || strncmp(path, dataset->root, length) != 0) return path;
+  return path + length + strspn(path + length, "/");
 }
 
 int mn_dataset_class(const mn_dataset *dataset, int64_t index) {
@@ -271,9 +298,9 @@ const char *mn_dataset_mask_path(const mn_dataset *dataset, int64_t index) {
   return item ? item->mask : NULL;
 }
 
-int mn_dataset_note_count(const mn_dataset *dataset) { return (int)dataset->listing.note_count; }
+int mn_dataset_note_count(const mn_dataset *dataset) { return (int)dataset->listing.notes.count; }
 
 const char *mn_dataset_note(const mn_dataset *dataset, int note) {
-  bool valid = note >= 0 && (size_t)note < dataset->listing.note_count;
-  return valid ? dataset->listing.notes[note] : NULL;
+  bool valid = note >= 0 && (size_t)note < dataset->listing.notes.count;
+  return valid ? dataset->listing.notes.list[note] : NULL;
 }

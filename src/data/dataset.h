@@ -8,6 +8,7 @@
 #include <stdbool.h>
 
 #include "base/error.h"
+#include "data/notes.h"
 #include "data/tree.h"
 #include "mobilenet/io.h"
 
@@ -37,8 +38,10 @@ typedef struct mn_listing {
   mn_box *boxes;         /* once resolved: by item */
   bool declares_classes; /* the set states its classes in an order; else they are sorted */
   bool fractions;        /* boxes are fractions of their picture's size */
-  const char **notes;    /* [note_count] what was left out, and why */
-  size_t note_count, note_capacity, class_capacity;
+  size_t strangers;      /* files that are no pictures by their names */
+  const char *first_stranger;
+  mn_notes notes; /* what was left out, and why */
+  size_t class_capacity;
 } mn_listing;
 
 /* Labels of a model's outputs; count 0: unknown. */
@@ -60,11 +63,6 @@ mn_status mn_listing_add_box(mn_listing *listing, const mn_listed_box *box,
                              const mn_box_place *place, mn_error *err);
 /* The position of a class among listing->classes, where it is added when new; -1: out of memory. */
 int32_t mn_listing_class(mn_listing *listing, const char *name);
-#if defined(__GNUC__)
-__attribute__((format(printf, 3, 4)))
-#endif
-mn_status
-mn_listing_note(mn_listing *listing, mn_error *err, const char *format, ...);
 void mn_listing_free(mn_listing *listing);
 
 /* Lists a folder per class below `path`, with or without split folders.
@@ -91,6 +89,8 @@ mn_status mn_boxes_resolve(mn_listing *listing, const char *name, const mn_class
 mn_status mn_classes_resolve(mn_listing *listing, const char *name, const mn_class_names *known,
                              mn_error *err);
 
+/* The path of picture `index` within the set: the same in a folder and in an archive of it. */
+const char *mn_dataset_name(const mn_dataset *dataset, int64_t index);
 /* The bytes of picture `index`; mn_file_close when done. Errors: IO, FORMAT (empty), ARGUMENT. */
 mn_status mn_dataset_map(const mn_dataset *dataset, int64_t index, mn_file *file, mn_error *err);
 

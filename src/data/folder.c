@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * A folder per class. Names are sorted bytewise and classes are collected over every split, so that
- * a class that one split lacks shifts no index. Hidden files, and files that are no pictures by
- * their extension, are not seen. */
+ * a class that one split lacks shifts no index. Hidden files are not seen; files that are no
+ * pictures by their extension are left out with a note. */
 #include <string.h>
 
 #include "data/dataset.h"
@@ -23,7 +23,9 @@ static mn_status list_class(mn_listing *listing, const char *path, const char *c
       status = mn_fail_memory(err, strlen(path));
     } else if (mn_tree_has_folder(&listing->tree, inner)) {
       status = list_class(listing, inner, class_name, depth + 1, err);
-    } else if (mn_path_is_picture(inner)) {
+    } else if (!mn_path_is_picture(inner)) {
+      if (!listing->strangers++) listing->first_stranger = inner;
+    } else {
       mn_listed item = {.path = inner, .text = class_name};
       status = mn_listing_add(listing, item, err);
     }
@@ -68,6 +70,18 @@ static mn_status keep_classes(mn_listing *listing, mn_names *classes, const char
   return MN_OK;
 }
 
+static mn_status note_strangers(mn_listing *listing, const char *path, mn_error *err) {
+  const char *first = listing->first_stranger + strlen(path);
+  first += strspn(first, "/");
+  if (listing->strangers == 1) {
+    return mn_notes_add(&listing->notes, err, "%s: a file is left out, no picture by its name: %s",
+                        path, first);
+  }
+  return mn_notes_add(&listing->notes, err,
+                      "%s: %zu files are left out, no pictures by their names: %s the first", path,
+                      listing->strangers, first);
+}
+
 mn_status mn_folder_list(mn_listing *listing, const char *path, const char *split, mn_error *err) {
   mn_splits splits;
   mn_names classes = {0};
@@ -78,6 +92,7 @@ mn_status mn_folder_list(mn_listing *listing, const char *path, const char *spli
     status = list_split(listing, splits.list[i].path, splits.list[i].wanted, &classes, err);
   }
   if (!status) status = keep_classes(listing, &classes, path, err);
+  if (!status && listing->strangers) status = note_strangers(listing, path, err);
   mn_names_free(&classes);
   return status;
 }

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The listing that readers fill: pictures, boxes, classes, and notes of what was left out. */
 #include <math.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -33,8 +31,8 @@ mn_status mn_listing_add_box(mn_listing *listing, const mn_listed_box *box,
                              const mn_box_place *place, mn_error *err) {
   const double *corner = box->box.box;
   if (!(corner[2] > corner[0] && corner[3] > corner[1])) {
-    return mn_listing_note(listing, err, "%s: %s %zu: a box without area is left out", place->name,
-                           place->what, place->number);
+    return mn_notes_add(&listing->notes, err, "%s: %s %zu: a box without area is left out",
+                        place->name, place->what, place->number);
   }
   void *list = listing->found;
   if (!grow(&list, listing->found_count, &listing->found_capacity, sizeof *box)) {
@@ -63,27 +61,11 @@ int32_t mn_listing_class(mn_listing *listing, const char *name) {
   return (int32_t)(listing->class_count - 1);
 }
 
-mn_status mn_listing_note(mn_listing *listing, mn_error *err, const char *format, ...) {
-  char text[512];
-  va_list arguments;
-  va_start(arguments, format);
-  vsnprintf(text, sizeof text, format, arguments);
-  va_end(arguments);
-  void *list = listing->notes;
-  const char *copy = mn_arena_string(&listing->tree.arena, text, strlen(text));
-  if (!copy || !grow(&list, listing->note_count, &listing->note_capacity, sizeof copy)) {
-    return mn_fail_memory(err, sizeof text);
-  }
-  listing->notes = list;
-  listing->notes[listing->note_count++] = copy;
-  return MN_OK;
-}
-
 void mn_listing_free(mn_listing *listing) {
   mn_free(listing->items);
   mn_free(listing->found);
   mn_free(listing->boxes);
-  mn_free(listing->notes);
+  mn_notes_free(&listing->notes);
   mn_tree_close(&listing->tree);
   memset(listing, 0, sizeof *listing);
 }

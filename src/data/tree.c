@@ -53,9 +53,35 @@ mn_status mn_tree_open_memory(mn_tree *tree, const uint8_t *bytes, size_t size, 
   return open_bytes(tree, name, err);
 }
 
+/* The length of the part of a path that is a file, as in "pets.tar/images"; 0: there is none. */
+static size_t file_in_path(mn_tree *tree, const char *path) {
+  struct stat st;
+  char *part = mn_arena_string(&tree->arena, path, strlen(path));
+  while (part && part[0]) {
+    char *slash = strrchr(part, '/');
+    if (!slash) break;
+    *slash = '\0';
+    if (stat(part, &st) == 0) return S_ISREG(st.st_mode) ? strlen(part) : 0;
+  }
+  return 0;
+}
+
+static mn_status open_inside(mn_tree *tree, const char *path, mn_error *err) {
+  const int why = errno;
+  const size_t length = file_in_path(tree, path);
+  const char *archive = length ? mn_arena_string(&tree->arena, path, length) : NULL;
+  if (!archive) return mn_fail(err, MN_ERR_IO, path, "%s", strerror(why));
+  mn_status status = mn_tree_open(tree, archive, err);
+  if (status || !tree->archive) {
+    return status ? status : mn_fail(err, MN_ERR_IO, path, "%s", strerror(why));
+  }
+  if (mn_tree_has_folder(tree, path) || mn_tree_has_file(tree, path)) return MN_OK;
+  return mn_fail(err, MN_ERR_IO, path, "there is no such file in the archive");
+}
+
 mn_status mn_tree_open(mn_tree *tree, const char *path, mn_error *err) {
   struct stat st;
-  if (stat(path, &st) != 0) return mn_fail(err, MN_ERR_IO, path, "%s", strerror(errno));
+  if (stat(path, &st) != 0) return open_inside(tree, path, err);
   if (S_ISDIR(st.st_mode)) return MN_OK;
   mn_status status = mn_file_map(&tree->file, path, err);
   if (status) return status;
@@ -219,8 +245,8 @@ static const char *only_set(mn_tree *tree, const char *path) {
   return inner;
 }
 
-const char *mn_tree_root(mn_tree *tree) {
-  const char *root = tree->archive;
+const char *mn_tree_root(mn_tree *tree, const char *path) {
+  const char *root = path;
   for (int depth = 0; depth < MN_MOST_DEPTH; ++depth) {
     const char *inner = only_set(tree, root);
     if (!inner) break;

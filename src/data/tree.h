@@ -17,16 +17,17 @@ typedef struct mn_tree {
   mn_tar tar;
 } mn_tree;
 
-/* Makes a zeroed tree that of an archive, when `path` is one; leaves it as it is when `path` is a
- * folder or another kind of file. Errors: IO, FORMAT, UNSUPPORTED (compressed), LIMIT, MEMORY. */
+/* Makes a zeroed tree that of an archive, when `path` is one or leads into one; leaves it as it is
+ * when `path` is a folder or another kind of file. To be closed in any case. Errors: IO, FORMAT,
+ * UNSUPPORTED (compressed), LIMIT, MEMORY. */
 mn_status mn_tree_open(mn_tree *tree, const char *path, mn_error *err);
 /* The same of bytes that outlive the tree. */
 mn_status mn_tree_open_memory(mn_tree *tree, const uint8_t *bytes, size_t size, const char *name,
                               mn_error *err);
 void mn_tree_close(mn_tree *tree);
-/* Where a set begins in an archive: below folders that hold nothing but one folder, as long as that
- * is neither a class nor a split. */
-const char *mn_tree_root(mn_tree *tree);
+/* Where a set begins from `path` on in an archive: below folders that hold nothing but one folder,
+ * as long as that is neither a class nor a split. */
+const char *mn_tree_root(mn_tree *tree, const char *path);
 
 /* Appends what is in a folder, sorted, hidden files left out. Errors: IO, MEMORY. */
 mn_status mn_tree_list(mn_tree *tree, const char *path, mn_names *names, mn_error *err);

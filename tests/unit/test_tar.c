@@ -17,7 +17,10 @@ static const char *listed(const char *name) {
   text[0] = '\0';
   mn_error_clear(&last);
   mn_status status = mn_tree_open(&tree, path, &last);
-  if (status) return last.text + strlen(last.where) + 2;
+  if (status) {
+    mn_tree_close(&tree);
+    return last.text + strlen(last.where) + 2;
+  }
   for (size_t i = 0; i < tree.tar.count; ++i) {
     const mn_tar_entry *entry = &tree.tar.list[i];
     const size_t used = strlen(text);
@@ -148,6 +151,12 @@ static void folders_of_classes(void **state) {
   assert_string_equal(pictures("split.tar", NULL, MN_TASK_NONE), "split.tar/s/val/rose/1.jpg:1");
   assert_string_equal(pictures("split.tar", "dev", MN_TASK_NONE),
                       "split.tar/s: there is no split dev; there are: val, train");
+  assert_string_equal(pictures("split.tar/s/train", NULL, MN_TASK_NONE),
+                      "split.tar/s/train/ant/1.jpg:0 split.tar/s/train/rose/2.jpg:1");
+  assert_string_equal(pictures("split.tar/s/none", NULL, MN_TASK_NONE),
+                      "split.tar/s/none: there is no such file in the archive");
+  assert_string_equal(pictures("none.tar/s", NULL, MN_TASK_NONE),
+                      "none.tar/s: No such file or directory");
   tar_put_text("train.tar", "train/rose/2.jpg", "");
   assert_string_equal(pictures("train.tar", "train", MN_TASK_NONE), "train.tar/train/rose/2.jpg:0");
 }
