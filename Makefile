@@ -9,7 +9,7 @@ BENCH ?=
 GATE ?=
 configure := cmake --log-level=WARNING --preset
 
-.PHONY: all demo test lint fuzz bench bench-kernels gate install clean help
+.PHONY: all demo test arm64 lint fuzz bench bench-kernels gate install clean help
 all:
 	@$(configure) release
 	@cmake --build $(BUILD) --parallel $(JOBS)
@@ -24,6 +24,15 @@ test:
 	@cmake/bootstrap.sh build test
 	@$(MAKE) --no-print-directory all
 	@ctest --preset release --parallel $(JOBS) --tests-regex '$(TESTS)'
+
+# Both processors on one build: with everything, and with plain NEON.
+arm64:
+	@cmake/bootstrap.sh build arm64
+	@cmake/arm64_sysroot.sh
+	@$(configure) arm64
+	@cmake --build --preset arm64 --parallel $(JOBS)
+	@ctest --preset arm64 --parallel $(JOBS) --tests-regex '$(TESTS)'
+	@ctest --preset arm64-plain --parallel $(JOBS) --tests-regex '$(TESTS)'
 
 lint:
 	@cmake/bootstrap.sh build test clang
@@ -60,6 +69,7 @@ help:
 	@echo 'make           builds $(BUILD)/mobilenet, $(BUILD)/libmobilenet.a and .so'
 	@echo 'make demo      classifies a photo; installs what the build needs first'
 	@echo 'make test      all tests (TESTS=regex for some); installs what they need first'
+	@echo 'make arm64     the same for 64-bit ARM, with a cross compiler, run by qemu-user'
 	@echo 'make lint      the rules of the house alone'
 	@echo 'make fuzz      every file reader against libFuzzer, FUZZ_SECONDS=60 each'
 	@echo 'make bench     ours beside LiteRT, ONNX Runtime, OpenVINO, ncnn, MNN (BENCH="--network v2" for some)'

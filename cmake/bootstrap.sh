@@ -1,8 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # Installs what is missing, and only that, saying what and why. Silent when nothing is missing.
-# usage: cmake/bootstrap.sh [build] [test] [clang]
-#   build: compiler, CMake, libraries;  test: what the tests need;  clang: second compiler, fuzzing
+# usage: cmake/bootstrap.sh [build] [test] [clang] [arm64]
+#   build: compiler, CMake, libraries;  test: what the tests need;  clang: second compiler, fuzzing;
+#   arm64: compiler and emulator for 64-bit ARM (cmake/arm64_sysroot.sh fetches the libraries)
 set -eu
 
 missing=""
@@ -83,10 +84,16 @@ check_clang() {
   fi
 }
 
+check_arm64() {
+  has aarch64-linux-gnu-gcc || need gcc-aarch64-linux-gnu "compiles for 64-bit ARM"
+  [ -e /usr/aarch64-linux-gnu/include/stdio.h ] || need libc6-dev-arm64-cross "its C library"
+  has qemu-aarch64 || need qemu-user "runs ARM programs here"
+}
+
 for part in "${@:-build}"; do
   case $part in
-    build | test | clang) "check_$part" ;;
-    *) echo "bootstrap: '$part' is none of build, test, clang" >&2; exit 2 ;;
+    build | test | clang | arm64) "check_$part" ;;
+    *) echo "bootstrap: '$part' is none of build, test, clang, arm64" >&2; exit 2 ;;
   esac
 done
 [ -n "$missing" ] || exit 0
@@ -121,7 +128,7 @@ if ! install update >/dev/null; then
 fi
 packages=$(echo "$missing" | sed "s/CLANG_RUNTIME/$(clang_runtime)/")
 # shellcheck disable=SC2086
-if ! install install --no-install-recommends $packages >/dev/null; then
+if ! install install --no-install-recommends --no-remove $packages >/dev/null; then
   echo "bootstrap: installing$packages failed; the reason stands above" >&2
   exit 1
 fi

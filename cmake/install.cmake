@@ -32,7 +32,7 @@ endforeach()
 
 if(TARGET mobilenet_tool)
   install(TARGETS mobilenet_tool)
-  install(TARGETS mobilenet_draw mobilenet_fetch
+  install(TARGETS ${tool_parts}
     LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}/mobilenet)
   install(FILES ${CMAKE_CURRENT_BINARY_DIR}/mobilenet.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1
     OPTIONAL)

@@ -15,10 +15,9 @@
 
 #include <cmocka.h>
 
+#include "base/cpu.h"
 #include "mobilenet/image.h"
 #include "mobilenet/mobilenet.h"
-
-static const char *const levels[] = {"scalar", "avx2", "avx512"};
 
 typedef struct golden {
   const char *name;
@@ -147,8 +146,8 @@ static void small_networks(void **state) {
     snprintf(path, sizeof path, "%s/golden/onnx/%s.onnx", MN_TEST_DIR, goldens[i].name);
     if (mn_model_open(&model, path, NULL, &err)) fail_msg("%s", err.text);
     int ran = 0;
-    for (size_t k = 0; k < sizeof levels / sizeof levels[0]; k++) {
-      ran += run_golden(&goldens[i], model, levels[k]);
+    for (int k = 0; mn_cpu_level_at(k); k++) {
+      ran += run_golden(&goldens[i], model, mn_cpu_level_at(k));
     }
     assert_true(ran > 0);
     mn_model_free(model);

@@ -8,7 +8,7 @@
 #include "mobilenet/mobilenet.h"
 #include "model_pictures.h"
 
-#ifdef MN_TEST_SANITIZED
+#ifdef MN_TEST_SLOW
 enum { FIRST_ONLY = 1 }; /* sanitized code takes minutes for what takes seconds */
 #else
 enum { FIRST_ONLY = 0 };
