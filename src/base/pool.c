@@ -145,9 +145,11 @@ bool mn_pool_run(mn_pool *pool, size_t shares, mn_share_fn *run, void *context) 
   atomic_store(&pool->done, 0);
   uint32_t job = atomic_load(&pool->job) + 1;
   if (job == 0) job = 1;
-  for (size_t i = 0; i < shares; i++) atomic_store(&pool->open[i], job);
+  for (size_t i = 1; i < shares; i++) atomic_store(&pool->open[i], job);
   atomic_store(&pool->job, job);
   if (atomic_load(&pool->sleeping)) wake(pool, &pool->posted);
+  run(context, 0);
+  atomic_fetch_add(&pool->done, 1);
   work(pool, job, 0);
   wait_done(pool);
   pthread_mutex_unlock(&pool->turn);

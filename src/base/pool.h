@@ -19,8 +19,8 @@ mn_pool *mn_pool_new(size_t threads);
 void mn_pool_free(mn_pool *pool);
 
 /* Runs shares [0, shares), shares at most the threads of the pool; returns when all are done. The
- * caller does whatever no thread has begun, so that it never waits for one that gets no CPU. False,
- * with nothing done, while another caller's job runs. Allocates nothing. */
+ * caller does the first one, and then whatever no thread has begun, so that it never waits for one
+ * that has no CPU. False, with nothing done, while another caller's job runs. Allocates nothing. */
 bool mn_pool_run(mn_pool *pool, size_t shares, mn_share_fn *run, void *context);
 
 #endif

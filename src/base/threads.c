@@ -12,7 +12,7 @@
 #include "base/error.h"
 #include "base/pool.h"
 
-enum { MAX_THREADS = 1024 };
+enum { MAX_THREADS = 1024, SPINS = 512 /* some 20 us */ };
 
 struct mn_threads {
   int count;
@@ -100,4 +100,13 @@ void mn_threads_run(mn_threads *threads, int workers, size_t count, mn_work_fn *
   if (workers > 1 && mn_pool_run(threads->pool, s.workers, run_share, &s)) return;
 #endif
   for (size_t i = 0; i < s.workers; i++) run_share(&s, i);
+}
+
+void mn_threads_relax(unsigned turn) {
+#if defined(__x86_64__) || defined(__i386__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  __asm__ volatile("yield");
+#endif
+  if (turn >= SPINS) sched_yield();
 }

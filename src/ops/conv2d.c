@@ -31,15 +31,15 @@ typedef struct conv_params {
   size_t block_cols, col_blocks;
 } conv_params;
 
-/* Rows of a slice: as many as `budget` holds, a multiple of the kernel's, enough slices for all. */
+/* Rows of a slice: as many as `budget` holds, but so that every thread has as many slices, and rows
+ * enough for whole tiles. */
 static size_t choose_rows(const mn_gemm *gemm, size_t budget, size_t pixels, int32_t threads) {
-  size_t unit = (size_t)gemm->kernel->tile.rows;
+  const size_t unit = (size_t)gemm->kernel->tile.rows;
+  const size_t share = (pixels + (size_t)threads - 1) / (size_t)threads;
   size_t rows = budget / (gemm->k * gemm->element);
-  size_t share = (pixels + (size_t)threads - 1) / (size_t)threads;
-  if (rows > share) rows = share;
   if (rows > MOST_ROWS) rows = MOST_ROWS;
-  rows = mn_whole(rows, unit);
-  return rows ? rows : unit;
+  const size_t slices = rows ? (share + rows - 1) / rows : share;
+  return mn_whole((share + slices - 1) / slices, unit);
 }
 
 /* With fewer row blocks than threads, the output channels are split too. */

@@ -11,7 +11,7 @@
 #include "ops/real_codes.h"
 #include "ops/unary.h"
 
-enum { GROUP_ELEMENTS = 1024 };
+enum { GROUP_ELEMENTS = 1024, RUN_ELEMENTS = 4096 /* in one call of a kernel */ };
 
 typedef struct eltwise eltwise;
 typedef void eltwise_fn(const eltwise *op, const void *a, const void *b, void *out, size_t count);
@@ -186,7 +186,7 @@ MN_PLANNING void plan_broadcast(mn_step *step, eltwise *op) {
   }
   op->flat = dense;
   plan_group(step, op);
-  size_t run_length = dense ? MN_SLICE_ELEMENTS : mn_operand_channels(out);
+  size_t run_length = dense ? RUN_ELEMENTS : mn_operand_channels(out);
   size_t repeated = mn_aligned(run_length * mn_type_bytes(out->type));
   if (op->repeat[0] || op->repeat[1]) step->scratch_bytes = 2 * repeated;
   if (op->group) step->scratch_bytes = op->group * repeated;
@@ -283,12 +283,12 @@ static void run_flat(const mn_step *step, const mn_run *run, size_t begin, size_
     in[side] = mn_operand_read(run, &step->in[side]);
     if (!op->repeat[side]) continue;
     unsigned char *row = scratch + (size_t)side * step->scratch_bytes / 2;
-    repeat_element(row, in[side], bytes, MN_SLICE_ELEMENTS);
+    repeat_element(row, in[side], bytes, RUN_ELEMENTS);
     in[side] = row;
   }
-  for (size_t slice = begin; slice < end; slice++) {
-    size_t first = slice * MN_SLICE_ELEMENTS, count = elements - first;
-    if (count > MN_SLICE_ELEMENTS) count = MN_SLICE_ELEMENTS;
+  const size_t last = end * MN_SLICE_ELEMENTS < elements ? end * MN_SLICE_ELEMENTS : elements;
+  for (size_t first = begin * MN_SLICE_ELEMENTS; first < last; first += RUN_ELEMENTS) {
+    const size_t count = last - first < RUN_ELEMENTS ? last - first : RUN_ELEMENTS;
     size_t at = first * bytes;
     op->apply(op, in[0] + (op->repeat[0] ? 0 : at), in[1] + (op->repeat[1] ? 0 : at), out + at,
               count);

@@ -7,14 +7,29 @@
 #include "base/error.h"
 #include "ops/ops.h"
 
-/* Elements that a slice of a dense, elementwise step takes. */
-enum { MN_SLICE_ELEMENTS = 4096 };
+/* Elements of a slice of a dense, elementwise step: few, so that shares of the slices end where
+ * shares of the rows do. Many slices are done as one. */
+enum { MN_SLICE_ELEMENTS = 256 };
 
 static inline size_t mn_slices_of(size_t elements) {
   return (elements + MN_SLICE_ELEMENTS - 1) / MN_SLICE_ELEMENTS;
 }
 static inline size_t mn_operand_elements(const mn_operand *operand) {
   return mn_operand_pixels(operand) * mn_operand_channels(operand);
+}
+/* Slices of `count` vectors of channels: a vector each, or of fewer vectors than threads `part`
+ * channels each, whole lines of memory. */
+static inline size_t mn_part_channels(size_t channels, size_t count, int32_t threads,
+                                      size_t *part) {
+  *part = channels;
+  if (count == 0 || count >= (size_t)threads || channels == 0) return count;
+  const size_t share = (channels + (size_t)threads - 1) / (size_t)threads;
+  *part = (share + 15) / 16 * 16;
+  return count * ((channels + *part - 1) / *part);
+}
+/* Channels of the part that begins at channel c. */
+static inline size_t mn_part_of(size_t channels, size_t c, size_t part) {
+  return channels - c < part ? channels - c : part;
 }
 /* Bytes from the operand's start to a pixel. */
 static inline size_t mn_operand_pixel_at(const mn_operand *operand, size_t pixel) {

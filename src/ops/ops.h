@@ -106,6 +106,7 @@ struct mn_step {
   size_t scratch_bytes;  /* per worker */
   size_t scratch_offset; /* of the first worker's, bytes from the arena's start */
   size_t slices;
+  bool shared;   /* among workers, if there are several: it has work enough */
   uint64_t macs; /* of operators that graph/cost.c does not know */
 };
 

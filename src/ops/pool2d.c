@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Average and maximum pooling. Padding is never counted: windows are clipped to the map. A slice is
- * an output pixel. The codes are pooled as they are, so input and output must share their scale
- * (LiteRT takes it for granted); averages in ONNX's arithmetic may have two. */
+ * an output pixel, or where there are fewer of these than threads some of its channels. The codes
+ * are pooled as they are, so input and output must share their scale (LiteRT takes it for granted);
+ * averages in ONNX's arithmetic may have two. */
 #include <string.h>
 
 #include "kernels/ref/ref.h"
@@ -11,8 +12,9 @@
 enum { MAX_AVERAGED = 1 << 23 };
 
 typedef struct pool {
-  mn_pool_fn *apply; /* the maximum, or the average of sums */
-  mn_window window;  /* pads resolved; the whole map when global */
+  mn_pool_fn *apply;  /* the maximum, or the average of sums */
+  mn_window window;   /* pads resolved; the whole map when global */
+  size_t parts, part; /* slices of a pixel, and channels of each */
   float lo, hi;
   int32_t code_lo, code_hi;
 } pool;
@@ -64,7 +66,9 @@ MN_PLANNING mn_status pool_plan(mn_step *step, const mn_op_request *request, mn_
   mn_act act = step->node->attr.pool.act;
   mn_act_range(act, &op->lo, &op->hi);
   if (coded) mn_activation_codes(step, act, &op->code_lo, &op->code_hi);
-  step->slices = mn_operand_pixels(out);
+  const size_t pixels = mn_operand_pixels(out);
+  step->slices = mn_part_channels(mn_operand_channels(out), pixels, request->threads, &op->part);
+  op->parts = step->slices / pixels;
   return MN_OK;
 }
 
@@ -132,12 +136,13 @@ static void pool_run(const mn_step *step, const mn_run *run, size_t begin, size_
   const mn_window *w = &op->window;
   size_t in_h = (size_t)in->shape.dim[1], in_w = (size_t)in->shape.dim[2];
   size_t out_h = (size_t)out->shape.dim[1], out_w = (size_t)out->shape.dim[2];
-  for (size_t pixel = begin; pixel < end; pixel++) {
+  for (size_t slice = begin; slice < end; slice++) {
+    const size_t pixel = slice / op->parts, c = slice % op->parts * op->part;
     int32_t y = (int32_t)(pixel / out_w % out_h), x = (int32_t)(pixel % out_w);
     size_t n = pixel / (out_w * out_h), first_y, first_x;
     mn_pool_args args = {.pixel_stride = in->pixel_stride,
                          .row_stride = in_w * in->pixel_stride,
-                         .channels = mn_operand_channels(out),
+                         .channels = mn_part_of(mn_operand_channels(out), c, op->part),
                          .lo = op->lo,
                          .hi = op->hi,
                          .code_lo = op->code_lo,
@@ -145,8 +150,9 @@ static void pool_run(const mn_step *step, const mn_run *run, size_t begin, size_
     if (is_real(step)) set_real(&args, in, out);
     clip(y * w->stride_h - w->pad_top, w->kernel_h, in->shape.dim[1], &first_y, &args.rows);
     clip(x * w->stride_w - w->pad_left, w->kernel_w, in->shape.dim[2], &first_x, &args.cols);
-    args.in = mn_operand_pixel(run, in, (n * in_h + first_y) * in_w + first_x);
-    args.out = mn_operand_pixel_out(run, out, pixel);
+    const size_t at = (n * in_h + first_y) * in_w + first_x, bytes = mn_type_bytes(in->type);
+    args.in = (const unsigned char *)mn_operand_pixel(run, in, at) + c * bytes;
+    args.out = (unsigned char *)mn_operand_pixel_out(run, out, pixel) + c * bytes;
     if (step->kernel) sum_window(step, &args, run->scratch);
     op->apply(&args);
   }

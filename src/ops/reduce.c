@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * MEAN over any set of axes. When the last axis stays, a slice is a vector of it; when it is
- * reduced too, a slice is one element. */
+ * MEAN over any set of axes. When the last axis stays, a slice is a vector of it, or with fewer of
+ * these than threads a part of one; when it is reduced too, a slice is one element. */
 #include <string.h>
 
 #include "kernels/ref/ref.h"
@@ -23,6 +23,7 @@ typedef struct mean {
   size_t kept[MN_MAX_RANK], kept_stride[MN_MAX_RANK];
   int32_t kept_count;
   size_t averaged;
+  size_t parts, part; /* slices of a vector, and channels of each */
 } mean;
 
 /* Elements between neighbours along an axis. */
@@ -81,7 +82,9 @@ MN_PLANNING mn_status mean_plan(mn_step *step, const mn_op_request *request, mn_
   if (coded) plan_codes(step, &op->q8, op->averaged);
   step->kernel = mn_kernel_select(coded ? MN_SLOT_sum_q8 : MN_SLOT_sum_f32, request->features);
   step->scratch_bytes = op->region.channels * sizeof(int32_t);
-  step->slices = mn_operand_elements(out) / op->region.channels;
+  const size_t vectors = mn_operand_elements(out) / op->region.channels;
+  step->slices = mn_part_channels(op->region.channels, vectors, request->threads, &op->part);
+  op->parts = step->slices / vectors;
   return MN_OK;
 }
 
@@ -94,32 +97,33 @@ static size_t region_start(const mean *op, size_t slice) {
   return start;
 }
 
-static void write_means(const mn_step *step, const void *sums, unsigned char *out) {
+static void write_means(const mn_step *step, const void *sums, size_t channels,
+                        unsigned char *out) {
   const mean *op = step->params;
   if (step->out.type == MN_F32) {
     float *to = (float *)(void *)out;
     const float *from = sums;
-    for (size_t c = 0; c < op->region.channels; c++) to[c] = from[c] / (float)op->averaged;
+    for (size_t c = 0; c < channels; c++) to[c] = from[c] / (float)op->averaged;
     return;
   }
   const int32_t *from = sums;
   bool real = step->arithmetic == MN_ARITHMETIC_ONNX;
-  for (size_t c = 0; c < op->region.channels; c++) {
+  for (size_t c = 0; c < channels; c++) {
     out[c] = real ? mn_mean_code_real_ref(&op->q8, from[c]) : mn_mean_code_ref(&op->q8, from[c]);
   }
 }
 
 /* The two innermost reduced axes are the kernel's; outer ones go round here. */
-static void sum_region(const mn_step *step, const unsigned char *in, void *sums) {
+static void sum_region(const mn_step *step, const unsigned char *in, size_t channels, void *sums) {
   const region *r = &((const mean *)step->params)->region;
   mn_sum_args args = {.rows = r->count[2],
                       .row_stride = r->stride[2],
                       .cols = r->count[3],
                       .pixel_stride = r->stride[3],
-                      .channels = r->channels,
+                      .channels = channels,
                       .flip = mn_code_flip(step->in[0].type),
                       .sums = sums};
-  memset(sums, 0, r->channels * sizeof(int32_t));
+  memset(sums, 0, channels * sizeof(int32_t));
   for (size_t i = 0; i < r->count[0] * r->count[1]; i++) {
     size_t at = i / r->count[1] * r->stride[0] + i % r->count[1] * r->stride[1];
     args.in = in + at * mn_type_bytes(step->in[0].type);
@@ -133,8 +137,11 @@ static void mean_run(const mn_step *step, const mn_run *run, size_t begin, size_
   const unsigned char *from = mn_operand_read(run, in);
   unsigned char *to = mn_operand_write(run, out);
   for (size_t slice = begin; slice < end; slice++) {
-    sum_region(step, from + region_start(op, slice) * mn_type_bytes(in->type), run->scratch);
-    write_means(step, run->scratch, to + mn_operand_element_at(out, slice * op->region.channels));
+    const size_t all = op->region.channels, vector = slice / op->parts;
+    const size_t c = slice % op->parts * op->part, channels = mn_part_of(all, c, op->part);
+    const size_t start = region_start(op, vector) + c;
+    sum_region(step, from + start * mn_type_bytes(in->type), channels, run->scratch);
+    write_means(step, run->scratch, channels, to + mn_operand_element_at(out, vector * all + c));
   }
 }
 

@@ -153,8 +153,10 @@ void mn_strips_lay_out(mn_strips *strips, const mn_step *steps, int32_t count,
     if (steps[k].scratch_bytes > most) most = steps[k].scratch_bytes;
   }
   mn_strip_layer *last = &strips->layers[count - 1];
+  /* As many slices for every worker. */
   const int32_t share = (height_of(&last->step->out) + request->threads - 1) / request->threads;
-  if (last->most > share) last->most = share;
+  const int32_t slices = (share + last->most - 1) / last->most;
+  if (request->threads > 1) last->most = (share + slices - 1) / slices;
   simulate(strips, request);
   strips->scratch = 0;
   for (mn_strip_layer *layer = strips->layers; layer < last; layer++) {

@@ -7,6 +7,8 @@
 #include "passes/passes.h"
 #include "plan/plan.h"
 
+enum { SHARED_WORK = 96 << 10, BYTE_WORK = 2 };
+
 static void set_offset(const mn_plan *plan, mn_operand *operand) {
   if (operand->value == MN_NONE || plan->places[operand->value].piece == MN_NONE) return;
   const mn_place *place = &plan->places[operand->value];
@@ -25,6 +27,21 @@ static void set_offsets(mn_plan *plan) {
     mn_step *step = &plan->steps[s], *parts = mn_plan_parts(step, &count);
     for (int32_t i = 0; i < count; i++) set_part_offsets(plan, &parts[i]);
     if (plan->scratch[s] != MN_NONE) step->scratch_offset = plan->pieces[plan->scratch[s]].offset;
+  }
+}
+
+static uint64_t bytes_of(const mn_operand *operand) {
+  if (operand->value == MN_NONE || operand->data) return 0;
+  return mn_operand_pixels(operand) * mn_operand_channels(operand) * mn_type_bytes(operand->type);
+}
+
+/* Which steps are worth a meeting of workers: a microsecond of products, or of maps in caches. */
+static void mark_shared(mn_plan *plan) {
+  for (int32_t s = 0; s < plan->step_count; s++) {
+    mn_step *step = &plan->steps[s];
+    uint64_t work = mn_plan_step_macs(plan, step) + BYTE_WORK * bytes_of(&step->out);
+    for (int32_t i = 0; i < step->node->in_count; i++) work += BYTE_WORK * bytes_of(&step->in[i]);
+    step->shared = plan->threads > 1 && step->slices > 1 && work >= SHARED_WORK;
   }
 }
 
@@ -78,10 +95,11 @@ static mn_status build(mn_plan *plan, const mn_graph *graph, const mn_plan_reque
     if (status) return status;
     mn_plan_lifetimes(plan);
   }
-  status = mn_plan_place(plan, err);
+  status = mn_plan_place(plan, request->goal, err);
   if (status) return status;
   if (plan->arena_bytes > SIZE_MAX / 2 - plan->extra_bytes) return mn_fail_memory(err, SIZE_MAX);
   set_offsets(plan);
+  mark_shared(plan);
   return pack_weights(plan, request->memory_cap, err);
 }
 

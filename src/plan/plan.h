@@ -90,7 +90,7 @@ void mn_plan_lifetimes(mn_plan *plan);
 mn_status mn_plan_chain(mn_plan *plan, mn_plan_goal goal, mn_error *err);
 /* Offsets, arena_bytes, least_bytes. Greedy by size: Pisarchyk and Lee, "Efficient Memory
  * Management for Deep Neural Net Inference" (2020); where that leaves a gap to the lower bound,
- * other orders are tried. */
-mn_status mn_plan_place(mn_plan *plan, mn_error *err);
+ * other orders are tried. For several workers and speed around common middles. */
+mn_status mn_plan_place(mn_plan *plan, mn_plan_goal goal, mn_error *err);
 
 #endif

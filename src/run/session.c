@@ -5,17 +5,15 @@
 #include <string.h>
 
 #include "base/alloc.h"
-#include "base/cpu.h"
 #include "base/struct_size.h"
 #include "base/threads.h"
 
-/* Below this much work a step runs on the caller alone: waking a worker costs some microseconds. */
-enum { SHARED_WORK = 64 << 10 };
-
-static size_t header_bytes(void) { return mn_aligned(sizeof(mn_session)); }
+static size_t header_bytes(const mn_plan *plan) {
+  return mn_aligned(sizeof(mn_session)) + (size_t)plan->threads * sizeof(mn_lane);
+}
 
 size_t mn_plan_session_bytes(const mn_plan *plan) {
-  return header_bytes() + mn_aligned(plan->arena_bytes) + plan->extra_bytes;
+  return header_bytes(plan) + mn_aligned(plan->arena_bytes) + plan->extra_bytes;
 }
 
 static mn_status check_block(const mn_session_options *options, size_t needed, mn_error *err) {
@@ -27,15 +25,6 @@ static mn_status check_block(const mn_session_options *options, size_t needed, m
                    "%zu bytes are too few, this plan needs %zu", options->memory_bytes, needed);
   }
   return MN_OK;
-}
-
-static uint64_t work_of(const mn_plan *plan, const mn_step *step) {
-  uint64_t elements = mn_operand_pixels(&step->out) * mn_operand_channels(&step->out);
-  return mn_plan_step_macs(plan, step) + elements;
-}
-
-static bool is_shared(const mn_plan *plan, const mn_threads *threads, const mn_step *step) {
-  return plan->threads > 1 && threads && step->slices > 1 && work_of(plan, step) >= SHARED_WORK;
 }
 
 mn_status mn_session_new(mn_session **out, const mn_plan *plan, const mn_session_options *options,
@@ -52,10 +41,13 @@ mn_status mn_session_new(mn_session **out, const mn_plan *plan, const mn_session
   memset(block, 0, needed); /* no run ever reads memory that was not written */
   mn_session *session = (mn_session *)(void *)block;
   session->plan = plan;
-  session->threads = used.threads;
   session->owned = used.memory ? NULL : block;
-  session->arena = block + header_bytes();
-  session->extra = session->arena + mn_aligned(plan->arena_bytes);
+  const int workers = mn_threads_count(used.threads);
+  session->team = (mn_team){.threads = used.threads,
+                            .lanes = (mn_lane *)(void *)(block + mn_aligned(sizeof *session)),
+                            .workers = workers < plan->threads ? workers : plan->threads,
+                            .arena = block + header_bytes(plan)};
+  session->extra = session->team.arena + mn_aligned(plan->arena_bytes);
   *out = session;
   return MN_OK;
 }
@@ -70,7 +62,7 @@ void *mn_session_value(const mn_session *session, mn_id id) {
   if (value->data) return (void *)(uintptr_t)value->data;
   const mn_place *place = &plan->places[id];
   if (place->piece == MN_NONE) return NULL;
-  return session->arena + plan->pieces[place->piece].offset + place->offset;
+  return session->team.arena + plan->pieces[place->piece].offset + place->offset;
 }
 
 void *mn_session_input(mn_session *session, int index) {
@@ -86,45 +78,14 @@ const void *mn_session_output(const mn_session *session, int index) {
 }
 
 void mn_session_on_step(mn_session *session, mn_step_fn *fn, void *user) {
-  session->on_step = fn;
-  session->on_step_user = user;
+  session->team.on_step = fn;
+  session->team.user = user;
 }
 
 /* ---- Running --------------------------------------------------------------------------------- */
 
-typedef struct step_work {
-  const mn_session *session;
-  const mn_step *step;
-} step_work;
-
-static void run_share(void *context, int worker, size_t begin, size_t end) {
-  const step_work *work = context;
-  const mn_session *session = work->session;
-  const mn_step *step = work->step;
-  unsigned char *scratch = session->arena + step->scratch_offset;
-  mn_run run = {session->arena, scratch + (size_t)worker * step->scratch_bytes};
-  uint32_t saved = mn_cpu_flush_denormals();
-  step->impl->run(step, &run, begin, end);
-  mn_cpu_restore_denormals(saved);
-}
-
-static void run_step(const mn_session *session, int32_t index) {
-  const mn_plan *plan = session->plan;
-  const mn_step *step = &plan->steps[index];
-  step_work work = {session, step};
-  if (is_shared(plan, session->threads, step)) {
-    mn_threads_run(session->threads, plan->threads, step->slices, run_share, &work);
-  } else {
-    run_share(&work, 0, 0, step->slices);
-  }
-}
-
 void mn_session_run_steps(mn_session *session, int32_t first, int32_t end) {
-  for (int32_t i = first; i < end; i++) {
-    if (session->on_step) session->on_step(session->on_step_user, i);
-    run_step(session, i);
-  }
-  if (session->on_step) session->on_step(session->on_step_user, end);
+  mn_team_run(&session->team, session->plan->steps, first, end);
 }
 
 mn_status mn_session_run(mn_session *session, mn_error *err) {

@@ -1,18 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The session: one block of memory [header, arena, extra], and the run. */
+ * The session: one block of memory [header, a lane a worker, arena, extra], and the run. */
 #ifndef MN_RUN_SESSION_H
 #define MN_RUN_SESSION_H
 
 #include "plan/plan.h"
+#include "run/team.h"
 
 struct mn_session {
   const mn_plan *plan;
-  mn_threads *threads;
-  unsigned char *arena;
+  mn_team team;
   void *extra; /* [plan->extra_bytes] */
   void *owned; /* the block, when the library allocated it */
-  mn_step_fn *on_step;
-  void *on_step_user;
 };
 
 /* Runs steps [first, end) of the plan. */

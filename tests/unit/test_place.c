@@ -85,7 +85,7 @@ static void random_lifetimes_never_overlap(void **state) {
                              .first = first,
                              .last = first + length};
     }
-    assert_int_equal(mn_plan_place(&plan, &err), MN_OK);
+    assert_int_equal(mn_plan_place(&plan, MN_PLAN_MEMORY, &err), MN_OK);
     expect_apart(&plan);
     assert_true(plan.least_bytes <= plan.arena_bytes);
     assert_true(plan.arena_bytes <= plan.least_bytes * 13 / 10);

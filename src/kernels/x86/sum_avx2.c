@@ -5,7 +5,10 @@
 #include "kernels/kernels.h"
 #include "kernels/x86/simd_avx2.h"
 
-enum { Q8_PIXELS = 256 }; /* times 255 fits 16 bits */
+enum {
+  Q8_PIXELS = 256, /* times 255 fits 16 bits */
+  AHEAD = 12       /* pixels: too far apart for what fetches by itself */
+};
 
 /* In elements. */
 MN_INLINE size_t pixel_at(const mn_sum_args *args, size_t row, size_t col) {
@@ -20,6 +23,8 @@ MN_INLINE void sum_channels_f32(const mn_sum_args *args, size_t c, const int vec
   for (size_t row = 0; row < args->rows; row++) {
     for (size_t col = 0; col < args->cols; col++) {
       const float *in = (const float *)args->in + pixel_at(args, row, col) + c;
+      _mm_prefetch((const char *)(in + AHEAD * args->pixel_stride), _MM_HINT_T0);
+      _mm_prefetch((const char *)(in + AHEAD * args->pixel_stride + 16), _MM_HINT_T0);
       MN_UNROLL for (int j = 0; j < vectors; j++) {
         sum[j] = _mm256_add_ps(sum[j], load_f32_avx2(in + 8 * j, live));
       }
