@@ -28,12 +28,14 @@ typedef struct worker {
 } worker;
 
 struct mn_pool {
+  cpu_set_t cpus;       /* those of the thread that made the pool */
   pthread_mutex_t turn; /* held by the caller whose job runs */
   mn_share_fn *run;
   void *context;
   size_t shares;
   _Atomic uint32_t job; /* number of the latest, never 0 */
   _Atomic size_t done;  /* shares of it */
+  _Atomic int cpu;      /* where its caller was */
   _Atomic bool ending;
   /* Sleeping: a thread counts itself before it looks again, who wakes looks at the count after. */
   pthread_mutex_t lock;
@@ -125,6 +127,16 @@ static void work(mn_pool *pool, uint32_t job, size_t own) {
   }
 }
 
+/* A thread that was woken where its caller runs stays there as long as no other CPU is idle, and on
+ * a busy machine gets nothing done: it goes elsewhere by itself. */
+static void leave_caller(const mn_pool *pool) {
+  const int cpu = sched_getcpu();
+  if (cpu < 0 || cpu != atomic_load(&pool->cpu)) return;
+  cpu_set_t others = pool->cpus;
+  CPU_CLR((size_t)cpu, &others);
+  if (CPU_COUNT(&others) > 0) sched_setaffinity(0, sizeof others, &others);
+}
+
 static void *serve(void *argument) {
   const worker *self = argument;
   mn_pool *pool = self->pool;
@@ -133,6 +145,7 @@ static void *serve(void *argument) {
     wait_next(pool, job);
     if (atomic_load(&pool->ending)) return NULL;
     job = atomic_load(&pool->job);
+    leave_caller(pool);
     work(pool, job, self->index);
   }
 }
@@ -143,6 +156,7 @@ bool mn_pool_run(mn_pool *pool, size_t shares, mn_share_fn *run, void *context) 
   pool->context = context;
   pool->shares = shares;
   atomic_store(&pool->done, 0);
+  atomic_store(&pool->cpu, sched_getcpu());
   uint32_t job = atomic_load(&pool->job) + 1;
   if (job == 0) job = 1;
   for (size_t i = 1; i < shares; i++) atomic_store(&pool->open[i], job);
@@ -191,6 +205,7 @@ mn_pool *mn_pool_new(size_t threads) {
   mn_pool *pool = mn_alloc_zero(words + threads * sizeof(worker));
   if (!pool) return NULL;
   pool->threads = threads;
+  if (sched_getaffinity(0, sizeof pool->cpus, &pool->cpus)) CPU_ZERO(&pool->cpus);
   pool->workers = (worker *)(void *)((unsigned char *)pool + words);
   pthread_mutex_init(&pool->turn, NULL);
   pthread_mutex_init(&pool->lock, NULL);

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The pool: every slice is done exactly once, by a worker in range, whatever the counts; several
  * callers may share a pool; a bad count is refused. */
-#define _POSIX_C_SOURCE 200809L
+#define _GNU_SOURCE
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 /* after those three */
 #include <cmocka.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdbool.h>
 #include <string.h>
 #include <time.h>
@@ -118,6 +119,35 @@ static void test_after_a_pause(void **state) {
   mn_threads_free(threads);
 }
 
+typedef struct places {
+  pthread_t caller;
+  int cpu; /* where the caller is, and stays */
+  _Atomic int shared;
+} places;
+
+static void see_place(void *context, int worker, size_t begin, size_t end) {
+  places *p = context;
+  (void)worker, (void)begin, (void)end;
+  if (!pthread_equal(pthread_self(), p->caller)) p->shared += sched_getcpu() == p->cpu;
+}
+
+/* A worker does not wait for the CPU that its caller uses, where there is another. */
+static void test_workers_leave_the_caller(void **state) {
+  (void)state;
+  cpu_set_t all, one;
+  places p = {pthread_self(), sched_getcpu(), 0};
+  mn_threads *threads;
+  if (sched_getaffinity(0, sizeof all, &all) || CPU_COUNT(&all) < 2) skip();
+  assert_int_equal(mn_threads_new(&threads, 2, NULL), MN_OK);
+  CPU_ZERO(&one);
+  CPU_SET((size_t)p.cpu, &one);
+  assert_int_equal(sched_setaffinity(0, sizeof one, &one), 0);
+  for (int i = 0; i < 1000; i++) mn_threads_run(threads, 2, 2, see_place, &p);
+  assert_int_equal(sched_setaffinity(0, sizeof all, &all), 0);
+  assert_int_equal(p.shared, 0);
+  mn_threads_free(threads);
+}
+
 static void test_counts(void **state) {
   (void)state;
   mn_error err;
@@ -134,8 +164,8 @@ static void test_counts(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_each_slice_once), cmocka_unit_test(test_shared_pool),
-      cmocka_unit_test(test_run_within_a_run), cmocka_unit_test(test_after_a_pause),
-      cmocka_unit_test(test_counts)};
+      cmocka_unit_test(test_each_slice_once),          cmocka_unit_test(test_shared_pool),
+      cmocka_unit_test(test_run_within_a_run),         cmocka_unit_test(test_after_a_pause),
+      cmocka_unit_test(test_workers_leave_the_caller), cmocka_unit_test(test_counts)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
