@@ -8,7 +8,7 @@
 #ifndef MN_KERNELS_X86_LANES_AVX512_H
 #include "kernels/x86/lanes_avx2.h"
 #endif
-#include "kernels/x86/dw_tiles.h"
+#include "kernels/dw_tiles.h"
 
 enum { WIDE = MN_DW_WIDE, PAIRS = LANES == 16 };
 

@@ -7,8 +7,8 @@
  * A tile finds its inputs by a base for each row and an offset for each column. Inside the picture
  * one table of offsets serves all tiles; at its edges a table of the tile's own leads padded
  * columns to the zeros. */
-#ifndef MN_KERNELS_X86_DW_TILES_H
-#define MN_KERNELS_X86_DW_TILES_H
+#ifndef MN_KERNELS_DW_TILES_H
+#define MN_KERNELS_DW_TILES_H
 
 #include "kernels/kernels.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * See dw_tiles.h. */
-#include "kernels/x86/dw_tiles.h"
+#include "kernels/dw_tiles.h"
 
 #include <string.h>
 
