@@ -16,7 +16,7 @@ typedef enum mn_rng_use {
   MN_RNG_ORDER = 2,   /* of the pictures in an epoch */
   MN_RNG_AUGMENT = 3, /* index: the picture */
   MN_RNG_MIXUP = 4,   /* index: the batch */
-  MN_RNG_DROPOUT = 5, /* epoch: the step; index: the element */
+  MN_RNG_DROPOUT = 5, /* epoch: the step; index: the picture in its batch */
   MN_RNG_WEIGHTS = 6  /* index: the element of a new head */
 } mn_rng_use;
 
