@@ -7,28 +7,13 @@
 #include <stddef.h>
 /* after those three */
 #include <cmocka.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
-#include "numbers.h"
-#include "train/stepper.h"
-#include "zoo/zoo.h"
+#include "filled_network.h"
 
 #define GOLDEN MN_TEST_DIR "/golden/train_gradients.txt"
 enum { SEED_TENSOR = 1000 };
-
-/* Where PyTorch's element i of a tensor is here: [oc][ic][kh][kw] is [oc][kh][kw][ic], and of
- * depthwise weights [c][1][kh][kw] is [kh][kw][c]. */
-static size_t place(const mn_shape *s, bool depthwise, size_t i) {
-  if (s->rank < 3) return i;
-  const size_t taps = (size_t)(depthwise ? s->dim[0] * s->dim[1] : s->dim[1] * s->dim[2]);
-  const size_t channels = (size_t)(depthwise ? s->dim[2] : s->dim[3]);
-  if (depthwise) return i % taps * channels + i / taps;
-  const size_t tap = i % taps, ic = i / taps % channels, oc = i / taps / channels;
-  return (oc * taps + tap) * channels + ic;
-}
 
 typedef struct network {
   mn_graph model;
@@ -39,64 +24,22 @@ typedef struct network {
   double largest; /* norm of a parameter's gradient */
 } network;
 
-static void check(mn_status status, const mn_error *err) {
-  if (status) fail_msg("%s: %s", err->where, err->text);
-}
-
-static void fill(network *net) {
-  mn_training_graph *training = &net->stepper->training;
-  for (int32_t k = 0; k < training->parameter_count; k++) {
-    mn_parameter *p = &training->parameters[k];
-    const mn_shape *shape = &training->graph.values[p->value].shape;
-    const mn_shape *model = &net->model.values[p->model_value].shape;
-    const double rows = p->depthwise ? (double)model->dim[model->rank - 1] : (double)shape->dim[0];
-    const double scale = p->vector ? (double)0.3f : sqrt(6 / ((double)p->count / rows));
-    const char *name = net->model.values[p->model_value].name;
-    const bool gamma = strstr(name, "gamma") != NULL;
-    for (size_t i = 0; i < p->count; i++) {
-      const float value = number((uint64_t)k, i) * (float)scale;
-      p->data[place(shape, p->depthwise, i)] = value + (gamma ? 1.0f : 0.0f);
-    }
-  }
-}
-
 static void open_network(network *net, const char *name, int32_t classes, uint32_t features,
                          int threads) {
   mn_error err;
-  mn_arch arch;
-  check(mn_arch_parse(&arch, name, classes, &err), &err);
-  check(mn_zoo_build(&net->model, &arch, MN_ZOO_RANDOM, 1, &err), &err);
+  build_network(&net->model, name, classes);
   check(mn_threads_new(&net->threads, threads, &err), &err);
   const mn_stepper_options options = {.autodiff = {.batch = net->batch, .norm_momentum = 0.1f},
                                       .threads = net->threads,
                                       .features = features};
   check(mn_stepper_new(&net->stepper, &net->model, &options, &err), &err);
-  fill(net);
-  mn_stepper_changed(net->stepper);
+  fill_network(net->stepper);
 }
 
 static void close_network(network *net) {
   mn_stepper_free(net->stepper);
   mn_threads_free(net->threads);
   mn_graph_free(&net->model);
-}
-
-/* Where element i of [n,c,h,w] is in `shape`, which has the channels last. */
-static size_t channels_last(const mn_shape *shape, size_t i) {
-  if (shape->rank != 4) return i;
-  const size_t h = (size_t)shape->dim[1], w = (size_t)shape->dim[2], c = (size_t)shape->dim[3];
-  const size_t column = i % w, row = i / w % h, channel = i / w / h % c, n = i / w / h / c;
-  return ((n * h + row) * w + column) * c + channel;
-}
-
-static size_t elements_of(const mn_shape *shape) {
-  int32_t count = 0;
-  assert_true(mn_shape_elements(shape, &count));
-  return (size_t)count;
-}
-
-static void set_numbers(float *to, const mn_shape *shape, uint64_t tensor) {
-  for (size_t i = 0; i < elements_of(shape); i++) to[channels_last(shape, i)] = number(tensor, i);
 }
 
 static const mn_shape *shape_of(const network *net, mn_id id) {

@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * See trainer.h. */
+#include "train/trainer.h"
+
+#include <math.h>
+
+#include "base/alloc.h"
+#include "base/threads.h"
+#include "train/loss.h"
+#include "train/weight_average.h"
+
+enum { UPDATE_FLOATS = 1 << 14 }; /* of a slice of the update */
+
+static const mn_parameter *parameter(const mn_trainer *t, int32_t i) {
+  return &t->stepper->training.parameters[i];
+}
+
+static int32_t parameter_count(const mn_trainer *t) { return t->stepper->training.parameter_count; }
+
+/* ---- Beginning and end -------------------------------------------------------------------- */
+
+static bool make_slots(mn_trainer *t) {
+  const int32_t count = parameter_count(t);
+  const int slots = mn_optimizer_slots(&t->options.optimizer);
+  t->slots = mn_arena_array(&t->arena, (size_t)count * MN_OPTIMIZER_SLOTS, sizeof *t->slots);
+  if (!t->slots) return false;
+  for (int32_t i = 0; i < count; i++) {
+    const size_t size = parameter(t, i)->count;
+    for (int s = 0; s < slots; s++) {
+      float *slot = mn_arena_array(&t->arena, size, sizeof *slot);
+      if (!slot) return false;
+      for (size_t k = 0; k < size; k++) slot[k] = mn_optimizer_slot_start(&t->options.optimizer, s);
+      t->slots[i * MN_OPTIMIZER_SLOTS + s] = slot;
+    }
+  }
+  return true;
+}
+
+static bool make_averages(mn_trainer *t) {
+  if (t->options.average <= 0) return true;
+  t->averages = mn_arena_array(&t->arena, (size_t)parameter_count(t), sizeof *t->averages);
+  for (int32_t i = 0; t->averages && i < parameter_count(t); i++) {
+    const mn_parameter *p = parameter(t, i);
+    t->averages[i] = mn_arena_copy(&t->arena, p->data, p->count * sizeof(float));
+    if (!t->averages[i]) return false;
+  }
+  return t->averages != NULL;
+}
+
+/* Where each parameter's gradient is after a backward pass. */
+static bool list_gradients(mn_trainer *t) {
+  const size_t most = (size_t)parameter_count(t);
+  const float **arrays = mn_arena_array(&t->arena, most, sizeof *arrays);
+  size_t *counts = mn_arena_array(&t->arena, most, sizeof *counts);
+  t->gradients = (mn_gradients){arrays, counts, 0};
+  for (int32_t i = 0; arrays && counts && i < parameter_count(t); i++) {
+    const float *gradient = mn_stepper_gradient(t->stepper, i);
+    if (!gradient) continue;
+    arrays[t->gradients.array_count] = gradient;
+    counts[t->gradients.array_count++] = parameter(t, i)->count;
+  }
+  return arrays && counts;
+}
+
+static mn_status check_scores(const mn_trainer *t, mn_error *err) {
+  const mn_graph *graph = &t->stepper->training.graph;
+  const mn_shape *out = &graph->values[graph->outputs[0]].shape;
+  if (t->stepper->model->output_count == 1 && out->rank == 2) return MN_OK;
+  return mn_fail(err, MN_ERR_SHAPE, "outputs", "expected scores of classes, [batch, classes]");
+}
+
+static mn_status build(mn_trainer *t, const mn_graph *model, mn_error *err) {
+  const mn_trainer_options *o = &t->options;
+  const mn_stepper_options stepper = {
+      .autodiff = {.batch = o->batch,
+                   .height = o->height,
+                   .width = o->width,
+                   .norm_momentum = (float)o->norm_momentum,
+                   .frozen_norm = o->frozen_norm},
+      .threads = o->threads,
+      .features = o->features,
+  };
+  mn_status status = mn_stepper_new(&t->stepper, model, &stepper, err);
+  if (!status) status = check_scores(t, err);
+  if (status) return status;
+  const mn_graph *graph = &t->stepper->training.graph;
+  t->classes = graph->values[graph->outputs[0]].shape.dim[1];
+  t->targets = mn_arena_array(&t->arena, (size_t)(o->batch * t->classes), sizeof *t->targets);
+  const bool made = t->targets && make_slots(t) && make_averages(t) && list_gradients(t);
+  return made ? MN_OK : mn_fail_memory(err, t->arena.used);
+}
+
+mn_status mn_trainer_new(mn_trainer **out, const mn_graph *model, const mn_trainer_options *options,
+                         mn_error *err) {
+  *out = NULL;
+  mn_trainer *t = mn_alloc_zero(sizeof *t);
+  if (!t) return mn_fail_memory(err, sizeof *t);
+  t->options = *options;
+  mn_status status = build(t, model, err);
+  if (status) {
+    mn_trainer_free(t);
+    return status;
+  }
+  *out = t;
+  return MN_OK;
+}
+
+void mn_trainer_free(mn_trainer *t) {
+  if (!t) return;
+  mn_stepper_free(t->stepper);
+  mn_arena_free(&t->arena);
+  mn_free(t);
+}
+
+/* ---- A step ------------------------------------------------------------------------------- */
+
+typedef struct update {
+  mn_trainer *trainer;
+  double rate;
+  float scale;
+} update;
+
+static bool decays(const mn_trainer *t, const mn_parameter *p) {
+  return t->options.decay_all || !(p->vector || p->depthwise);
+}
+
+static void update_range(const update *u, int32_t i, size_t begin, size_t end) {
+  mn_trainer *t = u->trainer;
+  const mn_parameter *p = parameter(t, i);
+  const float *gradient = mn_stepper_gradient(t->stepper, i);
+  if (!gradient) return;
+  const mn_update step = {
+      .weights = p->data,
+      .gradient = gradient,
+      .slots = {t->slots[i * MN_OPTIMIZER_SLOTS], t->slots[i * MN_OPTIMIZER_SLOTS + 1]},
+      .rate = u->rate,
+      .weight_decay = decays(t, p) ? t->options.weight_decay : 0,
+      .scale = u->scale,
+      .step = t->steps,
+  };
+  mn_optimizer_update(&t->options.optimizer, &step, begin, end);
+  if (!t->averages) return;
+  const double decay = mn_average_decay(t->options.average, t->steps);
+  mn_average_update(t->averages[i], p->data, decay, begin, end);
+}
+
+/* Slices [begin, end) of all parameters, each cut into UPDATE_FLOATS. */
+static void update_slices(void *context, int worker, size_t begin, size_t end) {
+  const update *u = context;
+  size_t first = 0; /* slice of parameter i */
+  (void)worker;
+  for (int32_t i = 0; i < parameter_count(u->trainer) && first < end; i++) {
+    const size_t count = parameter(u->trainer, i)->count;
+    const size_t slices = (count + UPDATE_FLOATS - 1) / UPDATE_FLOATS;
+    for (size_t s = begin > first ? begin - first : 0; s < slices && first + s < end; s++) {
+      const size_t from = s * UPDATE_FLOATS;
+      update_range(u, i, from, count - from < UPDATE_FLOATS ? count : from + UPDATE_FLOATS);
+    }
+    first += slices;
+  }
+}
+
+static void change(mn_trainer *t, double rate, float scale) {
+  update u = {t, rate, scale};
+  size_t slices = 0;
+  for (int32_t i = 0; i < parameter_count(t); i++) {
+    slices += (parameter(t, i)->count + UPDATE_FLOATS - 1) / UPDATE_FLOATS;
+  }
+  const int workers = mn_threads_count(t->options.threads);
+  mn_threads_run(t->options.threads, workers, slices, update_slices, &u);
+  mn_stepper_changed(t->stepper);
+}
+
+static int32_t highest(const float *row, int32_t count) {
+  int32_t best = 0;
+  for (int32_t i = 1; i < count; i++) best = row[i] > row[best] ? i : best;
+  return best;
+}
+
+static int32_t count_right(const mn_trainer *t, const float *scores) {
+  int32_t right = 0;
+  for (int32_t i = 0; i < t->options.batch; i++) {
+    const size_t row = (size_t)i * (size_t)t->classes;
+    right += highest(scores + row, t->classes) == highest(t->targets + row, t->classes);
+  }
+  return right;
+}
+
+bool mn_trainer_step(mn_trainer *t, double rate, mn_trained_step *done) {
+  mn_stepper_forward(t->stepper);
+  const float *scores = mn_stepper_output(t->stepper, 0);
+  const mn_soft_loss_args args = {.logits = scores,
+                                  .targets = t->targets,
+                                  .gradient = mn_stepper_output_gradient(t->stepper, 0),
+                                  .rows = (size_t)t->options.batch,
+                                  .classes = (size_t)t->classes};
+  const mn_loss_means means = {t->options.threads, mn_grad_kernels_select(t->options.features)};
+  done->loss = mn_loss_value(mn_soft_loss(&args, &means));
+  done->right = count_right(t, scores);
+  mn_stepper_backward(t->stepper);
+  done->gradient_norm = mn_gradient_norm(&t->gradients, t->options.threads);
+  if (!isfinite(done->loss) || !isfinite(done->gradient_norm)) return false;
+  t->steps++;
+  change(t, rate, mn_clip_scale(done->gradient_norm, t->options.clip));
+  return true;
+}
+
+mn_status mn_trainer_snapshot(const mn_trainer *t, mn_graph *out, mn_error *err) {
+  return mn_stepper_snapshot(t->stepper, (const float *const *)t->averages, out, err);
+}
