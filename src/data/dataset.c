@@ -31,19 +31,24 @@ static mn_status list_table(mn_listing *listing, const char *path, const char *s
 }
 
 /* labels.tsv or labels.csv in a folder, else NULL; in the arena. */
-static const char *find_table(mn_listing *listing, const char *path) {
+static mn_status find_table(mn_listing *listing, const char *path, const char **out,
+                            mn_error *err) {
   static const char *const names[] = {"labels.tsv", "labels.csv"};
-  for (int i = 0; i < 2; ++i) {
+  *out = NULL;
+  for (int i = 0; i < 2 && !*out; ++i) {
     const char *inner = mn_path_join(&listing->tree.arena, path, strlen(path), names[i]);
-    if (inner && mn_tree_has_file(&listing->tree, inner)) return inner;
+    if (!inner) return mn_fail_memory(err, strlen(path));
+    if (mn_tree_has_file(&listing->tree, inner)) *out = inner;
   }
-  return NULL;
+  return MN_OK;
 }
 
 static mn_status list_path(mn_listing *listing, const char *path, const char *split,
                            mn_error *err) {
   if (!mn_tree_has_folder(&listing->tree, path)) return list_table(listing, path, split, err);
-  const char *table = find_table(listing, path);
+  const char *table;
+  mn_status status = find_table(listing, path, &table, err);
+  if (status) return status;
   if (table) return list_table(listing, table, split, err);
   return mn_folder_list(listing, path, split, err);
 }
@@ -84,7 +89,8 @@ static mn_status resolve_task(mn_listing *listing, const char *path, mn_task tas
 static mn_status open_tree(mn_listing *listing, const char **path, mn_error *err) {
   mn_status status = mn_tree_open(&listing->tree, *path, err);
   if (status || !listing->tree.archive) return status;
-  *path = mn_tree_root(&listing->tree, *path);
+  status = mn_tree_root(&listing->tree, path, err);
+  if (status) return status;
   const size_t left_out = listing->tree.tar.left_out;
   if (!left_out) return MN_OK;
   return mn_notes_add(&listing->notes, err, "%s: %zu of its entries %s neither a file nor a folder",

@@ -221,36 +221,45 @@ mn_status mn_tree_map(const mn_tree *tree, const char *path, mn_file *file, mn_e
 
 /* ---- Where a set begins --------------------------------------------------------------------- */
 
-static bool holds_a_folder(mn_tree *tree, const char *path, const mn_names *names) {
-  for (size_t i = 0; i < names->count; ++i) {
+/* Whether a folder of those names holds a folder or a table. */
+static mn_status looks_like_a_set(mn_tree *tree, const char *path, const mn_names *names, bool *yes,
+                                  mn_error *err) {
+  *yes = false;
+  for (size_t i = 0; i < names->count && !*yes; ++i) {
     const char *inner = mn_path_join(&tree->arena, path, strlen(path), names->list[i]);
-    if (inner && mn_tree_has_folder(tree, inner)) return true;
-    if (!strcmp(names->list[i], "labels.tsv") || !strcmp(names->list[i], "labels.csv")) return true;
+    if (!inner) return mn_fail_memory(err, strlen(path));
+    *yes = mn_tree_has_folder(tree, inner) || !strcmp(names->list[i], "labels.tsv") ||
+           !strcmp(names->list[i], "labels.csv");
   }
-  return false;
+  return MN_OK;
 }
 
-/* The only thing in a folder, when that is a folder and looks like a set; else NULL. */
-static const char *only_set(mn_tree *tree, const char *path) {
-  mn_names names = {0}, below = {0};
-  const char *inner = NULL;
-  mn_status status = mn_tree_list(tree, path, &names, NULL);
-  if (!status && names.count == 1 && !mn_name_is_split(names.list[0])) {
-    inner = mn_path_join(&tree->arena, path, strlen(path), names.list[0]);
-    if (inner) status = mn_tree_list(tree, inner, &below, NULL);
-    if (status || !holds_a_folder(tree, inner, &below)) inner = NULL;
-  }
+/* What is in the only folder that a folder holds, when it looks like a set; *inner stays NULL when
+ * it does not, or there is more beside it. */
+static mn_status look_into(mn_tree *tree, const char *path, const char *name, const char **inner,
+                           mn_error *err) {
+  mn_names names = {0};
+  bool yes = false;
+  const char *folder = mn_path_join(&tree->arena, path, strlen(path), name);
+  mn_status status =
+      folder ? mn_tree_list(tree, folder, &names, err) : mn_fail_memory(err, strlen(path));
+  if (!status) status = looks_like_a_set(tree, folder, &names, &yes, err);
+  if (yes) *inner = folder;
   mn_names_free(&names);
-  mn_names_free(&below);
-  return inner;
+  return status;
 }
 
-const char *mn_tree_root(mn_tree *tree, const char *path) {
-  const char *root = path;
+mn_status mn_tree_root(mn_tree *tree, const char **path, mn_error *err) {
   for (int depth = 0; depth < MN_MOST_DEPTH; ++depth) {
-    const char *inner = only_set(tree, root);
-    if (!inner) break;
-    root = inner;
+    mn_names names = {0};
+    const char *inner = NULL;
+    mn_status status = mn_tree_list(tree, *path, &names, err);
+    if (!status && names.count == 1 && !mn_name_is_split(names.list[0])) {
+      status = look_into(tree, *path, names.list[0], &inner, err);
+    }
+    mn_names_free(&names);
+    if (status || !inner) return status;
+    *path = inner;
   }
-  return root;
+  return MN_OK;
 }

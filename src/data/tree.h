@@ -25,9 +25,9 @@ mn_status mn_tree_open(mn_tree *tree, const char *path, mn_error *err);
 mn_status mn_tree_open_memory(mn_tree *tree, const uint8_t *bytes, size_t size, const char *name,
                               mn_error *err);
 void mn_tree_close(mn_tree *tree);
-/* Where a set begins from `path` on in an archive: below folders that hold nothing but one folder,
- * as long as that is neither a class nor a split. */
-const char *mn_tree_root(mn_tree *tree, const char *path);
+/* Moves *path in an archive to where a set begins: below folders that hold nothing but one folder,
+ * as long as that is neither a class nor a split. Error: MEMORY. */
+mn_status mn_tree_root(mn_tree *tree, const char **path, mn_error *err);
 
 /* Appends what is in a folder, sorted, hidden files left out. Errors: IO, MEMORY. */
 mn_status mn_tree_list(mn_tree *tree, const char *path, mn_names *names, mn_error *err);

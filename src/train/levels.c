@@ -43,7 +43,9 @@ void mn_adjust_contrast(mn_canvas *canvas, double factor) {
   const uint8_t *p = canvas->pixels;
   const size_t count = pixel_count(canvas);
   uint64_t sum = 0;
-  for (size_t i = 0; i < count; ++i) sum += mn_gray_of(p + i * 3);
+  mn_gray_table gray;
+  mn_gray_fill(&gray);
+  for (size_t i = 0; i < count; ++i) sum += mn_gray_of(&gray, p + i * 3);
   blend_with(canvas, factor, (float)((double)sum / (double)count));
 }
 

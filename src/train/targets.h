@@ -11,9 +11,10 @@
 void mn_targets_of_class(float *targets /* [classes] */, int32_t classes, int32_t class_index,
                          double smoothing);
 
-/* A batch of `count` pieces of `size` numbers: each becomes `share` of itself and the rest of the
- * one before it, the first of the last, as torchvision's RandomMixup. */
-void mn_mix(float *batch /* [count][size] */, int32_t count, size_t size, double share,
-            float *work /* [size] */);
+/* A batch of `count` pieces of `size` numbers: the first and the second, the third and the fourth
+ * and so on each become `share` of themselves and the rest of the other. The last of an odd number
+ * stays as it is. Pairs, and not a turn of the whole batch, so that a batch may be divided anywhere
+ * between two of them. */
+void mn_mix(float *batch /* [count][size] */, int32_t count, size_t size, double share);
 
 #endif

@@ -8,7 +8,7 @@ BEGIN {
     narrow[word[1]] = 1
   }
   # Third-party headers, each known to one place.
-  third["pthread.h"] = "^(src/base/pool\\.c$|tools/mobilenet/eval_|bench/gate\\.c$)"
+  third["pthread.h"] = "^(src/base/(pool|crew)\\.c$|tools/mobilenet/eval_|bench/gate\\.c$)"
   third["jpeglib.h"] = third["webp/decode.h"] = third["webp/demux.h"] = "^src/io/"
   third["png.h"] = "^(src/io/|tools/mobilenet/png_file)"
   third["expat.h"] = "^src/data/voc\\.c$"
