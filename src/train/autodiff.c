@@ -16,6 +16,7 @@ typedef struct walk {
   int32_t *readers; /* [model values] nodes, and outputs */
   mn_id *reader;    /* [model values] the last node that reads it */
   bool *done;       /* [model nodes] part of one before it */
+  mn_id dropout;    /* what a layer's input is multiplied by */
 } walk;
 
 /* ---- Values --------------------------------------------------------------------------------- */
@@ -217,6 +218,20 @@ static void batch_norm(walk *w, const mn_node *node) {
                                                &attr);
 }
 
+/* `in` with parts of it left out. */
+static mn_id drop(walk *w, const mn_node *node, mn_id in) {
+  mn_tape *tape = &w->tape;
+  const mn_shape shape = *mn_tape_shape(tape, in);
+  w->dropout = mn_graph_add_value(tape->graph, "dropout", MN_F32, &shape);
+  if (w->dropout == MN_NONE) return fail(w);
+  tape->graph->values[w->dropout].kind = MN_KIND_INPUT;
+  mn_tape_follow(tape);
+  const mn_attr attr = {.eltwise = {MN_ACT_NONE}};
+  const mn_emission what = {
+      .op = MN_OP_MUL, .name = node->name, .in = {in, w->dropout}, .in_count = 2, .out = {shape}};
+  return mn_tape_emit(tape, &what, &attr);
+}
+
 static void copy_node(walk *w, const mn_node *node) {
   mn_attr attr = node->attr;
   const mn_act act = take_act(node->op, &attr);
@@ -224,6 +239,7 @@ static void copy_node(walk *w, const mn_node *node) {
   for (int32_t i = 0; i < node->in_count; i++) in[i] = input_of(w, node, i);
   want_parameters(w);
   if (w->tape.status) return;
+  if (node - w->model->nodes + 1 == w->tape.options->dropout) in[0] = drop(w, node, in[0]);
   /* Through mn_tape_emit for its tables, with the list of inputs replaced where it is longer. */
   mn_emission what = {
       .op = (int32_t)node->op, .name = node->name, .out = {w->shapes[node->out[0]]}};
@@ -326,7 +342,7 @@ static void set_ends(walk *w, const mn_id *seeds) {
   mn_training_graph *training = w->tape.training;
   const mn_graph *model = w->model;
   const int32_t ins = model->input_count, outs = model->output_count;
-  const int32_t most = ins + outs + training->parameter_count;
+  const int32_t most = ins + outs + training->parameter_count + 1;
   mn_id *ids = mn_arena_array(&w->tape.graph->arena, (size_t)most, sizeof *ids);
   if (!ids) {
     fail(w);
@@ -334,7 +350,9 @@ static void set_ends(walk *w, const mn_id *seeds) {
   }
   for (int32_t i = 0; i < ins; i++) ids[i] = training->value_of[model->inputs[i]];
   memcpy(ids + ins, seeds, (size_t)outs * sizeof *ids);
-  if (!mn_graph_set_inputs(w->tape.graph, ids, ins + outs)) fail(w);
+  const int32_t more = w->dropout != MN_NONE;
+  if (more) ids[ins + outs] = w->dropout;
+  if (!mn_graph_set_inputs(w->tape.graph, ids, ins + outs + more)) fail(w);
   for (int32_t i = 0; i < outs; i++) ids[i] = training->value_of[model->outputs[i]];
   int32_t count = outs;
   for (int32_t i = 0; i < training->parameter_count && !w->tape.status; i++) {
@@ -351,7 +369,8 @@ mn_status mn_autodiff(mn_training_graph *out, const mn_graph *model,
   mn_graph_init(&out->graph);
   out->graph.fixed_by = MN_NONE;
   walk w = {.tape = {.training = out, .graph = &out->graph, .options = options, .err = err},
-            .model = model};
+            .model = model,
+            .dropout = MN_NONE};
   mn_id *seeds = NULL;
   if (make_tables(&w)) {
     seeds = mn_arena_array(&out->graph.arena, (size_t)model->output_count, sizeof *seeds);

@@ -38,6 +38,9 @@ typedef struct mn_autodiff_options {
   int32_t batch, height, width; /* 0: the model's own */
   float norm_momentum; /* share of the batch in the running statistics, as PyTorch has it */
   bool frozen_norm;    /* normalize by running statistics, which stay */
+  /* The model's node, counted from 1, whose input 0 is multiplied by an input of its own shape,
+   * "dropout", which the graph has after the gradients; 0: none. */
+  int32_t dropout;
 } mn_autodiff_options;
 
 /* `model` is verified, float, and its batch norms are not folded, or gone for good. For each output

@@ -42,6 +42,11 @@ static mn_status find_head(const mn_graph *graph, mn_id *layer, mn_id *scores, m
                  "expected a classifier, with one layer of scores at its end");
 }
 
+mn_id mn_head_layer(const mn_graph *graph) {
+  mn_id layer, scores;
+  return find_head(graph, &layer, &scores, NULL) ? MN_NONE : layer;
+}
+
 static mn_status check_float(const mn_graph *graph, mn_error *err) {
   for (int32_t n = 0; n < graph->node_count; n++) {
     const mn_value *value = &graph->values[graph->nodes[n].out[0]];

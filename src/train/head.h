@@ -13,4 +13,7 @@
 mn_status mn_head_replace(mn_graph *out, const mn_graph *model, int32_t classes, uint64_t seed,
                           bool keep, mn_error *err);
 
+/* The node of a classifier's last layer of weights; MN_NONE where the graph ends otherwise. */
+mn_id mn_head_layer(const mn_graph *graph);
+
 #endif

@@ -67,6 +67,18 @@ const float *mn_stepper_gradient(const mn_stepper *s, int32_t index) {
   return gradient == MN_NONE ? NULL : mn_session_value(s->session, gradient);
 }
 
+float *mn_stepper_dropout(const mn_stepper *s, size_t *rows, size_t *channels) {
+  const mn_graph *graph = &s->training.graph;
+  const int32_t index = s->model->input_count + s->model->output_count;
+  if (index >= graph->input_count) return NULL;
+  const mn_shape *shape = &graph->values[graph->inputs[index]].shape;
+  int32_t count = 0;
+  mn_shape_elements(shape, &count);
+  *channels = (size_t)shape->dim[shape->rank - 1];
+  *rows = (size_t)count / *channels;
+  return mn_session_input(s->session, index);
+}
+
 void mn_stepper_forward(mn_stepper *s) { mn_session_run_steps(s->session, 0, s->backward); }
 
 void mn_stepper_backward(mn_stepper *s) {

@@ -36,6 +36,9 @@ float *mn_stepper_output_gradient(const mn_stepper *stepper, int32_t index);
 /* The gradient of parameter `index` after a backward pass; NULL if it has none. */
 const float *mn_stepper_gradient(const mn_stepper *stepper, int32_t index);
 
+/* What autodiff.dropout asked for, and its size; to be filled before each forward pass. */
+float *mn_stepper_dropout(const mn_stepper *stepper, size_t *rows, size_t *channels);
+
 void mn_stepper_forward(mn_stepper *stepper);
 void mn_stepper_backward(mn_stepper *stepper);
 /* After parameters changed. */

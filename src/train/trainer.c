@@ -6,6 +6,8 @@
 
 #include "base/alloc.h"
 #include "base/threads.h"
+#include "train/dropout.h"
+#include "train/head.h"
 #include "train/loss.h"
 #include "train/weight_average.h"
 
@@ -62,6 +64,16 @@ static bool list_gradients(mn_trainer *t) {
   return arrays && counts;
 }
 
+/* Parameters are in the order of the layers: those of the last one are the last. */
+static void find_head(mn_trainer *t) {
+  const mn_graph *model = t->stepper->model;
+  const mn_id layer = mn_head_layer(model);
+  t->head = parameter_count(t);
+  for (int32_t i = 1; layer != MN_NONE && i < model->nodes[layer].in_count; i++) {
+    t->head -= model->nodes[layer].in[i] != MN_NONE;
+  }
+}
+
 static mn_status check_scores(const mn_trainer *t, mn_error *err) {
   const mn_graph *graph = &t->stepper->training.graph;
   const mn_shape *out = &graph->values[graph->outputs[0]].shape;
@@ -76,13 +88,15 @@ static mn_status build(mn_trainer *t, const mn_graph *model, mn_error *err) {
                    .height = o->height,
                    .width = o->width,
                    .norm_momentum = (float)o->norm_momentum,
-                   .frozen_norm = o->frozen_norm},
+                   .frozen_norm = o->frozen_norm,
+                   .dropout = o->dropout > 0 ? mn_head_layer(model) + 1 : 0},
       .threads = o->threads,
       .features = o->features,
   };
   mn_status status = mn_stepper_new(&t->stepper, model, &stepper, err);
   if (!status) status = check_scores(t, err);
   if (status) return status;
+  find_head(t);
   const mn_graph *graph = &t->stepper->training.graph;
   t->classes = graph->values[graph->outputs[0]].shape.dim[1];
   t->targets = mn_arena_array(&t->arena, (size_t)(o->batch * t->classes), sizeof *t->targets);
@@ -128,19 +142,21 @@ static void update_range(const update *u, int32_t i, size_t begin, size_t end) {
   mn_trainer *t = u->trainer;
   const mn_parameter *p = parameter(t, i);
   const float *gradient = mn_stepper_gradient(t->stepper, i);
-  if (!gradient) return;
+  const double share = i < t->head ? t->options.backbone_share : 1;
+  if (!gradient || share <= 0) return;
   const mn_update step = {
       .weights = p->data,
       .gradient = gradient,
       .slots = {t->slots[i * MN_OPTIMIZER_SLOTS], t->slots[i * MN_OPTIMIZER_SLOTS + 1]},
-      .rate = u->rate,
+      .rate = u->rate * share,
       .weight_decay = decays(t, p) ? t->options.weight_decay : 0,
       .scale = u->scale,
       .step = t->steps,
   };
   mn_optimizer_update(&t->options.optimizer, &step, begin, end);
   if (!t->averages) return;
-  const double decay = mn_average_decay(t->options.average, t->steps);
+  const double decay = t->options.average_warmup ? mn_average_decay(t->options.average, t->steps)
+                                                 : t->options.average;
   mn_average_update(t->averages[i], p->data, decay, begin, end);
 }
 
@@ -186,7 +202,15 @@ static int32_t count_right(const mn_trainer *t, const float *scores) {
   return right;
 }
 
+static void drop_features(mn_trainer *t) {
+  size_t rows, channels;
+  float *mask = mn_stepper_dropout(t->stepper, &rows, &channels);
+  const mn_dropout how = {.rate = t->options.dropout, .seed = t->options.seed, .step = t->steps};
+  if (mask) mn_dropout_mask(&how, rows, channels, mask);
+}
+
 bool mn_trainer_step(mn_trainer *t, double rate, mn_trained_step *done) {
+  drop_features(t);
   mn_stepper_forward(t->stepper);
   const float *scores = mn_stepper_output(t->stepper, 0);
   const mn_soft_loss_args args = {.logits = scores,

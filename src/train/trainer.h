@@ -12,11 +12,15 @@ typedef struct mn_trainer_options {
   int32_t batch, height, width; /* 0 for the latter two: the model's own */
   mn_optimizer optimizer;
   double weight_decay;
-  bool decay_all;       /* vectors and depthwise weights too */
-  double clip;          /* most of the norm of all gradients together; 0: any */
-  double average;       /* decay of the weights' moving average; 0: none */
-  double norm_momentum; /* of batch norms */
+  bool decay_all;        /* vectors and depthwise weights too */
+  double clip;           /* most of the norm of all gradients together; 0: any */
+  double average;        /* decay of the weights' moving average; 0: none */
+  bool average_warmup;   /* it forgets faster in the beginning */
+  double backbone_share; /* of the rate, for all but the last layer; 0: they stay as they are */
+  double norm_momentum;  /* of batch norms */
   bool frozen_norm;
+  double dropout; /* of the last layer's input; by `seed` and the step */
+  uint64_t seed;
   mn_threads *threads;
   uint32_t features;
 } mn_trainer_options;
@@ -26,6 +30,7 @@ typedef struct mn_trainer {
   mn_stepper *stepper;
   int32_t classes;
   int64_t steps;    /* done */
+  int32_t head;     /* the first parameter of the last layer */
   float *targets;   /* [batch][classes] */
   float **slots;    /* [parameters][MN_OPTIMIZER_SLOTS], each as its parameter */
   float **averages; /* [parameters]; NULL: none */

@@ -25,7 +25,8 @@ typedef struct run {
 } run;
 
 static mn_trainer_options options_of(const char *optimizer) {
-  mn_trainer_options o = {.batch = BATCH, .weight_decay = 1e-3, .norm_momentum = 0.1};
+  mn_trainer_options o = {
+      .batch = BATCH, .weight_decay = 1e-3, .norm_momentum = 0.1, .backbone_share = 1};
   o.features = mn_cpu_detect();
   if (strcmp(optimizer, "sgd") == 0) {
     o.optimizer = (mn_optimizer){.kind = MN_SGD, .momentum = 0.9, .nesterov = true};
@@ -130,6 +131,7 @@ static void expect_same(const run *a, const run *b) {
 static mn_trainer_options averaged(const char *optimizer) {
   mn_trainer_options o = options_of(optimizer);
   o.average = 0.9;
+  o.average_warmup = true;
   o.clip = 1;
   return o;
 }

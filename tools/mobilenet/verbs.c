@@ -6,7 +6,7 @@
 #include <string.h>
 
 enum { MANY = INT_MAX };
-#define BIT(id) (1u << OPTION_##id)
+#define BIT(id) ((uint64_t)1 << OPTION_##id)
 #define USE_MODEL BIT(MODEL)
 #define USE_CONTRACT (BIT(CONTRACT) | BIT(LABELS) | BIT(ANCHORS))
 #define USE_SPEED (BIT(THREADS) | BIT(ISA) | BIT(PLAN))

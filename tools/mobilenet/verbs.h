@@ -40,8 +40,8 @@ typedef struct cli_verb {
   const char *name;
   const char *arguments;
   int least, most; /* how many arguments */
-  uint32_t takes;  /* bit i: option i */
-  uint32_t needs;
+  uint64_t takes;  /* bit i: option i */
+  uint64_t needs;
   const char *summary, *about, *examples;
   verb_fn *run;
 } cli_verb;

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * train.h - from labelled pictures to a classifier (libmobilenet_train). docs/training.md explains
+ * what is done and why.
+ *
+ *   mn_model *start, *trained;
+ *   mn_training *training;
+ *   mn_trained_epoch epoch;
+ *   mn_model_from_zoo(&start, "v1-0.25-128", NULL, &err);
+ *   mn_training_new(&training, start, "photos/", NULL, &err);       a folder a class
+ *   while (mn_training_epoch(training, &epoch, &err) == MN_OK && epoch.epoch < epoch.epochs) ...
+ *   mn_training_model(training, &trained, &err);
+ *   mn_model_save(trained, "flowers.safetensors", MN_FORMAT_BY_NAME, &err);
+ *
+ * The same data, options and seed give the same bits with any number of threads, and after going on
+ * from a checkpoint.
+ */
+#ifndef MOBILENET_TRAIN_H
+#define MOBILENET_TRAIN_H
+
+#include "mobilenet.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct mn_training mn_training;
+
+/* What is being done to how many of how many; not 0 cancels. */
+typedef int mn_train_progress(void *user, const char *what, int64_t done, int64_t count);
+
+typedef struct mn_train_options {
+  size_t struct_size;
+  const char *recipe;          /* a name of mn_recipe_names; NULL: small-data, or finetune */
+  const char *const *settings; /* [setting_count] "key=value": other numbers than the recipe's */
+  int32_t setting_count;
+  int32_t fine_tune;     /* 1: the model's weights are trained ones, to start from */
+  int32_t height, width; /* of the input; 0: the model's own */
+  double held_back;      /* fraction of each class that is scored, not trained on, where the
+                               data has no val split; 0: a fifth */
+  uint64_t seed;
+  mn_threads *threads;  /* NULL: the calling thread, and one that reads pictures */
+  uint64_t cache_bytes; /* decoded pictures are kept in memory up to here; 0: 1 GiB */
+  mn_train_progress *progress;
+  void *user;
+} mn_train_options;
+
+/* Looks at every picture of `data` (docs/data.md: a folder a class, a CSV or TSV file, a tar of
+ * them) and prepares to train `start`, a float classifier that outlives the training, for its
+ * classes. Errors: UNSUPPORTED (a model that is no float classifier), ARGUMENT (recipe, setting),
+ * IO, FORMAT, MEMORY, CANCELLED. */
+MN_API mn_status mn_training_new(mn_training **out, const mn_model *start, const char *data,
+                                 const mn_train_options *options, mn_error *err);
+MN_API void mn_training_free(mn_training *training);
+
+/* What a person should know of the data before hours pass: pictures that cannot be read, classes
+ * without pictures, pictures that are on both sides. A sentence each; NULL past the last. */
+MN_API const char *mn_training_note(const mn_training *training, int index);
+/* Pictures to train on, and pictures held back. */
+MN_API int64_t mn_training_pictures(const mn_training *training, int held_back);
+MN_API int32_t mn_training_epochs(const mn_training *training);
+
+typedef struct mn_trained_epoch {
+  int32_t epoch, epochs; /* done, and in all */
+  double loss, top1;     /* means over the pictures trained on, as they came by */
+  double eval_top1;      /* of those held back, by the weights that mn_training_model gives; < 0:
+                            none are */
+  double images_per_s;   /* of training */
+  double rate;           /* of the last step */
+} mn_trained_epoch;
+
+/* One epoch, then the score of the pictures held back. Errors: CANCELLED, FORMAT (the loss is no
+ * number any more), MEMORY; after these the training is within an epoch and can only be freed: what
+ * was before is in the last checkpoint. */
+MN_API mn_status mn_training_epoch(mn_training *training, mn_trained_epoch *epoch, mn_error *err);
+
+/* Writes all that the training is, to go on from after any end, between epochs. The file is a model
+ * too. Errors: IO, MEMORY. */
+MN_API mn_status mn_training_save(const mn_training *training, const char *path, mn_error *err);
+/* Goes on from there, with the same data, model and options; *epoch receives how many are done.
+ * Errors: FORMAT (not the same, saying so), IO, MEMORY. */
+MN_API mn_status mn_training_resume(mn_training *training, const char *path, int32_t *epoch,
+                                    mn_error *err);
+
+/* The model as it is now, with labels and contract; it lives on its own. Errors: MEMORY. */
+MN_API mn_status mn_training_model(const mn_training *training, mn_model **out, mn_error *err);
+
+/* Names of recipes and whom each is for; NULL past the last. */
+MN_API const char *mn_recipe_names(int index, const char **purpose);
+/* All numbers of a recipe with what they mean, as text to be freed with mn_text_free. Error:
+ * ARGUMENT, with the names there are. */
+MN_API mn_status mn_recipe_show(const char *name, char **text, mn_error *err);
+MN_API void mn_text_free(char *text);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,388 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The public training: data, recipe, trainer and scores put together. */
+#define _POSIX_C_SOURCE 200809L
+#include "mobilenet/train.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "api/model.h"
+#include "base/alloc.h"
+#include "base/cpu.h"
+#include "base/struct_size.h"
+#include "train/checkpoint.h"
+#include "train/head.h"
+#include "train/recipe.h"
+#include "train/scoring.h"
+
+enum { SCORED_BATCH = 16 };
+static const uint64_t default_cache = (uint64_t)1 << 30;
+
+struct mn_training {
+  mn_train_options options;
+  mn_recipe recipe;
+  mn_schedule schedule;
+  mn_parts parts;
+  mn_graph graph; /* the classifier that is trained, with its contract */
+  mn_trainer *trainer;
+  mn_feed *feed, *scored; /* scored: NULL when no picture is held back */
+  int32_t height, width, epoch;
+  int64_t fingerprint;
+  uint32_t features;
+};
+
+static double now_s(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+/* ---- Preparing ----------------------------------------------------------------------------- */
+
+static mn_status read_recipe(mn_training *t, mn_error *err) {
+  const mn_train_options *o = &t->options;
+  const char *name = o->recipe ? o->recipe : o->fine_tune ? "finetune" : "small-data";
+  mn_status status = mn_recipe_find(&t->recipe, name, err);
+  for (int32_t i = 0; i < o->setting_count && !status; i++) {
+    const char *setting = o->settings[i], *equals = strchr(setting, '=');
+    char key[64];
+    if (!equals || (size_t)(equals - setting) >= sizeof key) {
+      return mn_fail(err, MN_ERR_ARGUMENT, "settings", "'%s' is not KEY=VALUE", setting);
+    }
+    memcpy(key, setting, (size_t)(equals - setting));
+    key[equals - setting] = 0;
+    status = mn_recipe_set(&t->recipe, key, equals + 1, err);
+  }
+  return status ? status : mn_recipe_check(&t->recipe, err);
+}
+
+static int survey_progress(void *user, size_t done, size_t count) {
+  const mn_train_options *o = &((const mn_training *)user)->options;
+  return o->progress ? o->progress(o->user, "pictures", (int64_t)done, (int64_t)count) : 0;
+}
+
+static mn_status open_data(mn_training *t, const char *data, mn_error *err) {
+  const mn_parts_options options = {
+      .task = MN_TASK_CLASSIFY,
+      .fraction = t->options.held_back,
+      .seed = t->options.seed,
+      .survey = {.threads = t->options.threads, .progress = survey_progress, .user = t},
+  };
+  mn_status status = mn_parts_open(&t->parts, data, &options, err);
+  if (status) return status;
+  if (mn_dataset_class_count(t->parts.train.set) >= 2) return MN_OK;
+  return mn_fail(err, MN_ERR_FORMAT, data, "it has %d class, expected two or more",
+                 mn_dataset_class_count(t->parts.train.set));
+}
+
+/* Names of classes, numbers where the data has none. */
+static mn_status set_labels(mn_training *t, mn_error *err) {
+  const int count = mn_dataset_class_count(t->parts.train.set);
+  const char **names = mn_arena_array(&t->graph.arena, (size_t)count, sizeof *names);
+  for (int i = 0; names && i < count; i++) {
+    char number[16];
+    const char *name = mn_dataset_class_name(t->parts.train.set, i);
+    snprintf(number, sizeof number, "%d", i);
+    if (!name) name = number;
+    names[i] = mn_arena_string(&t->graph.arena, name, strlen(name));
+    if (!names[i]) return mn_fail_memory(err, sizeof number);
+  }
+  if (!names) return mn_fail_memory(err, (size_t)count * sizeof *names);
+  mn_contract *contract = &t->graph.contract;
+  contract->task = MN_TASK_CLASSIFY;
+  contract->labels.names = names;
+  contract->labels.count = count;
+  contract->labels.background = -1;
+  contract->score = MN_SCORE_SOFTMAX;
+  contract->assumed = 0;
+  return MN_OK;
+}
+
+static mn_status make_graph(mn_training *t, const mn_model *start, mn_error *err) {
+  if (!start->graph.has_contract) {
+    *err = start->no_contract;
+    return start->no_contract.status;
+  }
+  const int32_t classes = mn_dataset_class_count(t->parts.train.set);
+  mn_status status =
+      mn_head_replace(&t->graph, &start->graph, classes, t->options.seed, false, err);
+  if (status) return status;
+  for (int32_t n = 0; n < t->graph.node_count && t->recipe.norm_epsilon > 0; n++) {
+    if (t->graph.nodes[n].op != MN_OP_BATCH_NORM) continue;
+    t->graph.nodes[n].attr.batch_norm.epsilon = (float)t->recipe.norm_epsilon;
+  }
+  const mn_shape *input = &t->graph.values[t->graph.inputs[0]].shape;
+  t->height = t->options.height ? t->options.height : input->dim[1];
+  t->width = t->options.width ? t->options.width : input->dim[2];
+  return set_labels(t, err);
+}
+
+static mn_status make_trainer(mn_training *t, mn_error *err) {
+  const mn_recipe *r = &t->recipe;
+  if (t->parts.train.count < r->batch) {
+    return mn_fail(err, MN_ERR_ARGUMENT, "batch",
+                   "a step takes %d pictures and there are %lld to train on: set batch=N", r->batch,
+                   (long long)t->parts.train.count);
+  }
+  const mn_trainer_options options = {
+      .batch = r->batch,
+      .height = t->height,
+      .width = t->width,
+      .optimizer = r->optimizer,
+      .weight_decay = r->weight_decay,
+      .decay_all = r->decay_all,
+      .clip = r->clip,
+      .average = r->average,
+      .average_warmup = r->average_warmup,
+      .backbone_share = t->options.fine_tune ? r->backbone_share : 1,
+      .dropout = r->dropout,
+      .seed = t->options.seed,
+      .norm_momentum = r->norm_momentum,
+      .frozen_norm = t->options.fine_tune && r->frozen_norm,
+      .threads = t->options.threads,
+      .features = t->features,
+  };
+  return mn_trainer_new(&t->trainer, &t->graph, &options, err);
+}
+
+static mn_status make_feeds(mn_training *t, mn_error *err) {
+  const int32_t threads = mn_threads_count(t->options.threads);
+  mn_feed_options options = {
+      .contract = &t->graph.contract,
+      .height = t->height,
+      .width = t->width,
+      .batch = t->recipe.batch,
+      .classes = t->trainer->classes,
+      .training = true,
+      .drop_last = true,
+      .augment = t->recipe.augment,
+      .seed = t->options.seed,
+      .threads = threads,
+      .cache_bytes = t->options.cache_bytes ? t->options.cache_bytes : default_cache,
+  };
+  mn_status status = mn_feed_new(&t->feed, &t->parts.train, &options, err);
+  if (status || t->parts.held.count == 0) return status;
+  options.batch = SCORED_BATCH;
+  options.classes = 0;
+  options.training = options.drop_last = false;
+  return mn_feed_new(&t->scored, &t->parts.held, &options, err);
+}
+
+/* FNV-1a of what must be the same for a run to go on. */
+static void hash(uint64_t *sum, const void *bytes, size_t size) {
+  for (size_t i = 0; i < size; i++) {
+    *sum = (*sum ^ ((const unsigned char *)bytes)[i]) * 0x100000001b3u;
+  }
+}
+
+static mn_status take_fingerprint(mn_training *t, mn_error *err) {
+  uint64_t sum = 0xcbf29ce484222325u;
+  mn_json_writer writer = {0};
+  mn_recipe_write(&t->recipe, &writer);
+  if (!writer.text) return mn_fail_memory(err, 1);
+  hash(&sum, writer.text, writer.used);
+  mn_json_writer_free(&writer);
+  for (int64_t i = 0; i < t->parts.train.count; i++) {
+    const int64_t item = t->parts.train.items[i];
+    const int class_index = mn_dataset_class(t->parts.train.set, item);
+    hash(&sum, &item, sizeof item);
+    hash(&sum, &class_index, sizeof class_index);
+  }
+  hash(&sum, &t->height, sizeof t->height);
+  hash(&sum, &t->width, sizeof t->width);
+  memcpy(&t->fingerprint, &sum, sizeof sum);
+  return MN_OK;
+}
+
+static mn_status prepare(mn_training *t, const mn_model *start, const char *data, mn_error *err) {
+  mn_status status = mn_cpu_level(NULL, &t->features, err);
+  if (!status) status = read_recipe(t, err);
+  if (!status) status = open_data(t, data, err);
+  if (!status) status = make_graph(t, start, err);
+  if (!status) status = make_trainer(t, err);
+  if (!status) status = make_feeds(t, err);
+  if (!status) status = take_fingerprint(t, err);
+  if (!status) t->schedule = mn_recipe_schedule(&t->recipe, mn_feed_batches(t->feed));
+  return status;
+}
+
+mn_status mn_training_new(mn_training **out, const mn_model *start, const char *data,
+                          const mn_train_options *options, mn_error *err) {
+  *out = NULL;
+  mn_error_clear(err);
+  mn_training *t = mn_alloc_zero(sizeof *t);
+  if (!t) return mn_fail_memory(err, sizeof *t);
+  mn_options_read(&t->options, sizeof t->options, options);
+  mn_graph_init(&t->graph);
+  mn_status status = prepare(t, start, data, err);
+  if (status) {
+    mn_training_free(t);
+    return status;
+  }
+  *out = t;
+  return MN_OK;
+}
+
+void mn_training_free(mn_training *t) {
+  if (!t) return;
+  mn_feed_free(t->feed);
+  mn_feed_free(t->scored);
+  mn_trainer_free(t->trainer);
+  mn_graph_free(&t->graph);
+  mn_parts_free(&t->parts);
+  mn_free(t);
+}
+
+const char *mn_training_note(const mn_training *t, int index) {
+  const mn_notes *notes = &t->parts.notes;
+  return index >= 0 && (size_t)index < notes->count ? notes->list[index] : NULL;
+}
+
+int64_t mn_training_pictures(const mn_training *t, int held_back) {
+  return held_back ? t->parts.held.count : t->parts.train.count;
+}
+
+int32_t mn_training_epochs(const mn_training *t) { return t->recipe.epochs; }
+
+/* ---- An epoch ------------------------------------------------------------------------------ */
+
+static mn_status train_batch(mn_training *t, mn_trained_epoch *report, mn_error *err) {
+  mn_trained_step done;
+  mn_feed_batch batch;
+  mn_status status = mn_feed_next(t->feed, mn_trainer_pixels(t->trainer),
+                                  mn_trainer_targets(t->trainer), &batch, err);
+  if (status) return status;
+  if (batch.count < t->recipe.batch) return MN_OK; /* some could not be read: not a whole batch */
+  report->rate = mn_schedule_rate(&t->schedule, t->trainer->steps);
+  if (!mn_trainer_step(t->trainer, report->rate, &done)) {
+    return mn_fail(err, MN_ERR_FORMAT, "loss",
+                   "it is no number any more after %lld steps: a smaller rate (rate=%g) or clip=1 "
+                   "may help; the last checkpoint is from before",
+                   (long long)t->trainer->steps, t->recipe.rate / 3);
+  }
+  report->loss += done.loss;
+  report->top1 += (double)done.right / t->recipe.batch;
+  return MN_OK;
+}
+
+static mn_status score(const mn_training *t, double *top1, mn_error *err) {
+  *top1 = -1;
+  if (!t->scored) return MN_OK;
+  mn_graph graph;
+  mn_status status = mn_trainer_snapshot(t->trainer, &graph, err);
+  if (status) return status;
+  const mn_scoring scoring = {.graph = &graph,
+                              .feed = t->scored,
+                              .part = &t->parts.held,
+                              .batch = SCORED_BATCH,
+                              .height = t->height,
+                              .width = t->width,
+                              .threads = t->options.threads,
+                              .features = t->features};
+  mn_class_tally tally = {.classes = t->trainer->classes};
+  status = mn_scoring_run(&scoring, &tally, err);
+  if (!status && tally.pictures) *top1 = (double)tally.top1 / (double)tally.pictures;
+  mn_graph_free(&graph);
+  return status;
+}
+
+mn_status mn_training_epoch(mn_training *t, mn_trained_epoch *report, mn_error *err) {
+  mn_error_clear(err);
+  memset(report, 0, sizeof *report);
+  const int64_t batches = mn_feed_batches(t->feed);
+  const double begin = now_s();
+  mn_status status = mn_feed_seek(t->feed, (uint32_t)t->epoch, 0, err);
+  for (int64_t b = 0; b < batches && !status; b++) {
+    const mn_train_options *o = &t->options;
+    if (o->progress &&
+        o->progress(o->user, "images", b * t->recipe.batch, batches * t->recipe.batch)) {
+      return mn_fail(err, MN_ERR_CANCELLED, "epoch", "stopped within epoch %d", t->epoch + 1);
+    }
+    status = train_batch(t, report, err);
+  }
+  if (status) return status;
+  report->images_per_s = (double)(batches * t->recipe.batch) / (now_s() - begin);
+  report->loss /= (double)batches;
+  report->top1 /= (double)batches;
+  status = score(t, &report->eval_top1, err);
+  if (status) return status;
+  report->epoch = ++t->epoch;
+  report->epochs = t->recipe.epochs;
+  return MN_OK;
+}
+
+/* ---- What is kept -------------------------------------------------------------------------- */
+
+mn_status mn_training_save(const mn_training *t, const char *path, mn_error *err) {
+  mn_error_clear(err);
+  const mn_run_state state = {.epoch = t->epoch,
+                              .steps = t->trainer->steps,
+                              .seed = (int64_t)t->options.seed,
+                              .fingerprint = t->fingerprint};
+  return mn_checkpoint_save(t->trainer, &state, path, err);
+}
+
+mn_status mn_training_resume(mn_training *t, const char *path, int32_t *epoch, mn_error *err) {
+  mn_error_clear(err);
+  mn_run_state state;
+  mn_status status = mn_checkpoint_load(t->trainer, &state, path, err);
+  if (status) return status;
+  if (state.fingerprint != t->fingerprint || state.seed != (int64_t)t->options.seed) {
+    return mn_fail(
+        err, MN_ERR_FORMAT, path,
+        "it is of a run with other pictures, another recipe, size or seed: give the same "
+        "ones, or begin anew without it");
+  }
+  *epoch = t->epoch = (int32_t)state.epoch;
+  return MN_OK;
+}
+
+/* Constants move into the graph's own memory, and the contract with its texts. */
+static mn_status own(mn_graph *graph, char **contract, mn_error *err) {
+  for (int32_t i = 0; i < graph->value_count; i++) {
+    mn_value *value = &graph->values[i];
+    if (value->kind != MN_KIND_CONST) continue;
+    value->data = mn_arena_copy(&graph->arena, value->data, value->bytes);
+    if (!value->data) return mn_fail_memory(err, value->bytes);
+  }
+  *contract = mn_contract_to_json(&graph->contract, &graph->arena);
+  if (!*contract) return mn_fail_memory(err, 1);
+  return mn_contract_from_json(&graph->contract, *contract, strlen(*contract), &graph->arena, err);
+}
+
+mn_status mn_training_model(const mn_training *t, mn_model **out, mn_error *err) {
+  *out = NULL;
+  mn_error_clear(err);
+  mn_model *model = mn_alloc_zero(sizeof *model);
+  if (!model) return mn_fail_memory(err, sizeof *model);
+  mn_status status = mn_trainer_snapshot(t->trainer, &model->graph, err);
+  if (!status) status = own(&model->graph, &model->contract_json, err);
+  if (status) {
+    mn_model_free(model);
+    return status;
+  }
+  *out = model;
+  return MN_OK;
+}
+
+const char *mn_recipe_names(int index, const char **purpose) {
+  if (purpose) *purpose = mn_recipe_purpose(index);
+  return mn_recipe_name(index);
+}
+
+mn_status mn_recipe_show(const char *name, char **text, mn_error *err) {
+  mn_recipe recipe;
+  mn_arena arena = {0};
+  *text = NULL;
+  mn_status status = mn_recipe_find(&recipe, name, err);
+  if (status) return status;
+  const char *lines = mn_recipe_text(&recipe, &arena);
+  const size_t size = lines ? strlen(lines) + 1 : 0;
+  if (lines) *text = mn_alloc(size);
+  if (*text) memcpy(*text, lines, size);
+  mn_arena_free(&arena);
+  return *text ? MN_OK : mn_fail_memory(err, 1);
+}
+
+void mn_text_free(char *text) { mn_free(text); }

@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * `mobilenet train`: from a folder of photos to a classifier. The run is kept beside the model
+ * after every epoch, so that any end of it, Ctrl-C and a lost machine too, costs an epoch at most.
+ */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "interrupt.h"
+#include "json_writer.h"
+#include "message.h"
+#include "mobilenet/convert.h"
+#include "mobilenet/train.h"
+#include "mobilenet/zoo.h"
+#include "options.h"
+#include "progress.h"
+#include "runner.h"
+#include "stopwatch.h"
+#include "verbs.h"
+
+verb_fn cmd_train;
+
+enum { MOST_SETTINGS = 64, MOST_NOTES = 12 };
+
+typedef struct course {
+  const cli_options *options;
+  const char *data, *out;
+  char run[4096]; /* the checkpoint's path */
+  mn_model *start;
+  mn_threads *threads;
+  mn_training *training;
+  progress_bar bar;
+  const char *doing;
+} course;
+
+/* ---- Recipes ------------------------------------------------------------------------------- */
+
+static int show_recipe(const char *name) {
+  mn_error err;
+  char *text;
+  if (strcmp(name, "list") == 0) {
+    const char *purpose;
+    for (int i = 0; mn_recipe_names(i, &purpose); i++) {
+      printf("%-12s %s\n", mn_recipe_names(i, NULL), purpose);
+    }
+    return EXIT_DONE;
+  }
+  if (mn_recipe_show(name, &text, &err)) {
+    say_error(&err);
+    return EXIT_USAGE;
+  }
+  fputs(text, stdout);
+  mn_text_free(text);
+  return EXIT_DONE;
+}
+
+/* ---- Data and start ------------------------------------------------------------------------ */
+
+static int on_progress(void *user, const char *what, int64_t done, int64_t count) {
+  course *c = user;
+  if (c->doing != what || done == 0) {
+    progress_clear(&c->bar);
+    progress_begin(&c->bar, what, count);
+    c->doing = what;
+  }
+  progress_update(&c->bar, done);
+  return interrupted();
+}
+
+/* -a: a network by its name; --from: a model whose weights to start from. */
+static int open_start(course *c) {
+  mn_error err;
+  const char *name = c->options->text[OPTION_ARCH], *from = c->options->text[OPTION_FROM];
+  if ((name != NULL) == (from != NULL)) {
+    say("say what to train: -a ARCH for a new network (v1-0.25-128, v2-1.0-224, ...), or --from "
+        "MODEL to go on from trained weights");
+    return EXIT_USAGE;
+  }
+  if (from) {
+    const mn_open_options open = {.struct_size = sizeof open,
+                                  .contract = c->options->text[OPTION_CONTRACT]};
+    if (mn_model_open(&c->start, from, &open, &err) == MN_OK) return EXIT_DONE;
+  } else if (mn_model_from_zoo(
+                 &c->start, name,
+                 &(mn_zoo_options){.struct_size = sizeof(mn_zoo_options),
+                                   .seed = (uint64_t)options_number(c->options, OPTION_SEED, 1)},
+                 &err) == MN_OK) {
+    return EXIT_DONE;
+  }
+  say_error(&err);
+  return from ? EXIT_UNUSABLE : EXIT_USAGE;
+}
+
+static void say_data(const course *c) {
+  int count = 0;
+  while (mn_training_note(c->training, count)) count++;
+  for (int i = 0; i < count && i < MOST_NOTES; i++) say("%s", mn_training_note(c->training, i));
+  if (count > MOST_NOTES) say("and %d more like these", count - MOST_NOTES);
+  if (c->options->given[OPTION_JSON]) return;
+  printf("%s: %lld pictures to train on, %lld held back\n", c->data,
+         (long long)mn_training_pictures(c->training, 0),
+         (long long)mn_training_pictures(c->training, 1));
+}
+
+static int prepare(course *c) {
+  mn_error err;
+  const cli_options *o = c->options;
+  const char *settings[MOST_SETTINGS + 2];
+  char epochs[32], batch[32];
+  mn_train_options options = {
+      .struct_size = sizeof options,
+      .recipe = o->text[OPTION_RECIPE],
+      .settings = settings,
+      .fine_tune = o->text[OPTION_FROM] != NULL,
+      .height = o->height,
+      .width = o->width,
+      .seed = (uint64_t)options_number(o, OPTION_SEED, 1),
+      .progress = on_progress,
+      .user = c,
+  };
+  int position = 0;
+  const char *setting;
+  while (options.setting_count < MOST_SETTINGS &&
+         (setting = options_next(o, OPTION_SET, &position)) != NULL) {
+    settings[options.setting_count++] = setting;
+  }
+  if (o->given[OPTION_EPOCHS]) {
+    snprintf(epochs, sizeof epochs, "epochs=%lld", (long long)o->number[OPTION_EPOCHS]);
+    settings[options.setting_count++] = epochs;
+  }
+  if (o->given[OPTION_BATCH]) {
+    snprintf(batch, sizeof batch, "batch=%lld", (long long)o->number[OPTION_BATCH]);
+    settings[options.setting_count++] = batch;
+  }
+  const int threads = options_threads(o);
+  if (threads == 0) return EXIT_USAGE;
+  if (mn_threads_new(&c->threads, threads, &err)) return say_error(&err);
+  options.threads = c->threads;
+  mn_status status = mn_training_new(&c->training, c->start, c->data, &options, &err);
+  progress_clear(&c->bar);
+  if (status == MN_ERR_CANCELLED) return EXIT_INTERRUPTED;
+  if (status) return say_error(&err);
+  say_data(c);
+  return EXIT_DONE;
+}
+
+/* ---- Epochs -------------------------------------------------------------------------------- */
+
+static void print_epoch(const course *c, const mn_trained_epoch *e) {
+  if (c->options->given[OPTION_JSON]) {
+    json_writer line = {stdout, false};
+    json_open_object(&line, NULL);
+    json_integer(&line, "epoch", e->epoch);
+    json_double(&line, "loss", e->loss);
+    json_double(&line, "top1", e->top1);
+    json_float(&line, "eval_top1", e->eval_top1 < 0 ? NAN : e->eval_top1);
+    json_float(&line, "images_per_s", e->images_per_s);
+    json_double(&line, "lr", e->rate);
+    json_close_object(&line);
+    json_end_line(&line);
+    return;
+  }
+  printf("epoch %*d/%d  loss %.4f  trained on %5.1f %%  ", e->epochs > 99 ? 3 : 2, e->epoch,
+         e->epochs, e->loss, 100 * e->top1);
+  if (e->eval_top1 >= 0) printf("held back %5.1f %%  ", 100 * e->eval_top1);
+  printf("rate %.2g  %.0f images/s\n", e->rate, e->images_per_s);
+  fflush(stdout);
+}
+
+static int save_all(const course *c) {
+  mn_error err;
+  mn_model *model = NULL;
+  if (mn_training_save(c->training, c->run, &err)) return say_error(&err);
+  if (mn_training_model(c->training, &model, &err)) return say_error(&err);
+  mn_status status = mn_model_save(model, c->out, MN_FORMAT_BY_NAME, &err);
+  mn_model_free(model);
+  return status ? say_error(&err) : EXIT_DONE;
+}
+
+static int resume(course *c, int32_t *done) {
+  mn_error err;
+  *done = 0;
+  if (!c->options->given[OPTION_RESUME]) {
+    if (access(c->run, F_OK) != 0) return EXIT_DONE;
+    say("%s is of a run that was stopped: --resume goes on with it, or remove it", c->run);
+    return EXIT_USAGE;
+  }
+  if (mn_training_resume(c->training, c->run, done, &err)) return say_error(&err);
+  say("%s: going on after epoch %d", c->run, *done);
+  return EXIT_DONE;
+}
+
+static int train(course *c) {
+  mn_trained_epoch epoch;
+  mn_error err;
+  int32_t done;
+  int code = resume(c, &done);
+  while (code == EXIT_DONE && done < mn_training_epochs(c->training)) {
+    mn_status status = mn_training_epoch(c->training, &epoch, &err);
+    progress_clear(&c->bar);
+    c->doing = NULL;
+    if (status == MN_ERR_CANCELLED) {
+      say("stopped; --resume goes on after epoch %d", done);
+      return EXIT_INTERRUPTED;
+    }
+    if (status) return say_error(&err);
+    done = epoch.epoch;
+    print_epoch(c, &epoch);
+    code = save_all(c);
+  }
+  if (code == EXIT_DONE) remove(c->run);
+  if (code == EXIT_DONE && !c->options->given[OPTION_JSON]) {
+    printf("%s\n  mobilenet classify -m %s PHOTO\n", c->out, c->out);
+  }
+  return code;
+}
+
+/* flowers.safetensors: the run is flowers.run.safetensors. */
+static int name_run(course *c) {
+  static const char ending[] = ".safetensors";
+  const size_t length = c->out ? strlen(c->out) : 0, tail = sizeof ending - 1;
+  if (!c->out) {
+    say("say where the model goes: -o NAME.safetensors");
+    return EXIT_USAGE;
+  }
+  if (length <= tail || strcmp(c->out + length - tail, ending) != 0 || length > 4000) {
+    say("%s: a model in training is written as NAME.safetensors; 'mobilenet convert' makes other "
+        "formats of it",
+        c->out);
+    return EXIT_USAGE;
+  }
+  snprintf(c->run, sizeof c->run, "%.*s.run.safetensors", (int)(length - tail), c->out);
+  return EXIT_DONE;
+}
+
+int cmd_train(const cli_options *options) {
+  if (options->text[OPTION_SHOW_RECIPE]) return show_recipe(options->text[OPTION_SHOW_RECIPE]);
+  course c = {.options = options, .data = options->args[0], .out = options->text[OPTION_OUT]};
+  if (options->arg_count == 0) {
+    say("say which pictures: a folder with a folder a class");
+    return EXIT_USAGE;
+  }
+  interrupt_watch();
+  int code = name_run(&c);
+  if (code == EXIT_DONE) code = open_start(&c);
+  if (code == EXIT_DONE) code = prepare(&c);
+  if (code == EXIT_DONE) code = train(&c);
+  mn_training_free(c.training);
+  mn_threads_free(c.threads);
+  mn_model_free(c.start);
+  return code;
+}
