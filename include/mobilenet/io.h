@@ -20,6 +20,9 @@ typedef struct mn_picture mn_picture;
 typedef struct mn_picture_options {
   size_t struct_size;
   uint64_t max_pixels; /* refused before allocation; 0 = 100 million */
+  /* A JPEG file may be decoded at a half, a quarter or an eighth of its size, several times as
+   * fast, as long as its shorter side keeps so many pixels. 0 = only at its own size. */
+  int32_t least_side;
 } mn_picture_options;
 
 /* Reads and decodes a picture file; "-" is standard input. Errors: IO, FORMAT, UNSUPPORTED, LIMIT,
@@ -33,6 +36,8 @@ MN_API mn_status mn_picture_decode(mn_picture **out, const void *bytes, size_t s
 MN_API void mn_picture_free(mn_picture *picture);
 /* The decoded pixels; they live as long as the picture. */
 MN_API const mn_image *mn_picture_image(const mn_picture *picture);
+/* The size that the file states, as it is shown: larger than the image's with least_side only. */
+MN_API void mn_picture_full_size(const mn_picture *picture, int32_t *width, int32_t *height);
 
 /* A mask as a PNG file keeps it: palette or gray, the class of every pixel as its index or level,
  * 255 where it says nothing. */

@@ -265,15 +265,20 @@ mn_status mn_dataset_read_picture(const mn_dataset *dataset, int64_t index,
   return status;
 }
 
+mn_status mn_dataset_map_mask(const mn_dataset *dataset, int64_t index, mn_file *file,
+                              mn_error *err) {
+  const char *path = mn_dataset_mask_path(dataset, index);
+  return path ? mn_tree_map(&dataset->listing.tree, path, file, err) : fail_index(index, err);
+}
+
 mn_status mn_dataset_read_mask(const mn_dataset *dataset, int64_t index, mn_mask_file **out,
                                mn_error *err) {
   mn_error_clear(err);
   *out = NULL;
   mn_file file;
-  const char *path = mn_dataset_mask_path(dataset, index);
-  if (!path) return fail_index(index, err);
-  mn_status status = mn_tree_map(&dataset->listing.tree, path, &file, err);
+  mn_status status = mn_dataset_map_mask(dataset, index, &file, err);
   if (status) return status;
+  const char *path = mn_dataset_mask_path(dataset, index);
   status = mn_mask_file_decode(out, file.bytes, file.size, path, err);
   mn_file_close(&file);
   return status;

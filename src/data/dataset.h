@@ -93,6 +93,8 @@ mn_status mn_classes_resolve(mn_listing *listing, const char *name, const mn_cla
 const char *mn_dataset_name(const mn_dataset *dataset, int64_t index);
 /* The bytes of picture `index`; mn_file_close when done. Errors: IO, FORMAT (empty), ARGUMENT. */
 mn_status mn_dataset_map(const mn_dataset *dataset, int64_t index, mn_file *file, mn_error *err);
+mn_status mn_dataset_map_mask(const mn_dataset *dataset, int64_t index, mn_file *file,
+                              mn_error *err);
 
 /* mn_dataset_open with the labels given directly. */
 mn_status mn_dataset_open_named(mn_dataset **out, const char *path,

@@ -9,13 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SIDE = 32, LOW = 8, MOST_BITS = 8, MOST_COLOUR = 32, LEAST_DEVIATION = 2 };
+#include "base/hash.h"
 
-static uint64_t hash_bytes(const uint8_t *bytes, size_t size) {
-  uint64_t value = 0xcbf29ce484222325u; /* FNV-1a */
-  for (size_t i = 0; i < size; ++i) value = (value ^ bytes[i]) * 0x100000001b3u;
-  return value;
-}
+enum { SIDE = 32, LOW = 8, MOST_BITS = 8, MOST_COLOUR = 32, LEAST_DEVIATION = 2 };
 
 /* Where part `i` of SIDE parts begins; each has at least a pixel. */
 static int32_t part(int32_t size, int i) { return (int32_t)((int64_t)size * i / SIDE); }
@@ -93,7 +89,7 @@ mn_look mn_look_at(const mn_image *image, const void *file, size_t size) {
   double gray[SIDE * SIDE], frequencies[LOW * LOW], colour[3] = {0};
   reduce(image, gray, colour);
   transform(gray, frequencies);
-  mn_look look = {.file = hash_bytes(file, size),
+  mn_look look = {.file = mn_hash_bytes(MN_HASH_BEGIN, file, size),
                   .hash = signs(frequencies),
                   .seen = true,
                   .flat = is_flat(gray)};

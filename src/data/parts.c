@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/hash.h"
 
 /* ---- Opening -------------------------------------------------------------------------------- */
 
@@ -215,6 +216,54 @@ mn_status mn_parts_open(mn_parts *parts, const char *path, const mn_parts_option
     mn_error_clear(err); /* what a missing split has left there */
   }
   return status;
+}
+
+/* ---- What it was ---------------------------------------------------------------------------- */
+
+static uint64_t hash_number(uint64_t hash, int64_t v) {
+  uint8_t bytes[8];
+  for (int i = 0; i < 8; ++i) bytes[i] = (uint8_t)((uint64_t)v >> (8 * i));
+  return mn_hash_bytes(hash, bytes, sizeof bytes);
+}
+
+/* Boxes to a thousandth of a pixel. */
+static uint64_t hash_boxes(uint64_t hash, const mn_box *boxes, int count) {
+  for (int b = 0; b < count; ++b) {
+    hash = hash_number(hash, boxes[b].class_index);
+    for (int c = 0; c < 4; ++c) hash = hash_number(hash, (int64_t)(boxes[b].box[c] * 1000));
+  }
+  return hash;
+}
+
+static uint64_t hash_part(uint64_t hash, const mn_part *part, const mn_survey *survey,
+                          mn_box *boxes) {
+  for (int64_t i = 0; i < part->count; ++i) {
+    const int64_t item = part->items[i];
+    const char *name = mn_dataset_name(part->set, item);
+    const mn_size size = survey->sizes[item];
+    hash = mn_hash_bytes(hash, name, strlen(name) + 1);
+    hash = hash_number(hash, (int64_t)survey->looks[item].file);
+    hash = hash_number(hash, (int64_t)survey->mask_files[item]);
+    hash = hash_number(hash, mn_dataset_class(part->set, item));
+    mn_dataset_boxes(part->set, item, size.width, size.height, boxes);
+    hash = hash_boxes(hash, boxes, mn_dataset_box_count(part->set, item));
+  }
+  return hash_number(hash, part->count);
+}
+
+mn_status mn_parts_fingerprint(const mn_parts *parts, uint64_t *fingerprint, mn_error *err) {
+  int most = 1;
+  for (int i = 0; i < 2 && parts->sets[i]; ++i) {
+    const int boxes = most_boxes(parts->sets[i]);
+    most = boxes > most ? boxes : most;
+  }
+  mn_box *boxes = mn_alloc((size_t)most * sizeof *boxes);
+  if (!boxes) return mn_fail_memory(err, (size_t)most * sizeof *boxes);
+  const uint64_t hash = hash_part(MN_HASH_BEGIN, &parts->train, &parts->surveys[0], boxes);
+  const mn_survey *second = &parts->surveys[parts->sets[1] != NULL];
+  *fingerprint = hash_part(hash, &parts->held, second, boxes);
+  mn_free(boxes);
+  return MN_OK;
 }
 
 void mn_parts_free(mn_parts *parts) {

@@ -38,6 +38,10 @@ mn_status mn_parts_open(mn_parts *parts, const char *path, const mn_parts_option
                         mn_error *err);
 void mn_parts_free(mn_parts *parts);
 
+/* A hash of what is trained on and what is held back: names, files, classes, boxes, masks. The same
+ * for a folder and an archive of it. Error: MEMORY. */
+mn_status mn_parts_fingerprint(const mn_parts *parts, uint64_t *fingerprint, mn_error *err);
+
 /* The notes of parts that are complete (parts.c calls it). Error: MEMORY. */
 mn_status mn_parts_note(mn_parts *parts, mn_error *err);
 

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/hash.h"
 #include "base/rng.h"
 
 /* An item in the order in which groups are visited. */
@@ -29,8 +30,7 @@ typedef struct split {
 } split;
 
 static uint64_t rank_of(const char *name, uint64_t seed) {
-  uint64_t hash = 0xcbf29ce484222325u; /* FNV-1a */
-  for (; *name; ++name) hash = (hash ^ (uint8_t)*name) * 0x100000001b3u;
+  const uint64_t hash = mn_hash_bytes(MN_HASH_BEGIN, name, strlen(name));
   mn_rng rng = mn_rng_at(seed, MN_RNG_SPLIT, 0, hash);
   const uint64_t high = mn_rng_word(&rng);
   return high << 32 | mn_rng_word(&rng);

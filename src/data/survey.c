@@ -6,10 +6,11 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/hash.h"
 #include "base/threads.h"
 #include "data/dataset.h"
 
-enum { AT_A_TIME = 128 };
+enum { AT_A_TIME = 128, LEAST_SIDE = 96 /* thrice what a look has */ };
 
 typedef struct survey_work {
   mn_survey *survey;
@@ -21,7 +22,13 @@ typedef struct survey_work {
 
 static mn_status look_at_mask(survey_work *w, int worker, size_t i, mn_error *err) {
   mn_mask_file *mask;
-  mn_status status = mn_dataset_read_mask(w->set, (int64_t)i, &mask, err);
+  mn_file file;
+  mn_status status = mn_dataset_map_mask(w->set, (int64_t)i, &file, err);
+  if (status) return status;
+  const char *path = mn_dataset_mask_path(w->set, (int64_t)i);
+  w->survey->mask_files[i] = mn_hash_bytes(MN_HASH_BEGIN, file.bytes, file.size);
+  status = mn_mask_file_decode(&mask, file.bytes, file.size, path, err);
+  mn_file_close(&file);
   if (status) return status;
   int32_t width, height;
   const uint8_t *classes = mn_mask_file_classes(mask, &width, &height);
@@ -30,9 +37,8 @@ static mn_status look_at_mask(survey_work *w, int worker, size_t i, mn_error *er
     const size_t count = (size_t)width * (size_t)height;
     for (size_t p = 0; p < count; ++p) w->pixels[worker][classes[p]]++;
   } else {
-    status = mn_fail(err, MN_ERR_SHAPE, mn_dataset_mask_path(w->set, (int64_t)i),
-                     "the mask is %d x %d, its picture %d x %d", (int)width, (int)height,
-                     (int)size.width, (int)size.height);
+    status = mn_fail(err, MN_ERR_SHAPE, path, "the mask is %d x %d, its picture %d x %d",
+                     (int)width, (int)height, (int)size.width, (int)size.height);
   }
   mn_mask_file_free(mask);
   return status;
@@ -44,11 +50,12 @@ static mn_status look_at(survey_work *w, int worker, size_t i, mn_error *err) {
   mn_status status = mn_dataset_map(w->set, (int64_t)i, &file, err);
   if (status) return status;
   const char *path = mn_dataset_path(w->set, (int64_t)i);
-  status = mn_picture_decode(&picture, file.bytes, file.size, path, NULL, err);
+  const mn_picture_options options = {.struct_size = sizeof options, .least_side = LEAST_SIDE};
+  status = mn_picture_decode(&picture, file.bytes, file.size, path, &options, err);
   if (!status) {
-    const mn_image *image = mn_picture_image(picture);
-    w->survey->looks[i] = mn_look_at(image, file.bytes, file.size);
-    w->survey->sizes[i] = (mn_size){image->width, image->height};
+    mn_size *size = &w->survey->sizes[i];
+    w->survey->looks[i] = mn_look_at(mn_picture_image(picture), file.bytes, file.size);
+    mn_picture_full_size(picture, &size->width, &size->height);
   }
   mn_picture_free(picture);
   mn_file_close(&file);
@@ -98,7 +105,8 @@ static bool reserve(mn_survey *survey, size_t count) {
   survey->looks = mn_alloc_zero(count * sizeof *survey->looks);
   survey->sizes = mn_alloc_zero(count * sizeof *survey->sizes);
   survey->complaints = mn_alloc_zero(count * sizeof *survey->complaints);
-  return survey->looks && survey->sizes && survey->complaints;
+  survey->mask_files = mn_alloc_zero(count * sizeof *survey->mask_files);
+  return survey->looks && survey->sizes && survey->complaints && survey->mask_files;
 }
 
 mn_status mn_survey_make(mn_survey *survey, const mn_dataset *set, const mn_survey_options *options,
@@ -122,5 +130,6 @@ void mn_survey_free(mn_survey *survey) {
   mn_free(survey->looks);
   mn_free(survey->sizes);
   mn_free(survey->complaints);
+  mn_free(survey->mask_files);
   memset(survey, 0, sizeof *survey);
 }

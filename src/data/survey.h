@@ -9,9 +9,10 @@
 #include "mobilenet/io.h"
 
 typedef struct mn_survey {
-  mn_look *looks;    /* [count] */
-  mn_size *sizes;    /* [count]; 0 x 0 when it cannot be read */
-  char **complaints; /* [count], of a picture that cannot be used; else NULL */
+  mn_look *looks;       /* [count] */
+  mn_size *sizes;       /* [count]; 0 x 0 when it cannot be read */
+  char **complaints;    /* [count], of a picture that cannot be used; else NULL */
+  uint64_t *mask_files; /* [count] a hash of the mask's bytes; 0: there is none */
   size_t count, unusable;
   uint64_t mask_pixels[256]; /* how many of each class, over all masks */
 } mn_survey;

@@ -12,16 +12,19 @@ typedef struct mn_encoded {
   size_t size;
   const char *name; /* for error texts */
   uint64_t max_pixels;
+  int32_t least_side; /* mn_picture_options.least_side */
 } mn_encoded;
 
 typedef struct mn_decoded {
   uint8_t *pixels; /* [height][width][3], or more bytes; NULL until reserved */
   int32_t width, height;
-  int orientation; /* EXIF 1..8; 0 or 1: as stored */
+  int32_t full_width, full_height; /* that the file states; 0: the same */
+  int orientation;                 /* EXIF 1..8; 0 or 1: as stored */
 } mn_decoded;
 
-/* Checks the size against the limit and allocates width * height * bytes_per_pixel.
- * Errors: FORMAT (a size of zero), LIMIT, MEMORY. */
+/* Checks a size against the limit. Errors: FORMAT (a size of zero), LIMIT. */
+mn_status mn_decoded_check(const mn_encoded *in, const uint64_t size[2], mn_error *err);
+/* Checks the size and allocates width * height * bytes_per_pixel. Errors: those, MEMORY. */
 mn_status mn_decoded_reserve(mn_decoded *out, const mn_encoded *in, const uint64_t size[2],
                              unsigned bytes_per_pixel, mn_error *err);
 

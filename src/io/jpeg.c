@@ -138,11 +138,28 @@ static void read_orientation(jpeg_job *job) {
   }
 }
 
+/* Fewer pixels come out of the inverse transform itself: every block is still read. */
+static void choose_scale(jpeg_job *job) {
+  const int64_t least = job->in->least_side, width = job->info.image_width;
+  const int64_t height = job->info.image_height, shorter = width < height ? width : height;
+  unsigned by = 1;
+  while (least > 0 && by < 8 && shorter >= least * (int64_t)by * 2) by *= 2;
+  job->info.scale_num = 1;
+  job->info.scale_denom = by;
+  jpeg_calc_output_dimensions(&job->info);
+}
+
 static void read_header(jpeg_job *job) {
   jpeg_save_markers(&job->info, JPEG_APP0 + 1, 0xffff);
   jpeg_read_header(&job->info, TRUE);
-  const uint64_t size[2] = {job->info.image_width, job->info.image_height};
-  mn_status status = mn_decoded_reserve(job->out, job->in, size, 3, job->err);
+  const uint64_t full[2] = {job->info.image_width, job->info.image_height};
+  mn_status status = mn_decoded_check(job->in, full, job->err);
+  if (status) give_up(job, status);
+  job->out->full_width = (int32_t)full[0];
+  job->out->full_height = (int32_t)full[1];
+  choose_scale(job);
+  const uint64_t size[2] = {job->info.output_width, job->info.output_height};
+  status = mn_decoded_reserve(job->out, job->in, size, 3, job->err);
   if (status) give_up(job, status);
   read_orientation(job);
   int components = job->info.num_components;

@@ -25,7 +25,7 @@ mn_status mn_mask_file_decode(mn_mask_file **out, const void *bytes, size_t size
                               mn_error *err) {
   mn_error_clear(err);
   *out = NULL;
-  const mn_encoded in = {bytes, size, name ? name : "mask", MAX_PIXELS};
+  const mn_encoded in = {bytes, size, name ? name : "mask", MAX_PIXELS, 0};
   mn_mask_file *mask = mn_alloc_zero(sizeof *mask);
   if (!mask) return mn_fail_memory(err, sizeof *mask);
   mn_status status = decode_png(mask, &in, err);

@@ -14,14 +14,14 @@
 struct mn_picture {
   mn_image image;
   uint8_t *pixels; /* [height][width][3] */
+  int32_t full[2]; /* width and height that the file states */
 };
 
 enum { DEFAULT_MAX_PIXELS = 100000000 };
 static const size_t max_stream_bytes = (size_t)1 << 30;
 
-mn_status mn_decoded_reserve(mn_decoded *out, const mn_encoded *in, const uint64_t size[2],
-                             unsigned bytes_per_pixel, mn_error *err) {
-  uint64_t width = size[0], height = size[1];
+mn_status mn_decoded_check(const mn_encoded *in, const uint64_t size[2], mn_error *err) {
+  const uint64_t width = size[0], height = size[1];
   if (width == 0 || height == 0) {
     return mn_fail(err, MN_ERR_FORMAT, in->name, "the picture is %llu x %llu, expected pixels",
                    (unsigned long long)width, (unsigned long long)height);
@@ -32,6 +32,14 @@ mn_status mn_decoded_reserve(mn_decoded *out, const mn_encoded *in, const uint64
                    (unsigned long long)width, (unsigned long long)height,
                    (unsigned long long)in->max_pixels);
   }
+  return MN_OK;
+}
+
+mn_status mn_decoded_reserve(mn_decoded *out, const mn_encoded *in, const uint64_t size[2],
+                             unsigned bytes_per_pixel, mn_error *err) {
+  const uint64_t width = size[0], height = size[1];
+  mn_status status = mn_decoded_check(in, size, err);
+  if (status) return status;
   size_t bytes = 0;
   if (!mn_mul_size((size_t)width, (size_t)height, &bytes) ||
       !mn_mul_size(bytes, bytes_per_pixel, &bytes)) {
@@ -157,7 +165,9 @@ static mn_status orient(mn_decoded *decoded, mn_error *err) {
     }
   }
   mn_free(decoded->pixels);
-  *decoded = (mn_decoded){.pixels = turned, .width = width, .height = height};
+  decoded->pixels = turned;
+  decoded->width = width;
+  decoded->height = height;
   return MN_OK;
 }
 
@@ -171,6 +181,10 @@ static mn_status decode(mn_picture *picture, const mn_encoded *in, mn_error *err
     mn_free(decoded.pixels);
     return mn_error_at(err, status, in->name);
   }
+  const bool swapped = decoded.orientation > 4;
+  const int32_t full[2] = {decoded.full_width, decoded.full_height};
+  picture->full[0] = full[0] ? full[swapped] : decoded.width;
+  picture->full[1] = full[0] ? full[!swapped] : decoded.height;
   picture->pixels = decoded.pixels;
   picture->image = (mn_image){.pixels = decoded.pixels,
                               .width = decoded.width,
@@ -179,10 +193,13 @@ static mn_status decode(mn_picture *picture, const mn_encoded *in, mn_error *err
   return MN_OK;
 }
 
-static uint64_t max_pixels_of(const mn_picture_options *options) {
-  size_t end = offsetof(mn_picture_options, max_pixels) + sizeof options->max_pixels;
-  bool given = options && options->struct_size >= end && options->max_pixels;
-  return given ? options->max_pixels : DEFAULT_MAX_PIXELS;
+/* A shorter, older struct lacks its last fields. */
+static mn_picture_options read_options(const mn_picture_options *given) {
+  mn_picture_options options = {0};
+  const size_t size = given ? given->struct_size : 0;
+  memcpy(&options, given ? given : &options, size < sizeof options ? size : sizeof options);
+  if (!options.max_pixels) options.max_pixels = DEFAULT_MAX_PIXELS;
+  return options;
 }
 
 mn_status mn_picture_decode(mn_picture **out, const void *bytes, size_t size, const char *name,
@@ -191,7 +208,8 @@ mn_status mn_picture_decode(mn_picture **out, const void *bytes, size_t size, co
   if (!out) return mn_fail(err, MN_ERR_ARGUMENT, NULL, "out must not be NULL");
   *out = NULL;
   if (!bytes && size) return mn_fail(err, MN_ERR_ARGUMENT, NULL, "bytes must not be NULL");
-  mn_encoded in = {bytes, size, name ? name : "picture", max_pixels_of(options)};
+  const mn_picture_options chosen = read_options(options);
+  mn_encoded in = {bytes, size, name ? name : "picture", chosen.max_pixels, chosen.least_side};
   if (size == 0) return mn_fail(err, MN_ERR_FORMAT, in.name, "the file is empty");
   mn_picture *picture = mn_alloc_zero(sizeof *picture);
   if (!picture) return mn_fail_memory(err, sizeof *picture);
@@ -229,4 +247,9 @@ void mn_picture_free(mn_picture *picture) {
 
 const mn_image *mn_picture_image(const mn_picture *picture) {
   return picture ? &picture->image : NULL;
+}
+
+void mn_picture_full_size(const mn_picture *picture, int32_t *width, int32_t *height) {
+  *width = picture->full[0];
+  *height = picture->full[1];
 }

@@ -23,8 +23,8 @@ typedef struct mn_feed_options {
   int32_t threads;      /* that work ahead; 0: the caller does all, in mn_feed_next */
   int32_t ahead;        /* batches made ahead; 0: 3 */
   uint64_t cache_bytes; /* decoded pictures are kept until there are so many; 0: none */
-  /* Pictures whose sides are both larger are made smaller first, by the contract's method: less
-   * memory, and less work for each crop, but other pixels. 0: they stay as they are. */
+  /* Pictures whose sides are both larger are made smaller first, by halving in the decoder (JPEG)
+   * and the contract's method: less memory and work, but other pixels. 0: they stay as they are. */
   int32_t short_side;
   int32_t part, parts; /* of each batch only this one of so many, as machines share it; 0, 0: all */
 } mn_feed_options;

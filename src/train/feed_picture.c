@@ -26,57 +26,66 @@ static int32_t scaled(int32_t side, double by) {
   return v < 1 ? 1 : (int32_t)v;
 }
 
-/* The whole picture, its shorter side now `short_side`. */
-static mn_placement view_of_smaller(mn_size size, int32_t short_side) {
-  const int32_t shorter = size.width < size.height ? size.width : size.height;
-  const double by = (double)short_side / shorter;
-  const mn_size to = {scaled(size.width, by), scaled(size.height, by)};
-  return (mn_placement){.crop = {0, 0, size.width, size.height},
+/* All of `from`, at another size. */
+static mn_placement whole(mn_size from, mn_size to) {
+  return (mn_placement){.crop = {0, 0, from.width, from.height},
                         .resized = to,
                         .window = {0, 0, to.width, to.height}};
 }
 
-static mn_status shrink_mask(mn_raw_picture *raw, const mn_placement *view, mn_error *err) {
-  const mn_size size = view->resized;
+/* To a shorter side of `short_side`. */
+static mn_status shrink(mn_raw_picture *raw, const mn_picture_rule *rule, mn_picture_bench *bench,
+                        mn_error *err) {
+  const mn_size from = {raw->image.width, raw->image.height};
+  const int32_t shorter = from.width < from.height ? from.width : from.height;
+  const double by = (double)rule->short_side / shorter;
+  const mn_size to = {scaled(from.width, by), scaled(from.height, by)};
+  const mn_placement view = whole(from, to);
+  const size_t bytes = (size_t)to.width * (size_t)to.height * 3;
+  const mn_view_paint paint = {.method = rule->contract->input.resize};
+  raw->smaller = mn_alloc(bytes);
+  if (!raw->smaller) return mn_fail_memory(err, bytes);
+  mn_canvas canvas = {raw->smaller, to.width, to.height};
+  mn_status status = mn_view_picture(&view, &raw->image, &paint, &bench->space, &canvas, err);
+  if (status) return status;
+  mn_picture_free(raw->decoded);
+  raw->decoded = NULL;
+  raw->image = (mn_image){raw->smaller, to.width, to.height, (size_t)to.width * 3};
+  return MN_OK;
+}
+
+/* To its picture's size, where that was made smaller. */
+static mn_status fit_mask(mn_raw_picture *raw, mn_error *err) {
+  const mn_size size = {raw->image.width, raw->image.height};
+  if (size.width == raw->original.width && size.height == raw->original.height) return MN_OK;
+  const mn_placement view = whole(raw->original, size);
   const size_t bytes = (size_t)size.width * (size_t)size.height;
   raw->smaller_mask = mn_alloc(bytes);
   if (!raw->smaller_mask) return mn_fail_memory(err, bytes);
   mn_classes classes = {raw->smaller_mask, size.width, size.height};
-  mn_view_mask(view, raw->mask, raw->original, MN_IGNORED_CLASS, &classes);
+  mn_view_mask(&view, raw->mask, raw->original, MN_IGNORED_CLASS, &classes);
   mn_mask_file_free(raw->mask_file);
   raw->mask_file = NULL;
   raw->mask = raw->smaller_mask;
   return MN_OK;
 }
 
-static mn_status shrink(mn_raw_picture *raw, const mn_picture_rule *rule, mn_picture_bench *bench,
-                        mn_error *err) {
-  const mn_placement view = view_of_smaller(raw->original, rule->short_side);
-  const mn_size size = view.resized;
-  const size_t bytes = (size_t)size.width * (size_t)size.height * 3;
-  const mn_view_paint paint = {.method = rule->contract->input.resize};
-  raw->smaller = mn_alloc(bytes);
-  if (!raw->smaller) return mn_fail_memory(err, bytes);
-  mn_canvas canvas = {raw->smaller, size.width, size.height};
-  mn_status status = mn_view_picture(&view, &raw->image, &paint, &bench->space, &canvas, err);
-  if (!status && raw->mask) status = shrink_mask(raw, &view, err);
-  if (status) return status;
-  mn_picture_free(raw->decoded);
-  raw->decoded = NULL;
-  raw->image = (mn_image){raw->smaller, size.width, size.height, (size_t)size.width * 3};
-  return MN_OK;
-}
-
 static mn_status read_all(mn_raw_picture *raw, const mn_picture_rule *rule, int64_t item,
                           mn_picture_bench *bench, mn_error *err) {
-  mn_status status = mn_dataset_read_picture(rule->set, item, NULL, &raw->decoded, err);
+  const mn_picture_options options = {.struct_size = sizeof options,
+                                      .least_side = rule->short_side};
+  mn_status status = mn_dataset_read_picture(rule->set, item, &options, &raw->decoded, err);
   if (status) return status;
   raw->image = *mn_picture_image(raw->decoded);
-  raw->original = (mn_size){raw->image.width, raw->image.height};
-  if (mn_dataset_task(rule->set) == MN_TASK_SEGMENT) status = read_mask(raw, rule, item, err);
-  const bool large = rule->short_side > 0 && raw->image.width > rule->short_side &&
-                     raw->image.height > rule->short_side;
-  if (!status && large) status = shrink(raw, rule, bench, err);
+  mn_picture_full_size(raw->decoded, &raw->original.width, &raw->original.height);
+  if (rule->short_side > 0 && raw->image.width > rule->short_side &&
+      raw->image.height > rule->short_side) {
+    status = shrink(raw, rule, bench, err);
+  }
+  if (!status && mn_dataset_task(rule->set) == MN_TASK_SEGMENT) {
+    status = read_mask(raw, rule, item, err);
+    if (!status) status = fit_mask(raw, err);
+  }
   const size_t pixels = (size_t)raw->image.width * (size_t)raw->image.height;
   raw->bytes = pixels * (raw->mask ? 4 : 3);
   return status;

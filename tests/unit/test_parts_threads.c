@@ -190,6 +190,34 @@ static void a_survey_can_be_stopped(void **state) {
   assert_int_equal(told, 7007);
 }
 
+static uint64_t fingerprint(const char *path, mn_task task) {
+  mn_parts parts;
+  uint64_t print;
+  open_parts(&parts, path, task, 1);
+  assert_int_equal(mn_parts_fingerprint(&parts, &print, &last), MN_OK);
+  mn_parts_free(&parts);
+  return print;
+}
+
+static void fingerprints_tell_data_apart(void **state) {
+  (void)state;
+  char command[256];
+  const uint64_t before = fingerprint("stated", MN_TASK_NONE);
+  snprintf(command, sizeof command, "tar -cf %s/stated.tar -C %s stated", temp_root, temp_root);
+  if (system(command) == 0) assert_true(fingerprint("stated.tar", MN_TASK_NONE) == before);
+  assert_true(fingerprint("stated", MN_TASK_NONE) == before);
+  put_scene("stated/val/b/2.ppm", 313, 64);
+  const uint64_t changed = fingerprint("stated", MN_TASK_NONE);
+  assert_true(changed != before);
+  put_scene("stated/val/b/2.ppm", 312, 64);
+  assert_true(fingerprint("stated", MN_TASK_NONE) == before);
+  const uint64_t boxes = fingerprint("coco", MN_TASK_DETECT);
+  snprintf(command, sizeof command, "sed -i 's/1,3,9,9/1,3,9,8/' %s/coco/instances.json",
+           temp_root);
+  assert_int_equal(system(command), 0);
+  assert_true(fingerprint("coco", MN_TASK_DETECT) != boxes);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(an_untidy_folder),
@@ -197,6 +225,7 @@ int main(void) {
       cmocka_unit_test(boxes_outside_their_picture),
       cmocka_unit_test(nothing_usable_is_refused),
       cmocka_unit_test(a_survey_can_be_stopped),
+      cmocka_unit_test(fingerprints_tell_data_apart),
   };
   return cmocka_run_group_tests(tests, temp_make, temp_drop);
 }

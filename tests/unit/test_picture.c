@@ -115,7 +115,7 @@ static void every_changed_byte_is_an_error_or_a_picture(void **state) {
   FILE *index = open_index();
   sample s;
   int refused = 0;
-  mn_picture_options options = {sizeof options, 1 << 20};
+  mn_picture_options options = {.struct_size = sizeof options, .max_pixels = 1 << 20};
   while (next_sample(index, &s)) {
     size_t size;
     uint8_t *bytes = load(s.name, &size);
@@ -226,7 +226,7 @@ static void the_limit_comes_before_the_memory(void **state) {
   for (size_t i = 0; i < sizeof names / sizeof *names; ++i) {
     size_t size;
     uint8_t *bytes = load(names[i], &size);
-    mn_picture_options options = {sizeof options, 10};
+    mn_picture_options options = {.struct_size = sizeof options, .max_pixels = 10};
     mn_picture *picture;
     mn_error err;
     assert_int_equal(mn_picture_decode(&picture, bytes, size, "p", &options, &err), MN_ERR_LIMIT);
@@ -250,6 +250,61 @@ static void a_missing_file_is_named(void **state) {
   assert_int_equal(mn_picture_read(&picture, NULL, NULL, &err), MN_ERR_ARGUMENT);
 }
 
+/* JPEG files at a half, a quarter, an eighth: near the means of 2 x 2, 4 x 4, 8 x 8 pixels. */
+static void decode_smaller(const char *name, int least_side, int by) {
+  size_t size;
+  uint8_t *bytes = load(name, &size);
+  const mn_picture_options options = {.struct_size = sizeof options, .least_side = least_side};
+  mn_picture *full, *small;
+  mn_error err;
+  assert_int_equal(mn_picture_decode(&full, bytes, size, name, NULL, &err), MN_OK);
+  assert_int_equal(mn_picture_decode(&small, bytes, size, name, &options, &err), MN_OK);
+  const mn_image *f = mn_picture_image(full), *s = mn_picture_image(small);
+  int32_t width, height;
+  mn_picture_full_size(small, &width, &height);
+  assert_true(width == f->width && height == f->height);
+  assert_int_equal(s->width, (f->width + by - 1) / by);
+  assert_int_equal(s->height, (f->height + by - 1) / by);
+  double differences = 0;
+  int count = 0;
+  for (int y = 0; y < f->height / by; ++y) {
+    for (int x = 0; x < f->width / by * 3; ++x, ++count) {
+      int sum = 0;
+      for (int i = 0; i < by * by; ++i) {
+        sum += f->pixels[(size_t)(y * by + i / by) * f->stride +
+                         (size_t)((x / 3 * by + i % by) * 3) + (size_t)(x % 3)];
+      }
+      differences += abs(sum / (by * by) - s->pixels[(size_t)y * s->stride + (size_t)x]);
+    }
+  }
+  assert_true(count > 0 && differences / count < 8);
+  mn_picture_free(full);
+  mn_picture_free(small);
+  free(bytes);
+}
+
+static void jpeg_files_can_be_decoded_smaller(void **state) {
+  (void)state;
+  static const char *const names[] = {"jpeg_444.jpg",  "jpeg_420.jpg",  "jpeg_progressive.jpg",
+                                      "jpeg_gray.jpg", "jpeg_cmyk.jpg", "exif_6.jpg"};
+  for (size_t i = 0; i < sizeof names / sizeof *names; ++i) {
+    size_t size;
+    uint8_t *bytes = load(names[i], &size);
+    mn_picture *picture;
+    int32_t width, height;
+    assert_int_equal(mn_picture_decode(&picture, bytes, size, names[i], NULL, NULL), MN_OK);
+    mn_picture_full_size(picture, &width, &height);
+    mn_picture_free(picture);
+    free(bytes);
+    const int shorter = width < height ? width : height;
+    decode_smaller(names[i], shorter, 1);
+    decode_smaller(names[i], shorter / 2, 2);
+    decode_smaller(names[i], shorter / 2 + 1, 1);
+    decode_smaller(names[i], shorter / 4, 4);
+    decode_smaller(names[i], 1, shorter >= 8 ? 8 : 4);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(decodes_every_sample),
@@ -259,6 +314,7 @@ int main(void) {
       cmocka_unit_test(other_types_are_named),
       cmocka_unit_test(the_reason_of_a_damage_is_said),
       cmocka_unit_test(the_limit_comes_before_the_memory),
+      cmocka_unit_test(jpeg_files_can_be_decoded_smaller),
       cmocka_unit_test(a_missing_file_is_named),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
