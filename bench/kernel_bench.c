@@ -109,21 +109,28 @@ static mn_requant requant_of(const operands *o) {
 static void run_product(const mn_kernel *kernel, const layer *x, const operands *o) {
   const size_t m = x->side * x->side;
   const mn_requant requant = requant_of(o);
-  if (kernel->slot == MN_SLOT_gemm_f32) {
+  if (kernel->slot == MN_SLOT_gemm_f32 || kernel->slot == MN_SLOT_gemm_bf16) {
     const float *rows[1] = {o->a};
-    const mn_gemm_f32_args args = {.a = rows,
-                                   .segments = 1,
-                                   .segment = x->k,
-                                   .a_stride = x->k,
-                                   .b = o->b,
-                                   .bias = (float *)o->bias,
-                                   .c = o->c,
-                                   .c_stride = x->n,
-                                   .m = m,
-                                   .n = x->n,
-                                   .k = x->k,
-                                   .finish = {0.0f, 6.0f, false}};
-    ((mn_gemm_f32_fn *)kernel->function)(&args);
+    const mn_gemm_bf16_args args = {.f32 = {.a = rows,
+                                            .segments = 1,
+                                            .segment = x->k,
+                                            .a_stride = x->k,
+                                            .b = o->b,
+                                            .bias = (float *)o->bias,
+                                            .c = o->c,
+                                            .c_stride = x->n,
+                                            .m = m,
+                                            .n = x->n,
+                                            .k = x->k,
+                                            .finish = {0.0f, 6.0f, false}},
+                                    .b = o->b,
+                                    .scratch = (float *)o->taps,
+                                    .scratch_rows = 224};
+    if (kernel->slot == MN_SLOT_gemm_f32) {
+      ((mn_gemm_f32_fn *)kernel->function)(&args.f32);
+    } else {
+      ((mn_gemm_bf16_fn *)kernel->function)(&args);
+    }
   } else {
     const mn_gemm_q8_args args = {.a = o->a,
                                   .a_stride = x->k,
@@ -247,6 +254,7 @@ static void run_layer(const mn_kernel *kernel, const layer *x, const operands *o
 static mn_slot layers_of(mn_slot slot) {
   switch (slot) {
     case MN_SLOT_gemm_f32:
+    case MN_SLOT_gemm_bf16:
     case MN_SLOT_gemm_q8:
     case MN_SLOT_gemm_q8s:
     case MN_SLOT_dense_q8: return MN_SLOT_gemm_f32;
@@ -287,7 +295,10 @@ static double time_layer(const mn_kernel *kernel, const layer *x, const operands
 /* Of registers alone, with the instructions that the kernel needs. */
 static double peak_of(const mn_kernel *kernel) {
   const bool f32 = kernel->slot == MN_SLOT_gemm_f32 || kernel->slot == MN_SLOT_dw_f32;
-  return machine_peak_macs(mn_cpu_level_needed(kernel->needs), f32);
+  const bool bf16 = kernel->slot == MN_SLOT_gemm_bf16;
+  return machine_peak_macs(mn_cpu_level_needed(kernel->needs), f32    ? MN_F32
+                                                               : bf16 ? MN_BF16
+                                                                      : MN_I8);
 }
 
 static void report(const mn_kernel *kernel, const layer *x, const operands *o) {

@@ -200,10 +200,14 @@ typedef struct mn_plan_options {
   int32_t max_image_width, max_image_height; /* pictures a session must resize; 0 = 16384 each */
   mn_plan_goal goal;                         /* ignored with keep_all */
   uint64_t memory_cap; /* refuse a plan that, with one session, would need more; 0 = 4 GiB */
+  /* MN_F32, or MN_BF16: convolutions and dense layers of floats round what they multiply to bf16
+   * and add in f32; faster where the CPU multiplies bf16 (docs/numerics.md). */
+  mn_type precision;
 } mn_plan_options;
 
 /* Binds sizes, chooses kernels, packs weights, lays out memory. Errors: SHAPE (a size the network
- * cannot take, naming the node that fixes it), ARGUMENT (unknown isa), LIMIT, MEMORY. */
+ * cannot take, naming the node that fixes it), ARGUMENT (unknown isa; bf16 of a model without
+ * such layers of floats), LIMIT, MEMORY. */
 MN_API mn_status mn_plan_new(mn_plan **out, const mn_model *model, const mn_plan_options *options,
                              mn_error *err);
 MN_API void mn_plan_free(mn_plan *plan);
@@ -222,7 +226,7 @@ typedef struct mn_step_info {
   const char *op;
   const char *kernel;
   uint64_t macs;
-  mn_type type;              /* of its first input: what it computes in */
+  mn_type type;              /* what it computes in: of its first input, or bf16 */
   uint64_t weight_bytes;     /* constants it reads, as laid out for the kernel */
   uint64_t activation_bytes; /* what else it reads, and what it writes */
 } mn_step_info;

@@ -24,6 +24,10 @@ static mn_status read_options(const mn_plan_options *options, mn_plan_options *u
   if ((unsigned)used->goal > MN_PLAN_LAYERS) {
     return mn_fail(err, MN_ERR_ARGUMENT, "goal", "%d is no mn_plan_goal", (int)used->goal);
   }
+  if (used->precision != MN_F32 && used->precision != MN_BF16) {
+    return mn_fail(err, MN_ERR_ARGUMENT, "precision", "%s is not computed in, only f32 and bf16",
+                   mn_type_name(used->precision));
+  }
   if (used->height < 0 || used->width < 0) {
     return mn_fail(err, MN_ERR_ARGUMENT, "size", "%d x %d is negative", used->height, used->width);
   }
@@ -73,6 +77,7 @@ mn_status mn_plan_new(mn_plan **out, const mn_model *model, const mn_plan_option
   request.batch = used.batch;
   request.height = used.height;
   request.width = used.width;
+  request.precision = used.precision;
   request.threads = used.threads;
   request.goal = used.goal;
   request.memory_cap = used.memory_cap ? used.memory_cap : default_memory_cap;
@@ -147,6 +152,10 @@ mn_status mn_plan_step(const mn_plan *plan, int index, mn_step_info *info) {
       .macs = mn_plan_step_macs(plan, step),
       .type = parts[0].in[0].type,
   };
-  for (int32_t i = 0; i < count; i++) count_traffic(plan, &parts[i], info);
+  for (int32_t i = 0; i < count; i++) {
+    const mn_kernel *kernel = parts[i].kernel;
+    if (kernel && kernel->slot == MN_SLOT_gemm_bf16) info->type = MN_BF16;
+    count_traffic(plan, &parts[i], info);
+  }
   return MN_OK;
 }

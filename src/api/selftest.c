@@ -19,6 +19,7 @@
  * fused multiply-add and no libm. */
 static const uint64_t known[MN_SLOT_COUNT] = {
     [MN_SLOT_gemm_f32] = 0x20348ee795b21095u,
+    [MN_SLOT_gemm_bf16] = 0xb83bc5fea52f4b66u,
     [MN_SLOT_gemm_q8] = 0x74f445f97c1a0bddu,
     [MN_SLOT_gemm_q8s] = 0x74f445f97c1a0bddu, /* the same product */
     [MN_SLOT_dense_q8] = 0xe53bfc5baa91ef47u,

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "api/selftest.h"
+#include "base/half.h"
 #include "kernels/kernels.h"
 #include "ops/requantize.h"
 
@@ -88,6 +89,40 @@ static mn_requant requant_of(const mn_trial *trial) {
                       .out_zero = OUT_ZERO,
                       .out_min = -128,
                       .out_max = 127};
+}
+
+/* Where it lies in bf16's panels, in pairs of k. */
+static size_t packed_pair_index(mn_tile tile, size_t n, size_t k) {
+  const size_t cols = (size_t)tile.cols, deep = (size_t)tile.deep;
+  const size_t depth = (TRIAL_K + deep - 1) / deep * deep;
+  return n / cols * cols * depth + k / 2 * 2 * cols + 2 * (n % cols) + k % 2;
+}
+
+static void run_gemm_bf16(mn_trial *trial, const mn_kernel *kernel) {
+  const float *rows[1] = {trial->a_f32};
+  memset(trial->packed_i16, 0, sizeof trial->packed_i16);
+  uint16_t *panels = (uint16_t *)trial->packed_i16;
+  for (size_t n = 0; n < TRIAL_N; n++) {
+    for (size_t k = 0; k < TRIAL_K; k++) {
+      const float weight = trial->b_f32[(n * TRIAL_K + k) % TRIAL_COUNT];
+      panels[packed_pair_index(kernel->tile, n, k)] = mn_bfloat_of_float(weight);
+    }
+  }
+  const mn_gemm_bf16_args args = {.f32 = {.a = rows,
+                                          .segments = 1,
+                                          .segment = TRIAL_K,
+                                          .a_stride = TRIAL_K,
+                                          .bias = trial->bias_f32,
+                                          .c = trial->out_f32,
+                                          .c_stride = TRIAL_N,
+                                          .m = TRIAL_M,
+                                          .n = TRIAL_N,
+                                          .k = TRIAL_K,
+                                          .finish = {.lo = -6, .hi = 6}},
+                                  .b = panels,
+                                  .scratch = trial->packed_f32,
+                                  .scratch_rows = TRIAL_M};
+  ((mn_gemm_bf16_fn *)kernel->function)(&args);
 }
 
 static void run_gemm_f32(mn_trial *trial, const mn_kernel *kernel) {
@@ -330,6 +365,7 @@ typedef struct slot_runner {
 
 static const slot_runner runners[MN_SLOT_COUNT] = {
     [MN_SLOT_gemm_f32] = {run_gemm_f32, true, TRIAL_K},
+    [MN_SLOT_gemm_bf16] = {run_gemm_bf16, true, 0},
     [MN_SLOT_gemm_q8] = {run_gemm_q8, false, TRIAL_K},
     [MN_SLOT_gemm_q8s] = {run_gemm_q8, false, TRIAL_K},
     [MN_SLOT_dense_q8] = {run_dense_q8, false, TRIAL_K},

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The 16-bit floats that files store, widened exactly. */
+ * The 16-bit floats that files store, widened exactly; and floats rounded to bf16. */
 #ifndef MN_BASE_HALF_H
 #define MN_BASE_HALF_H
 
@@ -12,6 +12,14 @@ static inline float mn_bfloat_to_float(uint16_t half) {
   float value;
   memcpy(&value, &bits, sizeof value);
   return value;
+}
+
+/* To nearest, ties to even; NaN stays NaN. */
+static inline uint16_t mn_bfloat_of_float(float value) {
+  uint32_t bits;
+  memcpy(&bits, &value, sizeof bits);
+  if (value != value) return (uint16_t)(bits >> 16 | 0x40u);
+  return (uint16_t)((bits + 0x7fffu + (bits >> 16 & 1u)) >> 16);
 }
 
 /* IEEE 754 binary16. */

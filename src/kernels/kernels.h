@@ -26,7 +26,7 @@
 typedef struct mn_tile {
   int32_t rows; /* mr: pixels a call works best in multiples of */
   int32_t cols; /* nr: output channels of one panel */
-  int32_t deep; /* kr: consecutive k packed together per channel */
+  int32_t deep; /* kr: consecutive k packed together per channel (bf16: k is padded to these) */
 } mn_tile;
 
 /* What a float layer does to a sum: clamps it, or takes
@@ -52,6 +52,17 @@ typedef struct mn_gemm_f32_args {
   mn_finish_f32 finish;
 } mn_gemm_f32_args;
 typedef void mn_gemm_f32_fn(const mn_gemm_f32_args *args);
+
+/* The same of operands rounded to bf16 (base/half.h), in floats: products of two are exact, their
+ * sum is rounded in an order that is the kernel's own but never depends on m or n. Denormal floats
+ * may count as zeros. */
+typedef struct mn_gemm_bf16_args {
+  mn_gemm_f32_args f32; /* its b is not used */
+  const uint16_t *b;    /* panels [ceil(n/cols)][padded k/2][cols][2] of bf16, zero-padded */
+  float *scratch;       /* [scratch_rows + cols][k rounded up to deep] */
+  size_t scratch_rows;  /* a multiple of the tile's rows */
+} mn_gemm_bf16_args;
+typedef void mn_gemm_bf16_fn(const mn_gemm_bf16_args *args);
 
 /* From sums to codes, in one of two forms:
  *
@@ -299,7 +310,7 @@ typedef void mn_resize_i8_fn(const mn_resize_row_args *args);
 
 /* clang-format off */
 #define MN_SLOTS(X) \
-  X(gemm_f32) X(gemm_q8) X(gemm_q8s) X(dw_f32) X(dw_q8) X(dw_q8s) X(add_q8) X(mul_q8) \
+  X(gemm_f32) X(gemm_bf16) X(gemm_q8) X(gemm_q8s) X(dw_f32) X(dw_q8) X(dw_q8s) X(add_q8) X(mul_q8) \
   X(add_real_q8) X(mul_real_q8) X(lut8) X(add_f32) X(sub_f32) X(mul_f32) X(clamp_f32) \
   X(hard_swish_f32) X(hard_sigmoid_f32) X(logistic_f32) X(dense_q8) X(sum_f32) X(sum_q8) \
   X(resize_f32) X(resize_u8) X(resize_i8)

@@ -85,7 +85,7 @@ MN_PLANNING mn_status plan(mn_step *step, const mn_op_request *request, mn_error
   conv_params *p = mn_arena_take(request->arena, sizeof *p);
   if (!p) return mn_fail_memory(err, sizeof *p);
   step->params = p;
-  mn_gemm_plan(&p->gemm, step, request->features, step->node->attr.conv.act);
+  mn_gemm_plan(&p->gemm, step, request, step->node->attr.conv.act);
   p->window = step->node->attr.conv.window;
   const mn_shape *in = &step->in[0].shape;
   int32_t out_h, out_w;
@@ -103,6 +103,8 @@ MN_PLANNING mn_status plan(mn_step *step, const mn_op_request *request, mn_error
   step->packed_bytes = p->gemm.packed_bytes;
   step->slices = p->row_blocks * p->col_blocks;
   plan_by_rows(p, step);
+  const size_t rows = p->by_rows ? (size_t)step->out.shape.dim[2] : p->block_rows;
+  mn_gemm_add_scratch(&p->gemm, step, request, rows);
   return MN_OK;
 }
 
@@ -193,6 +195,7 @@ static void run_slice(const mn_step *step, const mn_run *run, size_t slice) {
       .c = (unsigned char *)mn_operand_write(run, &step->out) +
            first * step->out.pixel_stride * element,
       .c_stride = step->out.pixel_stride,
+      .scratch = run->scratch,
       .n_begin = n_begin,
       .n_end = p->gemm.n - n_begin < p->block_cols ? p->gemm.n : n_begin + p->block_cols,
   };
@@ -234,6 +237,7 @@ static void run_pixels(const mn_step *step, const mn_band *band, int32_t y, size
       .m = count,
       .c = mn_row(&band->out, y) + first * step->out.pixel_stride * element,
       .c_stride = step->out.pixel_stride,
+      .scratch = band->scratch,
       .n_end = p->gemm.n,
   };
   if (p->pointwise) {
@@ -319,6 +323,7 @@ static void run_row(const mn_step *step, const mn_band *band, int32_t y) {
       .a_stride = (size_t)w->stride_w * mn_operand_channels(&step->in[0]),
       .c = mn_row(&band->out, y),
       .c_stride = step->out.pixel_stride,
+      .scratch = band->scratch,
       .m = (size_t)step->out.shape.dim[2],
       .n_end = p->gemm.n,
   };

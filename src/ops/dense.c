@@ -60,7 +60,8 @@ MN_PLANNING mn_status plan(mn_step *step, const mn_op_request *request, mn_error
     plan_slices(step, p, Q8_OUTPUTS, request->threads);
     return MN_OK;
   }
-  mn_gemm_plan(&p->gemm, step, request->features, step->node->attr.dense.act);
+  mn_gemm_plan(&p->gemm, step, request, step->node->attr.dense.act);
+  mn_gemm_add_scratch(&p->gemm, step, request, p->rows);
   step->kernel = p->gemm.kernel;
   step->packed_bytes = p->gemm.packed_bytes;
   plan_slices(step, p, (size_t)p->gemm.kernel->tile.cols, request->threads);
@@ -136,6 +137,7 @@ static void run_slices(const mn_step *step, const mn_run *run, size_t begin, siz
       .a_stride = mn_operand_channels(in) == p->k ? in->pixel_stride : p->k,
       .c = mn_operand_write(run, &step->out),
       .c_stride = step->out.pixel_stride,
+      .scratch = run->scratch,
       .m = p->rows,
       .n_begin = begin * p->block_cols,
       .n_end = end * p->block_cols < p->n ? end * p->block_cols : p->n,

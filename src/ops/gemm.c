@@ -5,6 +5,9 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/half.h"
+
+enum { ROUNDED_BYTES = 256 << 10 }; /* of rows rounded to bf16 at a time: a share of the L2 cache */
 
 int32_t mn_input_zero_code(const mn_operand *operand) {
   return operand->quant->zero[0] + (operand->type == MN_I8 ? 128 : 0);
@@ -29,15 +32,18 @@ int32_t mn_folded_bias(const mn_step *step, size_t c, mn_weight_sum weights, mn_
 static size_t weight_bytes(const mn_gemm *gemm) {
   switch (gemm->kernel->slot) {
     case MN_SLOT_gemm_f32: return sizeof(float);
+    case MN_SLOT_gemm_bf16: return sizeof(uint16_t);
     case MN_SLOT_gemm_q8: return sizeof(int16_t);
     default: return sizeof(int8_t);
   }
 }
 
-static void choose_kernel(mn_gemm *gemm, const mn_step *step, uint32_t features) {
+static void choose_kernel(mn_gemm *gemm, const mn_step *step, const mn_op_request *request) {
   const mn_operand *weights = &step->in[1];
+  const uint32_t features = request->features;
   if (step->in[0].type == MN_F32) {
-    gemm->kernel = mn_kernel_select(MN_SLOT_gemm_f32, features);
+    const bool rounds = request->precision == MN_BF16;
+    gemm->kernel = mn_kernel_select(rounds ? MN_SLOT_gemm_bf16 : MN_SLOT_gemm_f32, features);
     return;
   }
   gemm->kernel = mn_kernel_select(MN_SLOT_gemm_q8s, features);
@@ -48,14 +54,14 @@ static void choose_kernel(mn_gemm *gemm, const mn_step *step, uint32_t features)
   }
 }
 
-void mn_gemm_plan(mn_gemm *gemm, const mn_step *step, uint32_t features, mn_act act) {
+void mn_gemm_plan(mn_gemm *gemm, const mn_step *step, const mn_op_request *request, mn_act act) {
   const mn_operand *weights = &step->in[1];
   memset(gemm, 0, sizeof *gemm);
   gemm->n = (size_t)weights->shape.dim[0];
   gemm->k = 1;
   for (int32_t i = 1; i < weights->shape.rank; i++) gemm->k *= (size_t)weights->shape.dim[i];
   gemm->element = mn_type_bytes(step->in[0].type);
-  choose_kernel(gemm, step, features);
+  choose_kernel(gemm, step, request);
   gemm->padded_n = mn_whole(gemm->n, (size_t)gemm->kernel->tile.cols);
   gemm->padded_k = mn_whole(gemm->k, (size_t)gemm->kernel->tile.deep);
   gemm->bias_offset = mn_aligned(gemm->padded_n * gemm->padded_k * weight_bytes(gemm));
@@ -73,6 +79,17 @@ void mn_gemm_plan(mn_gemm *gemm, const mn_step *step, uint32_t features, mn_act 
   gemm->flip = step->in[0].type == MN_I8 ? 0x80 : 0;
 }
 
+void mn_gemm_add_scratch(mn_gemm *gemm, mn_step *step, const mn_op_request *request, size_t rows) {
+  if (gemm->kernel->slot != MN_SLOT_gemm_bf16) return;
+  const size_t unit = (size_t)gemm->kernel->tile.rows, bytes = gemm->padded_k * sizeof(float);
+  const size_t fit = request->goal == MN_PLAN_MEMORY ? 0 : ROUNDED_BYTES / bytes / unit * unit;
+  rows = mn_whole(rows, unit);
+  gemm->scratch_rows = rows < fit ? rows : fit ? fit : unit;
+  gemm->scratch_offset = mn_aligned(step->scratch_bytes);
+  const size_t all = gemm->scratch_rows + (size_t)gemm->kernel->tile.cols;
+  step->scratch_bytes = gemm->scratch_offset + all * bytes;
+}
+
 /* Where the weights of channel `c` begin; groups of `deep` of them are cols * deep apart:
  * [c / cols][k / deep][c % cols][deep]. */
 static size_t row_start(const mn_gemm *gemm, size_t c) {
@@ -80,15 +97,22 @@ static size_t row_start(const mn_gemm *gemm, size_t c) {
   return (c / cols) * cols * gemm->padded_k + (c % cols) * deep;
 }
 
-static void pack_f32(const mn_gemm *gemm, const mn_step *step, unsigned char *packed) {
-  const float *weights = step->in[1].data;                                   /* [n][k] */
-  const float *bias = mn_operand_present(step, 2) ? step->in[2].data : NULL; /* [n] */
-  float *panels = (float *)packed, *biases = (float *)(packed + gemm->bias_offset);
-  size_t cols = (size_t)gemm->kernel->tile.cols;
+static void pack_f32(const mn_gemm *gemm, const mn_step *step, float *panels) {
+  const float *weights = step->in[1].data; /* [n][k] */
+  const size_t cols = (size_t)gemm->kernel->tile.cols;
   for (size_t c = 0; c < gemm->n; c++, weights += gemm->k) {
     float *to = panels + row_start(gemm, c);
     for (size_t i = 0; i < gemm->k; i++) to[i * cols] = weights[i];
-    biases[c] = bias ? bias[c] : 0.0f;
+  }
+}
+
+static void pack_bf16(const mn_gemm *gemm, const mn_step *step, uint16_t *panels) {
+  const float *weights = step->in[1].data; /* [n][k] */
+  const size_t cols = (size_t)gemm->kernel->tile.cols;
+  for (size_t c = 0; c < gemm->n; c++, weights += gemm->k) {
+    uint16_t *to = panels + c / cols * cols * gemm->padded_k + 2 * (c % cols);
+    for (size_t i = 0; i < gemm->k; i++)
+      to[i / 2 * 2 * cols + i % 2] = mn_bfloat_of_float(weights[i]);
   }
 }
 
@@ -138,30 +162,46 @@ static void pack_q8(const mn_gemm *gemm, const mn_step *step, unsigned char *pac
 
 void mn_gemm_pack(const mn_gemm *gemm, const mn_step *step, void *packed) {
   memset(packed, 0, gemm->packed_bytes);
-  if (step->in[0].type == MN_F32) {
-    pack_f32(gemm, step, packed);
-  } else {
+  if (step->in[0].type != MN_F32) {
     pack_q8(gemm, step, packed);
+    return;
+  }
+  if (gemm->kernel->slot == MN_SLOT_gemm_bf16) {
+    pack_bf16(gemm, step, packed);
+  } else {
+    pack_f32(gemm, step, packed);
+  }
+  if (mn_operand_present(step, 2)) { /* [n] */
+    memcpy((unsigned char *)packed + gemm->bias_offset, step->in[2].data, gemm->n * sizeof(float));
   }
 }
 
-static void run_f32(const mn_gemm *gemm, const unsigned char *packed, const mn_gemm_block *block) {
+static void run_float(const mn_gemm *gemm, const unsigned char *packed,
+                      const mn_gemm_block *block) {
   const float *rows[1] = {block->a};
-  mn_gemm_f32_args args = {
-      .a = block->segments ? (const float *const *)block->segments : rows,
-      .segments = block->segments ? gemm->segments : 1,
-      .segment = block->segments ? gemm->k / gemm->segments : gemm->k,
-      .a_stride = block->a_stride,
-      .b = (const float *)packed + block->n_begin * gemm->padded_k,
-      .bias = (const float *)(packed + gemm->bias_offset) + block->n_begin,
-      .c = (float *)block->c + block->n_begin,
-      .c_stride = block->c_stride,
-      .m = block->m,
-      .n = block->n_end - block->n_begin,
-      .k = gemm->k,
-      .finish = gemm->finish,
+  mn_gemm_bf16_args args = {
+      .f32 = {.a = block->segments ? (const float *const *)block->segments : rows,
+              .segments = block->segments ? gemm->segments : 1,
+              .segment = block->segments ? gemm->k / gemm->segments : gemm->k,
+              .a_stride = block->a_stride,
+              .bias = (const float *)(packed + gemm->bias_offset) + block->n_begin,
+              .c = (float *)block->c + block->n_begin,
+              .c_stride = block->c_stride,
+              .m = block->m,
+              .n = block->n_end - block->n_begin,
+              .k = gemm->k,
+              .finish = gemm->finish},
   };
-  ((mn_gemm_f32_fn *)gemm->kernel->function)(&args);
+  const size_t first = block->n_begin * gemm->padded_k;
+  if (gemm->kernel->slot == MN_SLOT_gemm_f32) {
+    args.f32.b = (const float *)packed + first;
+    ((mn_gemm_f32_fn *)gemm->kernel->function)(&args.f32);
+    return;
+  }
+  args.b = (const uint16_t *)packed + first;
+  args.scratch = (float *)((unsigned char *)block->scratch + gemm->scratch_offset);
+  args.scratch_rows = gemm->scratch_rows;
+  ((mn_gemm_bf16_fn *)gemm->kernel->function)(&args);
 }
 
 static void run_q8(const mn_gemm *gemm, const unsigned char *packed, const mn_gemm_block *block) {
@@ -185,8 +225,8 @@ static void run_q8(const mn_gemm *gemm, const unsigned char *packed, const mn_ge
 }
 
 void mn_gemm_run(const mn_gemm *gemm, const void *packed, const mn_gemm_block *block) {
-  if (gemm->kernel->slot == MN_SLOT_gemm_f32) {
-    run_f32(gemm, packed, block);
+  if (gemm->element == sizeof(float)) {
+    run_float(gemm, packed, block);
   } else {
     run_q8(gemm, packed, block);
   }

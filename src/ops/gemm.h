@@ -2,7 +2,7 @@
  * The matrix product under conv2d and dense: chooses the kernel, packs weights [n][k] with bias and
  * requantization, runs a block of rows. One packed block:
  *     panels | bias [padded_n] | requantization of padded_n channels  (the last for u8, i8)
- */
+ * A kernel of bf16 rounds rows to scratch first, which the step has beside its own. */
 #ifndef MN_OPS_GEMM_H
 #define MN_OPS_GEMM_H
 
@@ -15,9 +15,10 @@ typedef struct mn_gemm {
   size_t padded_n, padded_k; /* to whole panels and whole groups of k */
   size_t element;            /* bytes of an activation */
   size_t bias_offset, requant_offset, packed_bytes;
-  mn_finish_f32 finish; /* f32 */
-  uint8_t flip;         /* 8 bit: see kernels.h */
-  int32_t w_zero;       /* slot gemm_q8s only: left in the weights */
+  mn_finish_f32 finish;                /* f32 */
+  size_t scratch_offset, scratch_rows; /* bf16: in the step's scratch; rows that it holds */
+  uint8_t flip;                        /* 8 bit: see kernels.h */
+  int32_t w_zero;                      /* slot gemm_q8s only: left in the weights */
   mn_requant_layer requant;
 } mn_gemm;
 
@@ -26,6 +27,7 @@ typedef struct mn_gemm_block {
   const void *a;               /* [m][a_stride] */
   bool codes;                  /* 8 bit: of a are unsigned codes, padded by zeros to padded_k */
   const void *const *segments; /* f32, instead of a: [gemm->segments] of [m][a_stride] */
+  void *scratch;               /* bf16: the step's */
   size_t a_stride;
   void *c; /* [m][c_stride], at column 0 */
   size_t c_stride;
@@ -34,7 +36,9 @@ typedef struct mn_gemm_block {
 } mn_gemm_block;
 
 /* step->in[1] are weights of n rows of k elements, in[2] an optional bias. */
-void mn_gemm_plan(mn_gemm *gemm, const mn_step *step, uint32_t features, mn_act act);
+void mn_gemm_plan(mn_gemm *gemm, const mn_step *step, const mn_op_request *request, mn_act act);
+/* Adds what the kernel needs beside the step's own scratch, to multiply up to `rows` at a time. */
+void mn_gemm_add_scratch(mn_gemm *gemm, mn_step *step, const mn_op_request *request, size_t rows);
 void mn_gemm_pack(const mn_gemm *gemm, const mn_step *step, void *packed);
 void mn_gemm_run(const mn_gemm *gemm, const void *packed, const mn_gemm_block *block);
 

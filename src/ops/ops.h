@@ -29,6 +29,7 @@ typedef struct mn_op_request {
   uint32_t features; /* mn_cpu_features that kernels may use */
   int32_t threads;   /* most workers; a hint for slice counts, never for results */
   mn_plan_goal goal; /* whether scratch is to be small; likewise */
+  mn_type precision; /* MN_BF16: of products of floats */
   mn_arena *arena;   /* for params; lives as long as the plan */
 } mn_op_request;
 

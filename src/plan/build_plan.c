@@ -82,12 +82,24 @@ static mn_status pack_weights(mn_plan *plan, uint64_t cap, mn_error *err) {
   return MN_OK;
 }
 
+/* Asking for bf16 where nothing can be computed in it is a mistake. */
+static mn_status check_precision(const mn_plan *plan, mn_type precision, mn_error *err) {
+  for (int32_t s = 0; s < plan->step_count && precision == MN_BF16; s++) {
+    const mn_kernel *kernel = plan->steps[s].kernel;
+    if (kernel && kernel->slot == MN_SLOT_gemm_bf16) return MN_OK;
+  }
+  if (precision != MN_BF16) return MN_OK;
+  return mn_fail(err, MN_ERR_ARGUMENT, "precision",
+                 "bf16 is for convolutions and dense layers of floats, and this model has none");
+}
+
 static mn_status build(mn_plan *plan, const mn_graph *graph, const mn_plan_request *request,
                        mn_error *err) {
   mn_status status = mn_graph_copy(&plan->graph, graph, err);
   if (!status && !request->impl_of) status = mn_passes_run(&plan->graph, err);
   if (!status && !request->impl_of) status = mn_pass_fuse_hard_swish(&plan->graph, err);
   if (!status) status = mn_plan_lower(plan, request, err);
+  if (!status) status = check_precision(plan, request->precision, err);
   if (status) return status;
   mn_plan_lifetimes(plan);
   if (!plan->keep_all && request->goal != MN_PLAN_LAYERS) {

@@ -256,7 +256,11 @@ static mn_status add_step(lowering *at, const mn_node *node, const mn_op_request
 
 static mn_status add_steps(lowering *at, const mn_plan_request *request, mn_error *err) {
   mn_plan *plan = at->plan;
-  mn_op_request op_request = {request->features, plan->threads, request->goal, &plan->arena};
+  mn_op_request op_request = {.features = request->features,
+                              .threads = plan->threads,
+                              .goal = request->goal,
+                              .precision = request->precision,
+                              .arena = &plan->arena};
   size_t most = (size_t)at->graph->node_count + 1;
   plan->steps = mn_arena_array(&plan->arena, most, sizeof *plan->steps);
   plan->scratch = mn_arena_array(&plan->arena, most, sizeof *plan->scratch);

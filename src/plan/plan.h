@@ -33,6 +33,7 @@ typedef struct mn_plan_request {
   int32_t height, width; /* of input 0; 0 = the model's own */
   int32_t threads;       /* most workers */
   uint32_t features;
+  mn_type precision; /* MN_F32 or MN_BF16 */
   mn_plan_goal goal;
   uint64_t memory_cap; /* on session and packed weights together; 0: none */
   bool keep_all;       /* no two values share memory, everything lives to the end */

@@ -14,7 +14,10 @@
 #include <simde/x86/avx2.h>
 #include <simde/x86/avx512.h>
 
+#include "base/half.h"
+
 #define __mmask16 simde__mmask16
+#define __mmask32 simde__mmask32
 #define __mmask64 simde__mmask64
 
 #define EMULATE static inline __attribute__((unused))
@@ -254,5 +257,84 @@ EMULATE void emulate_tile_dot(int sums, int a, int b, int flip) {
 #define _tile_stored(tile, to, stride) emulate_tile_store(tile, to, stride)
 #define _tile_dpbssd(sums, a, b) emulate_tile_dot(sums, a, b, 0x80)
 #define _tile_dpbusd(sums, a, b) emulate_tile_dot(sums, a, b, 0)
+
+/* ---- bf16: as the instructions define it but for denormals, which they take as zeros -------- */
+
+#define __m512bh __m512i
+#define __m256bh __m256i
+
+EMULATE __m256i emulate_round_bf16(__m512 a) {
+  float x[16];
+  uint16_t y[16];
+  memcpy(x, &a, sizeof x);
+  for (int i = 0; i < 16; i++) y[i] = mn_bfloat_of_float(x[i]);
+  __m256i out;
+  memcpy(&out, y, sizeof y);
+  return out;
+}
+#define _mm512_cvtneps_pbh(x) emulate_round_bf16(x)
+
+EMULATE __m512i emulate_round_two_bf16(__m512 high, __m512 low) {
+  const __m256i halves[2] = {emulate_round_bf16(low), emulate_round_bf16(high)};
+  __m512i out;
+  memcpy(&out, halves, sizeof out);
+  return out;
+}
+#define _mm512_cvtne2ps_pbh(high, low) emulate_round_two_bf16(high, low)
+
+EMULATE void emulate_masked_store_u16(uint16_t *to, uint32_t mask, __m512i a) {
+  uint16_t x[32];
+  memcpy(x, &a, sizeof x);
+  for (int i = 0; i < 32; i++) {
+    if (mask >> i & 1) to[i] = x[i];
+  }
+}
+#define _mm512_mask_storeu_epi16(to, mask, x) emulate_masked_store_u16(to, mask, x)
+
+EMULATE void emulate_masked_store_half(uint16_t *to, uint16_t mask, __m256i a) {
+  __m512i both = _mm512_setzero_si512();
+  memcpy(&both, &a, sizeof a);
+  emulate_masked_store_u16(to, mask, both);
+}
+#define _mm256_mask_storeu_epi16(to, mask, x) emulate_masked_store_half(to, mask, x)
+
+EMULATE __m512 emulate_dot_bf16(__m512 sums, __m512i a, __m512i b) {
+  float sum[16];
+  uint16_t x[32], y[32];
+  memcpy(sum, &sums, sizeof sum);
+  memcpy(x, &a, sizeof x);
+  memcpy(y, &b, sizeof y);
+  for (int i = 0; i < 32; i++) {
+    const int at = i / 2 * 2 + 1 - i % 2; /* the second of a pair first */
+    sum[i / 2] += mn_bfloat_to_float(x[at]) * mn_bfloat_to_float(y[at]);
+  }
+  return _mm512_loadu_ps(sum);
+}
+#undef _mm512_dpbf16_ps
+#define _mm512_dpbf16_ps(sums, a, b) emulate_dot_bf16(sums, a, b)
+
+/* Even and odd products apart, each from zero. */
+EMULATE void emulate_tile_dot_bf16(int sums, int a, int b) {
+  const size_t depth = emulate_tile_width(a) / 2, cols = emulate_tile_width(sums) / 4;
+  if (depth != 2 * emulate_tile_rows(b) || emulate_tile_width(b) != 4 * cols) abort();
+  if (emulate_tile_rows(sums) != emulate_tile_rows(a)) abort();
+  for (size_t m = 0; m < emulate_tile_rows(a); m++) {
+    float row[16];
+    uint16_t x[32], y[32];
+    memcpy(row, emulate_amx.bytes[sums][m], sizeof row);
+    memcpy(x, emulate_amx.bytes[a][m], sizeof x);
+    for (size_t n = 0; n < cols; n++) {
+      float parts[2] = {0, 0};
+      for (size_t k = 0; k < depth; k++) {
+        memcpy(y, emulate_amx.bytes[b][k / 2], sizeof y);
+        parts[k % 2] += mn_bfloat_to_float(x[k]) * mn_bfloat_to_float(y[2 * n + k % 2]);
+      }
+      row[n] += parts[0] + parts[1];
+    }
+    memcpy(emulate_amx.bytes[sums][m], row, sizeof row);
+  }
+}
+#define _tile_zero(tile) memset(emulate_amx.bytes[tile], 0, sizeof emulate_amx.bytes[tile])
+#define _tile_dpbf16ps(sums, a, b) emulate_tile_dot_bf16(sums, a, b)
 
 #endif

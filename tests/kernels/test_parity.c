@@ -6,6 +6,7 @@
 #define _DEFAULT_SOURCE /* MAP_ANONYMOUS */
 
 #include "base/cpu.h"
+#include "parity_bf16.h"
 #include "parity_dw_q8s.h"
 #include "parity_eltwise.h"
 #include "parity_f32.h"
@@ -17,6 +18,7 @@ typedef int parity_fn(const mn_kernel *kernel, size_t *cases);
 
 static parity_fn *const parity_of_slot[MN_SLOT_COUNT] = {
     [MN_SLOT_gemm_f32] = parity_all_gemm_f32,
+    [MN_SLOT_gemm_bf16] = parity_all_gemm_bf16,
     [MN_SLOT_gemm_q8] = parity_all_gemm_q8,
     [MN_SLOT_gemm_q8s] = parity_all_gemm_q8,
     [MN_SLOT_dense_q8] = parity_all_dense_q8,

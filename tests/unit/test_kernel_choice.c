@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * No silent fallback: every layer of every network of the zoo, in float and in 8 bits, gets a
- * kernel made for this machine at every level of instructions that it has. */
+ * No silent fallback: every layer of every network of the zoo, in float, in bf16 and in 8 bits,
+ * gets a kernel made for this machine at every level of instructions that it has. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -82,7 +82,7 @@ static void make_network(mn_graph *graph, const char *name, bool coded) {
 
 /* Layers with a reference kernel, the first of them said. A step is a layer, or several that run in
  * strips. */
-static int fallbacks(const char *name, bool coded, const mn_plan *plan, int *layers) {
+static int fallbacks(const char *name, mn_type type, const mn_plan *plan, int *layers) {
   int found = 0;
   for (int32_t i = 0; i < plan->step_count; i++) {
     int32_t count;
@@ -90,7 +90,7 @@ static int fallbacks(const char *name, bool coded, const mn_plan *plan, int *lay
     for (int32_t j = 0; j < count; j++) {
       if (!strstr(parts[j].kernel_name, "ref")) continue;
       if (found++ > 0) continue;
-      fprintf(stderr, "%s in %s, %s: %s gets %s\n", name, coded ? "i8" : "f32",
+      fprintf(stderr, "%s in %s, %s: %s gets %s\n", name, mn_type_name(type),
               mn_cpu_level_name(plan->features), parts[j].node->name, parts[j].kernel_name);
     }
     *layers += count;
@@ -98,16 +98,16 @@ static int fallbacks(const char *name, bool coded, const mn_plan *plan, int *lay
   return found;
 }
 
-static int check_network(const char *name, bool coded, const char *level) {
+static int check_network(const char *name, mn_type type, const char *level) {
   mn_graph graph;
   mn_plan *plan;
   mn_error err = {0};
-  mn_plan_request request = {.threads = 1};
+  mn_plan_request request = {.threads = 1, .precision = type == MN_BF16 ? MN_BF16 : MN_F32};
   if (mn_cpu_level(level, &request.features, NULL)) return 0; /* this CPU lacks it */
-  make_network(&graph, name, coded);
+  make_network(&graph, name, type == MN_I8);
   if (mn_plan_build(&plan, &graph, &request, &err)) fail_msg("%s: %s", name, err.text);
   int layers = 0;
-  const int found = fallbacks(name, coded, plan, &layers);
+  const int found = fallbacks(name, type, plan, &layers);
   assert_true(layers > 25);
   mn_plan_free(plan);
   mn_graph_free(&graph);
@@ -122,7 +122,8 @@ static void no_layer_falls_back(void **state) {
     mn_cpu_features features;
     if (mn_cpu_level(level, &features, NULL) || features == 0) continue;
     for (size_t n = 0; n < sizeof names / sizeof names[0]; n++) {
-      found += check_network(names[n], false, level) + check_network(names[n], true, level);
+      found += check_network(names[n], MN_F32, level) + check_network(names[n], MN_BF16, level) +
+               check_network(names[n], MN_I8, level);
     }
     levels++;
   }
@@ -133,8 +134,8 @@ static void no_layer_falls_back(void **state) {
 /* That a fallback would be seen. */
 static void scalar_is_reference(void **state) {
   (void)state;
-  assert_true(check_network("v2-0.35-96", false, "scalar") > 50);
-  assert_true(check_network("v2-0.35-96", true, "scalar") > 50);
+  assert_true(check_network("v2-0.35-96", MN_F32, "scalar") > 50);
+  assert_true(check_network("v2-0.35-96", MN_I8, "scalar") > 50);
 }
 
 int main(void) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Chains of layers in strips give the bytes of the same layers one by one, over random blocks
- * (strides, dilation, pads, odd sizes, residuals, float and both 8-bit types, batches), for any
- * number of threads and in whatever order slices are done; and the memory that they promise. */
+ * (strides, dilation, pads, odd sizes, residuals, float, bf16 and both 8-bit types, batches), for
+ * any number of threads and in whatever order slices are done; and the memory that they promise. */
 #include "../golden/random_net.h"
 #include "base/alloc.h"
 #include "ops/strips.h"
@@ -81,10 +81,17 @@ static void make_blocks(mn_graph *g, uint32_t seed) {
 
 /* ---- Running --------------------------------------------------------------------------------- */
 
-static mn_plan *plan_of(const mn_graph *g, mn_plan_goal goal, int threads, int batch) {
+/* What plans of a test have in common. */
+typedef struct common {
+  int batch;
+  mn_type precision;
+} common;
+
+static mn_plan *plan_of(const mn_graph *g, mn_plan_goal goal, int threads, common of) {
   mn_plan *plan;
   mn_error err;
-  mn_plan_request request = {.goal = goal, .threads = threads, .batch = batch};
+  mn_plan_request request = {
+      .goal = goal, .threads = threads, .batch = of.batch, .precision = of.precision};
   if (mn_cpu_level(NULL, &request.features, &err)) fail_msg("%s", err.text);
   if (mn_plan_build(&plan, g, &request, &err)) fail_msg("%s", err.text);
   return plan;
@@ -142,12 +149,12 @@ static int32_t chained(const mn_plan *plan) {
 static unsigned char expected[MOST_BYTES], got[MOST_BYTES];
 
 /* How many layers ran in chains. */
-static int32_t expect_same(const mn_graph *g, mn_threads *const *pools, int batch) {
-  mn_plan *single = plan_of(g, MN_PLAN_LAYERS, 1, batch);
+static int32_t expect_same(const mn_graph *g, mn_threads *const *pools, common of) {
+  mn_plan *single = plan_of(g, MN_PLAN_LAYERS, 1, of);
   size_t bytes = run_plan(single, NULL, expected);
   int32_t layers = 0;
   for (int threads = 1; threads <= 3; threads++) {
-    mn_plan *plan = plan_of(g, MN_PLAN_MEMORY, threads, batch);
+    mn_plan *plan = plan_of(g, MN_PLAN_MEMORY, threads, of);
     layers += chained(plan);
     assert_int_equal(run_plan(plan, pools[threads], got), bytes);
     assert_memory_equal(got, expected, bytes);
@@ -163,6 +170,16 @@ static int32_t expect_same(const mn_graph *g, mn_threads *const *pools, int batc
   return layers;
 }
 
+/* Whether there is something to compute in bf16. */
+static bool has_float_product(const mn_graph *g) {
+  for (int32_t n = 0; n < g->node_count; n++) {
+    const mn_node *node = &g->nodes[n];
+    const bool product = node->op == MN_OP_CONV2D || node->op == MN_OP_DENSE;
+    if (product && g->values[node->in[0]].type == MN_F32) return true;
+  }
+  return false;
+}
+
 static void strips_give_the_same_bytes(void **state) {
   (void)state;
   mn_error err;
@@ -172,13 +189,16 @@ static void strips_give_the_same_bytes(void **state) {
   for (uint32_t seed = 1; seed <= NETWORKS; seed++) {
     mn_graph g;
     make_blocks(&g, seed);
-    layers += expect_same(&g, pools, 1 + (int)(seed / 3 % 2));
+    const int batch = 1 + (int)(seed / 3 % 2);
+    layers += expect_same(&g, pools, (common){batch, MN_F32});
+    if (has_float_product(&g)) expect_same(&g, pools, (common){batch, MN_BF16});
     mn_graph_free(&g);
   }
   for (uint32_t seed = 1; seed <= NETWORKS; seed++) { /* every operator, few of them in chains */
     mn_graph g;
     random_net_make(&g, seed);
-    layers += expect_same(&g, pools, 1);
+    layers += expect_same(&g, pools, (common){1, MN_F32});
+    if (has_float_product(&g)) expect_same(&g, pools, (common){1, MN_BF16});
     mn_graph_free(&g);
   }
   assert_true(layers > 3 * NETWORKS);
@@ -193,7 +213,7 @@ static void every_height_gives_the_same_bytes(void **state) {
   for (uint32_t seed = 1; seed <= 60; seed++) {
     mn_graph g;
     make_blocks(&g, seed);
-    mn_plan *plan = plan_of(&g, MN_PLAN_MEMORY, 2, 2);
+    mn_plan *plan = plan_of(&g, MN_PLAN_MEMORY, 2, (common){2, MN_F32});
     size_t bytes = run_plan(plan, NULL, expected);
     for (int32_t s = 0; s < plan->step_count; s++) {
       mn_step *step = &plan->steps[s];
@@ -257,7 +277,7 @@ static void networks_for_speed_give_the_same_bytes(void **state) {
     size_t bytes = run_plan(whole, NULL, expected);
     assert_int_equal(chained(whole), 0);
     for (int threads = 1; threads <= 2; threads++) {
-      mn_plan *plan = plan_of(&g, MN_PLAN_SPEED, threads, 1);
+      mn_plan *plan = plan_of(&g, MN_PLAN_SPEED, threads, (common){1, MN_F32});
       assert_true(chained(plan) >= 3);
       assert_int_equal(run_plan(plan, pool, got), bytes);
       assert_memory_equal(got, expected, bytes);
@@ -278,8 +298,8 @@ static void networks_fit_their_memory(void **state) {
   for (size_t i = 0; i < sizeof nets / sizeof nets[0]; i++) {
     mn_graph g;
     make_int8(&g, nets[i].name);
-    mn_plan *layers = plan_of(&g, MN_PLAN_LAYERS, 1, 1);
-    mn_plan *memory = plan_of(&g, MN_PLAN_MEMORY, 1, 1);
+    mn_plan *layers = plan_of(&g, MN_PLAN_LAYERS, 1, (common){1, MN_F32});
+    mn_plan *memory = plan_of(&g, MN_PLAN_MEMORY, 1, (common){1, MN_F32});
     print_message("%s: %zu bytes, in strips %zu\n", nets[i].name, layers->arena_bytes,
                   memory->arena_bytes);
     assert_true(layers->arena_bytes <= nets[i].layers * 1024);

@@ -40,8 +40,9 @@ void profile_measure_machine(bench_profile *profile, const char *isa, int thread
   size_t far = mn_plan_arena_bytes(profile->plan) + mn_plan_packed_bytes(profile->plan);
   if (far < FAR_LEAST) far = FAR_LEAST;
   if (far > FAR_MOST) far = FAR_MOST;
-  profile->ceiling = (machine_ceiling){.f32_macs = threads * machine_peak_macs(isa, true),
-                                       .q8_macs = threads * machine_peak_macs(isa, false),
+  profile->ceiling = (machine_ceiling){.f32_macs = threads * machine_peak_macs(isa, MN_F32),
+                                       .bf16_macs = threads * machine_peak_macs(isa, MN_BF16),
+                                       .q8_macs = threads * machine_peak_macs(isa, MN_I8),
                                        .near_bytes = threads * machine_peak_bytes(isa, NEAR_BYTES),
                                        .far_bytes = threads * machine_peak_bytes(isa, far)};
 }
@@ -71,8 +72,9 @@ void profile_end(bench_profile *profile) {
 
 /* The least milliseconds that a step could take here. */
 static double floor_ms(const machine_ceiling *ceiling, const mn_step_info *step) {
-  bool q8 = step->type == MN_U8 || step->type == MN_I8;
-  double compute = (double)step->macs / (q8 ? ceiling->q8_macs : ceiling->f32_macs);
+  bool q8 = step->type == MN_U8 || step->type == MN_I8, bf16 = step->type == MN_BF16;
+  double rate = q8 ? ceiling->q8_macs : bf16 ? ceiling->bf16_macs : ceiling->f32_macs;
+  double compute = (double)step->macs / rate;
   double traffic = (double)step->activation_bytes / ceiling->near_bytes +
                    (double)step->weight_bytes / ceiling->far_bytes;
   return 1e3 * (compute > traffic ? compute : traffic);
@@ -125,9 +127,9 @@ void profile_print(const bench_profile *profile, const mn_model *model) {
   }
   printf("\n  floor    %9.3f ms   (%.1f %% of the time of the steps)\n", sums.floor_ms,
          sums.floor_ms / sums.ms * 100);
-  printf("  machine  %.1f Gop/s f32, %.1f Gop/s 8 bit; %.1f GB/s near, %.1f GB/s far\n",
-         2e-9 * ceiling->f32_macs, 2e-9 * ceiling->q8_macs, 1e-9 * ceiling->near_bytes,
-         1e-9 * ceiling->far_bytes);
+  printf("  machine  %.1f Gop/s f32, %.1f bf16, %.1f 8 bit; %.1f GB/s near, %.1f GB/s far\n",
+         2e-9 * ceiling->f32_macs, 2e-9 * ceiling->bf16_macs, 2e-9 * ceiling->q8_macs,
+         1e-9 * ceiling->near_bytes, 1e-9 * ceiling->far_bytes);
 }
 
 static void json_step(json_writer *line, const bench_profile *profile, const mn_step_info *step,
@@ -154,6 +156,7 @@ void profile_json(json_writer *line, const bench_profile *profile) {
   json_float(line, "floor_ms", sums.floor_ms);
   json_open_object(line, "machine");
   json_float(line, "f32_gops", 2e-9 * ceiling->f32_macs);
+  json_float(line, "bf16_gops", 2e-9 * ceiling->bf16_macs);
   json_float(line, "q8_gops", 2e-9 * ceiling->q8_macs);
   json_float(line, "near_bytes_per_s", ceiling->near_bytes);
   json_float(line, "far_bytes_per_s", ceiling->far_bytes);

@@ -13,7 +13,7 @@
 
 /* Of all threads together, a second. */
 typedef struct machine_ceiling {
-  double f32_macs, q8_macs, near_bytes, far_bytes;
+  double f32_macs, bf16_macs, q8_macs, near_bytes, far_bytes;
 } machine_ceiling;
 
 typedef struct bench_profile {

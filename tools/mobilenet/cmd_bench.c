@@ -148,8 +148,10 @@ static void print_times(const bench_run *bench) {
   const mn_plan *plan = bench->runner.plan;
   double half = median(bench->times, bench->runs);
   print_safe(stdout, bench->runner.opened.name);
-  printf(": batch %d, %d thread%s, %s, %d runs\n", bench->batch, bench->threads,
-         bench->threads == 1 ? "" : "s", isa_name(bench), bench->runs);
+  const char *precision = bench->options->text[OPTION_PRECISION];
+  printf(": batch %d, %d thread%s, %s%s%s, %d runs\n", bench->batch, bench->threads,
+         bench->threads == 1 ? "" : "s", isa_name(bench), precision ? ", " : "",
+         precision ? precision : "", bench->runs);
   printf("  median   %9.3f ms   (%.1f images/s, %.2f GMAC/s)\n", half, bench->batch / half * 1e3,
          (double)bench->summary.macs * bench->batch / half * 1e-6);
   printf("  min      %9.3f ms\n  p95      %9.3f ms\n", bench->times[0], percentile(bench, 0.95));

@@ -37,6 +37,7 @@ int evaluation_prepare(evaluation *eval, const cli_options *options) {
                           .isa = options->text[OPTION_ISA],
                           .memory_cap = UINT64_MAX};
   if (!options_goal(options, &plan.goal)) return EXIT_USAGE;
+  if (!options_precision(options, &plan.precision)) return EXIT_USAGE;
   if (mn_plan_new(&eval->runner.plan, eval->runner.opened.model, &plan, &err)) {
     return say_error(&err);
   }

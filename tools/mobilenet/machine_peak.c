@@ -44,6 +44,7 @@ typedef void read_fn(const unsigned char *block, size_t bytes); /* whole multipl
   __asm__ volatile("vpaddd %1, %0, %0" : "+v"(s) : "v"(_mm512_madd_epi16(x, y))); \
   __asm__ volatile("" : "+v"(x));
 #define DOT_512(s) s = _mm512_dpbusd_epi32(s, x, y);
+#define BF16_512(s) s = _mm512_dpbf16_ps(s, (__m512bh)x, (__m512bh)y);
 PEAK_SPIN(spin_fma_256, "avx2,fma", __m256, 8, _mm256_setzero_ps(), FMA_256)
 PEAK_SPIN(spin_madd_256, "avx2", __m256i, 16, _mm256_setzero_si256(), MADD_256)
 PEAK_SPIN(spin_fma_512, "avx512f", __m512, 16, _mm512_setzero_ps(), FMA_512)
@@ -51,26 +52,34 @@ PEAK_SPIN(spin_madd_512, "avx512f,avx512bw", __m512i, 32, _mm512_setzero_si512()
 PEAK_SPIN(spin_dot_512, "avx512f,avx512vnni", __m512i, 64, _mm512_setzero_si512(), DOT_512)
 
 #ifdef MN_HAVE_AMX
+PEAK_SPIN(spin_bf16_512, "avx512f,avx512bf16", __m512, 32, _mm512_setzero_ps(), BF16_512)
+
 /* Four products of 16 rows x 64 bytes a turn: one tile's latency is that of about three others. */
-__attribute__((target("amx-tile,amx-int8"))) static double spin_tiles(void) {
-  struct {
-    uint8_t palette, other[15];
-    uint16_t row_bytes[16];
-    uint8_t rows[16];
-  } config = {.palette = 1};
-  for (int i = 0; i < 8; i++) config.rows[i] = 16, config.row_bytes[i] = 64;
-  __asm__ volatile("ldtilecfg %0" : : "m"(config)); /* gcc 12's intrinsic reads 8 bytes of it */
-  for (int i = 0; i < TURNS / 16; i++) {
-    _tile_dpbssd(0, 4, 6);
-    _tile_dpbssd(1, 4, 7);
-    _tile_dpbssd(2, 5, 6);
-    _tile_dpbssd(3, 5, 7);
+#define PEAK_TILES(name, isa, product, deep)                                   \
+  __attribute__((target(isa))) static double name(void) {                      \
+    struct {                                                                   \
+      uint8_t palette, other[15];                                              \
+      uint16_t row_bytes[16];                                                  \
+      uint8_t rows[16];                                                        \
+    } config = {.palette = 1};                                                 \
+    for (int i = 0; i < 8; i++) config.rows[i] = 16, config.row_bytes[i] = 64; \
+    /* gcc 12's intrinsic reads 8 bytes of it */                               \
+    __asm__ volatile("ldtilecfg %0" : : "m"(config));                          \
+    for (int i = 0; i < TURNS / 16; i++) {                                     \
+      product(0, 4, 6);                                                        \
+      product(1, 4, 7);                                                        \
+      product(2, 5, 6);                                                        \
+      product(3, 5, 7);                                                        \
+    }                                                                          \
+    _tile_release();                                                           \
+    return 4.0 * 16 * 16 * (deep) * (TURNS / 16);                              \
   }
-  _tile_release();
-  return 4.0 * 16 * 16 * 64 * (TURNS / 16);
-}
+PEAK_TILES(spin_tiles, "amx-tile,amx-int8", _tile_dpbssd, 64)
+PEAK_TILES(spin_tiles_bf16, "amx-tile,amx-bf16", _tile_dpbf16ps, 32)
 #else
 #define spin_tiles spin_dot_512
+#define spin_bf16_512 spin_fma_512
+#define spin_tiles_bf16 spin_fma_512
 #endif
 
 #define PEAK_READ(name, isa, type, load, add)                                               \
@@ -111,19 +120,19 @@ static void read_scalar(const unsigned char *block, size_t bytes) {
 
 typedef struct level_loops {
   const char *isa;
-  spin_fn *f32, *q8;
+  spin_fn *f32, *bf16, *q8;
   read_fn *read;
 } level_loops;
 
 static const level_loops levels[] = {
 #if defined(__x86_64__) && defined(__GNUC__)
-    {"avx2", spin_fma_256, spin_madd_256, read_256},
-    {"avx512", spin_fma_512, spin_madd_512, read_512},
-    {"avx512vnni", spin_fma_512, spin_dot_512, read_512},
-    {"avx512bf16", spin_fma_512, spin_dot_512, read_512},
-    {"amx", spin_fma_512, spin_tiles, read_512},
+    {"avx2", spin_fma_256, spin_fma_256, spin_madd_256, read_256},
+    {"avx512", spin_fma_512, spin_fma_512, spin_madd_512, read_512},
+    {"avx512vnni", spin_fma_512, spin_fma_512, spin_dot_512, read_512},
+    {"avx512bf16", spin_fma_512, spin_bf16_512, spin_dot_512, read_512},
+    {"amx", spin_fma_512, spin_tiles_bf16, spin_tiles, read_512},
 #endif
-    {"scalar", spin_scalar, spin_scalar, read_scalar},
+    {"scalar", spin_scalar, spin_scalar, spin_scalar, read_scalar},
 };
 
 static const level_loops *loops_of(const char *isa) {
@@ -133,11 +142,12 @@ static const level_loops *loops_of(const char *isa) {
   return &levels[i];
 }
 
-double machine_peak_macs(const char *isa, bool f32) {
+double machine_peak_macs(const char *isa, mn_type type) {
   const level_loops *loops = loops_of(isa);
+  spin_fn *spin = type == MN_F32 ? loops->f32 : type == MN_BF16 ? loops->bf16 : loops->q8;
   double best = 0;
   for (int i = 0; i < SAMPLES; i++) {
-    double start = now_ms(), done = f32 ? loops->f32() : loops->q8();
+    double start = now_ms(), done = spin();
     double rate = done / (now_ms() - start) * 1e3;
     if (rate > best) best = rate;
   }

@@ -227,3 +227,11 @@ bool options_goal(const cli_options *options, mn_plan_goal *goal) {
   say("--plan takes speed, memory or layers, not '%s'", text);
   return false;
 }
+
+bool options_precision(const cli_options *options, mn_type *precision) {
+  const char *text = options->text[OPTION_PRECISION];
+  *precision = text && strcmp(text, "bf16") == 0 ? MN_BF16 : MN_F32;
+  if (!text || *precision == MN_BF16 || strcmp(text, "f32") == 0) return true;
+  say("--precision takes f32 or bf16, not '%s'", text);
+  return false;
+}

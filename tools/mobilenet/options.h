@@ -46,5 +46,7 @@ extern const char *const goal_names[GOAL_COUNT];
 
 /* --plan. False after saying what it takes. */
 bool options_goal(const cli_options *options, mn_plan_goal *goal);
+/* --precision, likewise. */
+bool options_precision(const cli_options *options, mn_type *precision);
 
 #endif

@@ -24,6 +24,7 @@ int runner_plan(mn_plan **plan, const cli_runner *runner, const cli_options *opt
                              .goal = goal,
                              /* a batch is the caller's own wish, not the file's */
                              .memory_cap = sizes->batch > 1 ? UINT64_MAX : 0};
+  if (!options_precision(options, &request.precision)) return EXIT_USAGE;
   return mn_plan_new(plan, runner->opened.model, &request, &err) ? say_error(&err) : EXIT_DONE;
 }
 

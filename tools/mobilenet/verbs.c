@@ -9,7 +9,7 @@ enum { MANY = INT_MAX };
 #define BIT(id) ((uint64_t)1 << OPTION_##id)
 #define USE_MODEL BIT(MODEL)
 #define USE_CONTRACT (BIT(CONTRACT) | BIT(LABELS) | BIT(ANCHORS))
-#define USE_SPEED (BIT(THREADS) | BIT(ISA) | BIT(PLAN))
+#define USE_SPEED (BIT(THREADS) | BIT(ISA) | BIT(PLAN) | BIT(PRECISION))
 
 const option_spec option_specs[OPTION_COUNT] = {
 #define OPTION(id, letter, name, kind, value, least, most, completion, about) \
