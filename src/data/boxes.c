@@ -14,6 +14,7 @@ typedef struct root {
   const char *set;   /* the whole set's folder, which may hold the names */
   const char *split; /* of sub-folders of images/, or NULL */
   bool wanted;       /* else only its classes are */
+  const char *masks; /* the folder of masks, once it is found */
   mn_photos photos;
   mn_error *err;
 } root;
@@ -26,13 +27,28 @@ static char *join(const root *r, const char *folder, const char *name) {
 
 static mn_status no_memory(const root *r) { return mn_fail_memory(r->err, strlen(r->path)); }
 
-static mn_status read_root(root *r, root_reader read) {
-  const char *folder;
-  mn_status status = mn_photos_folder(&folder, &r->listing->tree, r->path, r->err);
-  if (status) return status;
-  if (!folder) {
+/* A folder's pictures are in images/ below it; of a split named train also in it, when trainannot
+ * beside it has their masks, as CamVid is often kept. */
+static mn_status find_photos(root *r, const char **folder) {
+  mn_status status = mn_photos_folder(folder, &r->listing->tree, r->path, r->err);
+  if (status || *folder) return status;
+  const size_t length = strlen(r->path);
+  char *beside = mn_arena_take(&r->listing->tree.arena, length + sizeof "annot");
+  if (!beside) return no_memory(r);
+  memcpy(beside, r->path, length);
+  memcpy(beside + length, "annot", sizeof "annot");
+  if (!mn_tree_has_folder(&r->listing->tree, beside)) {
     return mn_fail(r->err, MN_ERR_FORMAT, r->path, "there is no folder images in it");
   }
+  r->masks = beside;
+  *folder = r->path;
+  return MN_OK;
+}
+
+static mn_status read_root(root *r, root_reader read) {
+  const char *folder;
+  mn_status status = find_photos(r, &folder);
+  if (status) return status;
   const char *lists = join(r, r->path, "ImageSets/Main");
   if (!lists) return no_memory(r);
   const bool listed = mn_tree_has_folder(&r->listing->tree, lists);
@@ -209,7 +225,8 @@ static mn_status sort_classes(mn_listing *listing, mn_error *err) {
 }
 
 mn_status mn_boxes_list(mn_listing *listing, const char *path, const char *split, mn_error *err) {
-  root whole = {listing, path, path, split, true, {0}, err};
+  root whole = {
+      .listing = listing, .path = path, .set = path, .split = split, .wanted = true, .err = err};
   mn_status status = read_roots(&whole, read_boxes);
   if (!status && !listing->declares_classes) status = sort_classes(listing, err);
   return status;
@@ -218,7 +235,7 @@ mn_status mn_boxes_list(mn_listing *listing, const char *path, const char *split
 /* ---- Masks ---------------------------------------------------------------------------------- */
 
 static mn_status read_masks(root *r) {
-  const char *folder = join(r, r->path, "masks");
+  const char *folder = r->masks ? r->masks : join(r, r->path, "masks");
   if (!folder) return no_memory(r);
   if (!mn_tree_has_folder(&r->listing->tree, folder)) {
     return mn_fail(r->err, MN_ERR_FORMAT, r->path, "there is no folder masks beside images");
@@ -244,6 +261,7 @@ static mn_status read_masks(root *r) {
 }
 
 mn_status mn_masks_list(mn_listing *listing, const char *path, const char *split, mn_error *err) {
-  root whole = {listing, path, path, split, true, {0}, err};
+  root whole = {
+      .listing = listing, .path = path, .set = path, .split = split, .wanted = true, .err = err};
   return read_roots(&whole, read_masks);
 }

@@ -133,3 +133,9 @@ void mn_survey_free(mn_survey *survey) {
   mn_free(survey->mask_files);
   memset(survey, 0, sizeof *survey);
 }
+
+int32_t mn_survey_mask_classes(const mn_survey *survey) {
+  int32_t classes = 255;
+  while (classes > 0 && !survey->mask_pixels[classes - 1]) classes--;
+  return classes;
+}

@@ -30,5 +30,7 @@ typedef struct mn_survey_options {
 mn_status mn_survey_make(mn_survey *survey, const mn_dataset *set, const mn_survey_options *options,
                          mn_error *err);
 void mn_survey_free(mn_survey *survey);
+/* One more than the highest class that a mask holds, 255 aside. */
+int32_t mn_survey_mask_classes(const mn_survey *survey);
 
 #endif

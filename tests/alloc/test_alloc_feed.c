@@ -60,7 +60,7 @@ static void refuse_each(const char *path) {
 
 static void every_allocation_may_fail(void **state) {
   (void)state;
-  char path[128];
+  char path[256];
   for (int i = 0; i < 8; ++i) {
     snprintf(path, sizeof path, "set/%c/%d.ppm", 'a' + i % 2, i);
     temp_put(path, "P6 9 7 255\n");

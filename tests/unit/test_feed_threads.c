@@ -476,6 +476,11 @@ static void masks_come_with_their_pictures(void **state) {
   }
   assert_true(ones > all / 20 && ignored > all / 50);
   assert_true(wrong < all / 40); /* along edges */
+  mn_survey survey;
+  assert_int_equal(mn_survey_make(&survey, set, &(mn_survey_options){0}, &last), MN_OK);
+  assert_int_equal(mn_survey_mask_classes(&survey), 2);
+  assert_int_equal(survey.mask_pixels[1], 12 * 20 * 18);
+  mn_survey_free(&survey);
   mn_dataset_free(set);
 }
 

@@ -213,6 +213,22 @@ static void masks(void **state) {
   mn_dataset_free(set);
 }
 
+static void masks_beside_their_split(void **state) {
+  (void)state;
+  tar_put_text("camvid.tar", "c/train/a.jpg", "x");
+  tar_put_text("camvid.tar", "c/trainannot/a.png", "mask");
+  tar_put_text("camvid.tar", "c/val/b.jpg", "x");
+  tar_put_text("camvid.tar", "c/val/c.jpg", "x");
+  tar_put_text("camvid.tar", "c/valannot/c.png", "mask");
+  assert_string_equal(pictures("camvid.tar", "train", MN_TASK_SEGMENT),
+                      "camvid.tar/c/train/a.jpg:0");
+  mn_dataset *set = open_set("camvid.tar", NULL, MN_TASK_SEGMENT);
+  if (!set) fail_msg("%s", last.text);
+  assert_int_equal(mn_dataset_count(set), 1);
+  assert_non_null(strstr(mn_dataset_mask_path(set, 0), "camvid.tar/c/valannot/c.png"));
+  mn_dataset_free(set);
+}
+
 static void pictures_are_read_where_they_are(void **state) {
   (void)state;
   static const char pgm[] = "P5 2 1 255\n\x10\x20";
@@ -260,6 +276,7 @@ int main(void) {
       cmocka_unit_test(a_table),
       cmocka_unit_test(boxes_of_every_kind),
       cmocka_unit_test(masks),
+      cmocka_unit_test(masks_beside_their_split),
       cmocka_unit_test(pictures_are_read_where_they_are),
       cmocka_unit_test(compressed_archives_are_told_apart),
   };
