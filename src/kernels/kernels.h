@@ -50,6 +50,8 @@ typedef struct mn_gemm_f32_args {
   size_t c_stride;
   size_t m, n, k;
   mn_finish_f32 finish;
+  const void *ahead; /* [ahead_bytes] what may be fetched into caches meanwhile, NULL: nothing */
+  size_t ahead_bytes;
 } mn_gemm_f32_args;
 typedef void mn_gemm_f32_fn(const mn_gemm_f32_args *args);
 

@@ -102,6 +102,9 @@ MN_PLANNING mn_status plan(mn_step *step, const mn_op_request *request, mn_error
   step->kernel = p->gemm.kernel;
   step->packed_bytes = p->gemm.packed_bytes;
   step->slices = p->row_blocks * p->col_blocks;
+  if (p->row_blocks == 1) step->slice_bytes = mn_gemm_weight_bytes(&p->gemm, p->block_cols);
+  step->spare = mn_gemm_spare(&p->gemm, p->block_rows, p->block_cols) * step->slices /
+                (size_t)request->threads;
   plan_by_rows(p, step);
   const size_t rows = p->by_rows ? (size_t)step->out.shape.dim[2] : p->block_rows;
   mn_gemm_add_scratch(&p->gemm, step, request, rows);
@@ -185,7 +188,7 @@ static void gather(const mn_step *step, const mn_run *run, size_t first, size_t 
   }
 }
 
-static void run_slice(const mn_step *step, const mn_run *run, size_t slice) {
+static void run_slice(const mn_step *step, const mn_run *run, size_t slice, const mn_ahead *ahead) {
   const conv_params *p = step->params;
   size_t element = p->gemm.element;
   size_t first = slice / p->col_blocks * p->block_rows;
@@ -198,6 +201,7 @@ static void run_slice(const mn_step *step, const mn_run *run, size_t slice) {
       .scratch = run->scratch,
       .n_begin = n_begin,
       .n_end = p->gemm.n - n_begin < p->block_cols ? p->gemm.n : n_begin + p->block_cols,
+      .ahead = ahead,
   };
   if (p->pointwise) {
     block.a_stride = step->in[0].pixel_stride;
@@ -217,7 +221,11 @@ static void run_slices(const mn_step *step, const mn_run *run, size_t begin, siz
     mn_run_bands(step, run, begin, end);
     return;
   }
-  for (size_t slice = begin; slice < end; slice++) run_slice(step, run, slice);
+  mn_ahead ahead = mn_ahead_of(step, run->worker);
+  ahead.bytes = begin < end ? ahead.bytes / (end - begin) : 0;
+  for (size_t slice = begin; slice < end; slice++, ahead.from += ahead.bytes) {
+    run_slice(step, run, slice, &ahead);
+  }
 }
 
 /* ---- By rows ------------------------------------------------------------------------------ */

@@ -65,6 +65,7 @@ MN_PLANNING mn_status plan(mn_step *step, const mn_op_request *request, mn_error
   step->kernel = p->gemm.kernel;
   step->packed_bytes = p->gemm.packed_bytes;
   plan_slices(step, p, (size_t)p->gemm.kernel->tile.cols, request->threads);
+  step->slice_bytes = mn_gemm_weight_bytes(&p->gemm, p->block_cols);
   return MN_OK;
 }
 

@@ -38,6 +38,20 @@ static size_t weight_bytes(const mn_gemm *gemm) {
   }
 }
 
+size_t mn_gemm_weight_bytes(const mn_gemm *gemm, size_t columns) {
+  return columns * gemm->padded_k * weight_bytes(gemm);
+}
+
+/* Kernels fetch a line with each product of a tile, of every other one for later steps; a tile is
+ * at most two of the kernel's. */
+size_t mn_gemm_spare(const mn_gemm *gemm, size_t rows, size_t columns) {
+  enum { LINE = 64 };
+  const size_t height = 2 * (size_t)gemm->kernel->tile.rows;
+  const size_t panels = columns / (size_t)gemm->kernel->tile.cols;
+  if (gemm->kernel->slot != MN_SLOT_gemm_f32) return 0;
+  return (rows + height - 1) / height / 2 * panels * gemm->k * LINE;
+}
+
 static void choose_kernel(mn_gemm *gemm, const mn_step *step, const mn_op_request *request) {
   const mn_operand *weights = &step->in[1];
   const uint32_t features = request->features;
@@ -97,12 +111,31 @@ static size_t row_start(const mn_gemm *gemm, size_t c) {
   return (c / cols) * cols * gemm->padded_k + (c % cols) * deep;
 }
 
+/* `count` channels of k weights each side by side, cols apart, eight at a time: as many streams as
+ * any first cache keeps apart. */
+static void interleave_f32(const float *weights, size_t count, size_t k, size_t cols, float *to) {
+  enum { TOGETHER = 8 };
+  for (; count >= TOGETHER; count -= TOGETHER, to += TOGETHER, weights += TOGETHER * k) {
+    for (size_t i = 0; i < k; i++) {
+      float *row = to + i * cols;
+      const float *from = weights + i;
+      row[0] = from[0], row[1] = from[k], row[2] = from[2 * k], row[3] = from[3 * k];
+      from += 4 * k;
+      row[4] = from[0], row[5] = from[k], row[6] = from[2 * k], row[7] = from[3 * k];
+    }
+  }
+  for (size_t j = 0; j < count; j++, weights += k) {
+    for (size_t i = 0; i < k; i++) to[i * cols + j] = weights[i];
+  }
+}
+
 static void pack_f32(const mn_gemm *gemm, const mn_step *step, float *panels) {
   const float *weights = step->in[1].data; /* [n][k] */
-  const size_t cols = (size_t)gemm->kernel->tile.cols;
-  for (size_t c = 0; c < gemm->n; c++, weights += gemm->k) {
-    float *to = panels + row_start(gemm, c);
-    for (size_t i = 0; i < gemm->k; i++) to[i * cols] = weights[i];
+  const size_t cols = (size_t)gemm->kernel->tile.cols, whole = gemm->n / cols * cols * gemm->k;
+  memset(panels + whole, 0, gemm->packed_bytes - whole * sizeof *panels);
+  for (size_t c = 0; c < gemm->n; c += cols) {
+    const size_t count = gemm->n - c < cols ? gemm->n - c : cols;
+    interleave_f32(weights + c * gemm->k, count, gemm->k, cols, panels + c * gemm->k);
   }
 }
 
@@ -161,15 +194,16 @@ static void pack_q8(const mn_gemm *gemm, const mn_step *step, unsigned char *pac
 }
 
 void mn_gemm_pack(const mn_gemm *gemm, const mn_step *step, void *packed) {
-  memset(packed, 0, gemm->packed_bytes);
+  const bool whole = gemm->kernel->slot == MN_SLOT_gemm_f32; /* it clears what it leaves out */
+  if (!whole) memset(packed, 0, gemm->packed_bytes);
   if (step->in[0].type != MN_F32) {
     pack_q8(gemm, step, packed);
     return;
   }
-  if (gemm->kernel->slot == MN_SLOT_gemm_bf16) {
-    pack_bf16(gemm, step, packed);
-  } else {
+  if (whole) {
     pack_f32(gemm, step, packed);
+  } else {
+    pack_bf16(gemm, step, packed);
   }
   if (mn_operand_present(step, 2)) { /* [n] */
     memcpy((unsigned char *)packed + gemm->bias_offset, step->in[2].data, gemm->n * sizeof(float));
@@ -192,6 +226,10 @@ static void run_float(const mn_gemm *gemm, const unsigned char *packed,
               .k = gemm->k,
               .finish = gemm->finish},
   };
+  if (block->ahead) {
+    args.f32.ahead = block->ahead->from;
+    args.f32.ahead_bytes = block->ahead->bytes;
+  }
   const size_t first = block->n_begin * gemm->padded_k;
   if (gemm->kernel->slot == MN_SLOT_gemm_f32) {
     args.f32.b = (const float *)packed + first;

@@ -33,6 +33,7 @@ typedef struct mn_gemm_block {
   size_t c_stride;
   size_t m;
   size_t n_begin, n_end; /* columns; n_begin a multiple of the panel width */
+  const mn_ahead *ahead; /* f32: to be fetched meanwhile, NULL: nothing */
 } mn_gemm_block;
 
 /* step->in[1] are weights of n rows of k elements, in[2] an optional bias. */
@@ -40,6 +41,10 @@ void mn_gemm_plan(mn_gemm *gemm, const mn_step *step, const mn_op_request *reque
 /* Adds what the kernel needs beside the step's own scratch, to multiply up to `rows` at a time. */
 void mn_gemm_add_scratch(mn_gemm *gemm, mn_step *step, const mn_op_request *request, size_t rows);
 void mn_gemm_pack(const mn_gemm *gemm, const mn_step *step, void *packed);
+/* Bytes of the packed weights of some columns. */
+size_t mn_gemm_weight_bytes(const mn_gemm *gemm, size_t columns);
+/* Bytes that a block of so many rows and columns has time to fetch beside its own weights. */
+size_t mn_gemm_spare(const mn_gemm *gemm, size_t rows, size_t columns);
 void mn_gemm_run(const mn_gemm *gemm, const void *packed, const mn_gemm_block *block);
 
 /* The zero point of an input in unsigned codes, and the byte that means 0.0. */

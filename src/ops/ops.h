@@ -37,6 +37,7 @@ typedef struct mn_op_request {
 typedef struct mn_run {
   unsigned char *arena;
   void *scratch; /* this worker's, MN_ALIGN-aligned, step->scratch_bytes long */
+  size_t worker;
 } mn_run;
 
 /* Rows of one image: all of them, or the newest few in a ring. Row y lies at data + y % count *
@@ -90,6 +91,12 @@ typedef struct mn_op_impl {
   unsigned in_place;
 } mn_op_impl;
 
+/* Constants of later steps, to be fetched into caches: every worker has its own part of them. */
+typedef struct mn_ahead {
+  const unsigned char *from; /* [bytes], of the first worker */
+  size_t bytes, apart;       /* from one worker's to the next */
+} mn_ahead;
+
 struct mn_step {
   const mn_op_impl *impl;
   const mn_node *node;
@@ -104,12 +111,23 @@ struct mn_step {
   void *params;            /* the op's own */
   size_t packed_bytes;
   const void *packed;
+  size_t slice_bytes;    /* of packed, that one slice reads and no other; 0: all read all */
+  size_t spare;          /* bytes that it could fetch beside its work */
+  mn_ahead ahead;        /* what it does fetch */
   size_t scratch_bytes;  /* per worker */
   size_t scratch_offset; /* of the first worker's, bytes from the arena's start */
   size_t slices;
   bool shared;   /* among workers, if there are several: it has work enough */
   uint64_t macs; /* of operators that graph/cost.c does not know */
 };
+
+/* What a worker fetches of step->ahead. */
+static inline mn_ahead mn_ahead_of(const mn_step *step, size_t worker) {
+  mn_ahead ahead = step->ahead;
+  ahead.from += worker * ahead.apart;
+  if (worker > 0 && ahead.apart == 0) ahead.bytes = 0; /* it is the first one's alone */
+  return ahead;
+}
 
 /* ---- band.c: steps by rows ------------------------------------------------------------------ */
 

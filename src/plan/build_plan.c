@@ -112,7 +112,8 @@ static mn_status build(mn_plan *plan, const mn_graph *graph, const mn_plan_reque
   if (plan->arena_bytes > SIZE_MAX / 2 - plan->extra_bytes) return mn_fail_memory(err, SIZE_MAX);
   set_offsets(plan);
   mark_shared(plan);
-  return pack_weights(plan, request->memory_cap, err);
+  status = pack_weights(plan, request->memory_cap, err);
+  return status ? status : mn_plan_fetch_ahead(plan, err);
 }
 
 mn_status mn_plan_build(mn_plan **out, const mn_graph *graph, const mn_plan_request *request,

@@ -6,6 +6,7 @@
  *     lifetimes.c  which step first writes and last reads each piece of memory
  *     chains.c     which steps become one that runs in strips, their maps never whole
  *     place.c      offsets, largest piece first, then better orders
+ *     fetch_ahead.c who fetches whose constants
  *     build_plan.c all of it in order, and packing
  */
 #ifndef MN_PLAN_PLAN_H
@@ -93,5 +94,7 @@ mn_status mn_plan_chain(mn_plan *plan, mn_plan_goal goal, mn_error *err);
  * Management for Deep Neural Net Inference" (2020); where that leaves a gap to the lower bound,
  * other orders are tried. For several workers and speed around common middles. */
 mn_status mn_plan_place(mn_plan *plan, mn_plan_goal goal, mn_error *err);
+/* Which steps fetch constants of later ones into caches: all that is packed has its place. */
+mn_status mn_plan_fetch_ahead(mn_plan *plan, mn_error *err);
 
 #endif

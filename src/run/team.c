@@ -36,7 +36,7 @@ static void wait_for(const member *at, size_t slices) {
 static void run_slices(member *at, const mn_step *step, size_t begin, size_t end, size_t count) {
   const mn_team *team = at->job->team;
   unsigned char *scratch = team->arena + step->scratch_offset + at->worker * step->scratch_bytes;
-  const mn_run run = {team->arena, scratch};
+  const mn_run run = {team->arena, scratch, at->worker};
   step->impl->run(step, &run, begin, end);
   at->finished += count;
   atomic_store_explicit(&team->lanes[at->worker].done, at->finished, memory_order_release);

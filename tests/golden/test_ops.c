@@ -252,7 +252,7 @@ static void run_golden(const golden *g, const variant *v, void *result) {
   void *packed = mn_alloc_aligned(step.packed_bytes);
   if (step.impl->pack) step.impl->pack(&step, packed);
   step.packed = packed;
-  mn_run run = {memory, mn_alloc_aligned(step.scratch_bytes)};
+  mn_run run = {memory, mn_alloc_aligned(step.scratch_bytes), 0};
   run_slices(&step, &run, v->split);
   move(memory, &step.out, result, true);
   check_gaps(g, memory, &step.out, room);

@@ -81,7 +81,7 @@ static void *run(bench *b) {
   void *packed = mn_alloc_aligned(b->step.packed_bytes);
   if (b->step.impl->pack) b->step.impl->pack(&b->step, packed);
   b->step.packed = packed;
-  mn_run worker = {b->memory, mn_alloc_aligned(b->step.scratch_bytes)};
+  mn_run worker = {b->memory, mn_alloc_aligned(b->step.scratch_bytes), 0};
   b->step.impl->run(&b->step, &worker, 0, b->step.slices);
   mn_free(worker.scratch);
   mn_free(packed);

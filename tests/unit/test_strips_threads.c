@@ -132,7 +132,7 @@ static size_t run_slices_backwards(const mn_plan *plan, unsigned char *to) {
   mn_session *session = session_of(plan, NULL);
   for (int32_t s = 0; s < plan->step_count; s++) {
     const mn_step *step = &plan->steps[s];
-    mn_run run = {session->team.arena, mn_alloc_aligned(step->scratch_bytes + 1)};
+    mn_run run = {session->team.arena, mn_alloc_aligned(step->scratch_bytes + 1), 0};
     assert_non_null(run.scratch);
     for (size_t i = step->slices; i-- > 0;) step->impl->run(step, &run, i, i + 1);
     mn_free(run.scratch);

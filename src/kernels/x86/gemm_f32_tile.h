@@ -11,23 +11,35 @@
 
 #include "kernels/kernels.h"
 #ifdef MN_KERNELS_X86_LANES_AVX512_H
-enum { ROWS = 7, TALL_WIDE = 1, BLOCK_FLOATS = 96 * 1024 };
+enum { ROWS = 7, TALL_WIDE = 1, FETCHES_AHEAD = 1, BLOCK_FLOATS = 96 * 1024 };
 #else
 #include "kernels/x86/lanes_avx2.h"
-enum { ROWS = 6, TALL_WIDE = 0, BLOCK_FLOATS = 40 * 1024 };
+enum { ROWS = 6, TALL_WIDE = 0, FETCHES_AHEAD = 0, BLOCK_FLOATS = 40 * 1024 };
 #endif
 
-enum { COLS = 2 * LANES, TALL = 2 * ROWS, DEPTH = 256 };
+enum { COLS = 2 * LANES, TALL = 2 * ROWS, DEPTH = 256, LINE = 64 };
+
+/* What later layers need, to be fetched meanwhile. */
+typedef struct fetches {
+  const char *at, *end;
+} fetches;
+
+/* Lines to fetch. */
+typedef struct fetch {
+  const char *at;
+  size_t step;
+} fetch;
 
 /* Products of the panel at column n: of `segments` segments from `segment` on the products [from,
  * to). */
 typedef struct piece {
   const mn_gemm_f32_args *args;
   size_t n, segment, segments, from, to;
-  bool last; /* nothing is left to add */
-  const char
-      *ahead; /* where the next piece's weights are fetched from, and bytes of them for each */
-  size_t ahead_step;  /* product of ROWS rows */
+  bool last;        /* nothing is left to add */
+  const char *next; /* where the next piece's weights are fetched from, bytes of them for each */
+  size_t next_step; /* product of a tile that fetches them, */
+  size_t tiles;     /* and tiles so far */
+  fetches *ahead;
   lanes_live live[2]; /* of the panel's vectors */
 } piece;
 
@@ -36,9 +48,9 @@ typedef struct piece_rows {
   size_t m, count;
 } piece_rows;
 
-MN_INLINE piece panel_at(const mn_gemm_f32_args *args, size_t n) {
+MN_INLINE piece panel_at(const mn_gemm_f32_args *args, fetches *ahead, size_t n) {
   const size_t left = args->n - n;
-  piece x = {.args = args, .n = n, .live = {first_lanes(left)}};
+  piece x = {.args = args, .n = n, .ahead = ahead, .live = {first_lanes(left)}};
   x.live[1] = first_lanes(left > LANES ? left - LANES : 0);
   return x;
 }
@@ -48,12 +60,12 @@ MN_INLINE const float *weights_of(const piece *x) {
   return x->args->b + x->n * x->args->k + (x->segment * x->args->segment + x->from) * COLS;
 }
 
-/* Sums before the first product of a piece: the bias, or what the piece before left in c. */
+/* Sums before the first product of a piece: the bias, or what the piece before left in c; a panel
+ * that is not full is one piece, since it cannot be read in whole vectors. */
 MN_INLINE void begin_sums(const piece *x, piece_rows at, lanes *sum, const int height,
                           const int vectors) {
   const mn_gemm_f32_args *args = x->args;
-  const lanes_live live[2] = {x->live[0], x->live[1]};
-  if (x->from == 0 && x->segment == 0) {
+  if (vectors == 1 || (x->from == 0 && x->segment == 0)) {
     MN_UNROLL for (int i = 0; i < height * vectors; i++) {
       sum[i] = load_lanes(args->bias + x->n + i % vectors * LANES);
     }
@@ -61,13 +73,19 @@ MN_INLINE void begin_sums(const piece *x, piece_rows at, lanes *sum, const int h
   }
   const float *from = args->c + at.m * args->c_stride + x->n;
   MN_UNROLL for (int i = 0; i < height; i++) {
-    MN_UNROLL for (int j = 0; j < vectors; j++) {
-      const float *p = from + LANES * j;
-      sum[vectors * i + j] = WHOLE_IS_FASTER ? load_lanes(p) : load_first(p, live[j]);
-    }
+    MN_UNROLL for (int j = 0; j < vectors; j++) sum[vectors * i + j] = load_lanes(from + LANES * j);
     if ((size_t)i + 1 < at.count) from += args->c_stride;
     __asm__("" : "+r"(from)); /* one pointer that moves, not one for each row */
   }
+}
+
+/* Where the lines lie that a tile fetches, one with each product: those of the next piece by every
+ * other tile, spread over all of these; and where caches are large, what is ahead by the others. */
+static __attribute__((noinline)) fetch fetch_of_tile(piece *x, size_t products) {
+  const bool other = FETCHES_AHEAD && x->tiles++ % 2 == 1 && x->ahead->at < x->ahead->end;
+  const fetch lines = {other ? x->ahead->at : x->next, other ? LINE : x->next_step};
+  *(other ? &x->ahead->at : &x->next) += products * lines.step;
+  return lines;
 }
 
 /* Rows of sums, COLS apart, through the layer's activation into c: `count` columns. */
@@ -125,7 +143,7 @@ static __attribute__((noinline)) void tile(piece *x, piece_rows at) {
   const mn_gemm_f32_args *args = x->args;
   const size_t depth = x->to - x->from;
   const float *b = weights_of(x);
-  const char *ahead = x->ahead;
+  fetch lines = fetch_of_tile(x, x->segments * depth);
   const float *row[ROWS];
   lanes sum[ROWS * 2];
   begin_sums(x, at, sum, ROWS, 2);
@@ -134,9 +152,9 @@ static __attribute__((noinline)) void tile(piece *x, piece_rows at) {
     MN_UNROLL for (int i = 1; i < ROWS; i++) {
       row[i] = row[i - 1] + ((size_t)i < at.count ? args->a_stride : 0);
     }
-    for (size_t p = 0; p < depth; p++, b += COLS, ahead += x->ahead_step) {
+    for (size_t p = 0; p < depth; p++, b += COLS, lines.at += lines.step) {
       const lanes w0 = load_lanes(b), w1 = load_lanes(b + LANES);
-      _mm_prefetch(ahead, _MM_HINT_T1);
+      _mm_prefetch(lines.at, _MM_HINT_T1);
       MN_UNROLL for (int i = 0; i < ROWS; i++) {
         const lanes value = set_lanes(row[i][p]);
         sum[2 * i] = multiply_add(value, w0, sum[2 * i]);
@@ -144,7 +162,6 @@ static __attribute__((noinline)) void tile(piece *x, piece_rows at) {
       }
     }
   }
-  x->ahead = ahead;
   end_sums(x, at, sum, ROWS, 2);
 }
 
@@ -154,8 +171,7 @@ MN_INLINE void tall_tile(piece *x, size_t m, const int vectors) {
   const mn_gemm_f32_args *args = x->args;
   const piece_rows at = {m, TALL};
   const float *b = weights_of(x);
-  const char *ahead = x->ahead;
-  const size_t ahead_step = 2 * x->ahead_step;
+  fetch lines = fetch_of_tile(x, x->segments * (x->to - x->from));
   size_t stride = args->a_stride * sizeof(float), thrice = 3 * stride;
   __asm__("" : "+r"(stride), "+r"(thrice)); /* not to be undone */
   lanes sum[TALL * 2];
@@ -166,9 +182,9 @@ MN_INLINE void tall_tile(piece *x, size_t m, const int vectors) {
     base[1] = base[0] + 5 * stride;
     base[2] = base[1] + 5 * stride;
     __asm__("" : "+r"(base[1]), "+r"(base[2]));
-    for (; base[0] < end; b += COLS, ahead += ahead_step) {
+    for (; base[0] < end; b += COLS, lines.at += lines.step) {
       const lanes w0 = load_lanes(b), w1 = load_lanes(b + LANES);
-      _mm_prefetch(ahead, _MM_HINT_T1);
+      _mm_prefetch(lines.at, _MM_HINT_T1);
       MN_UNROLL for (int i = 0; i < TALL; i++) {
         const char *from = base[i / 5] + (i % 5 == 3 ? thrice : (size_t)(i % 5) * stride);
         const lanes value = set_lanes(*(const float *)(const void *)from);
@@ -178,7 +194,6 @@ MN_INLINE void tall_tile(piece *x, size_t m, const int vectors) {
       MN_UNROLL for (int i = 0; i < 3; i++) base[i] += sizeof(float);
     }
   }
-  x->ahead = ahead;
   end_sums(x, at, sum, TALL, vectors);
 }
 
@@ -231,36 +246,40 @@ static void one_row(const mn_gemm_f32_args *args, size_t m, size_t n) {
  * one at a time. */
 static __attribute__((noinline)) void panel(piece x, size_t m, size_t end) {
   const mn_gemm_f32_args *args = x.args;
-  const bool partial = WHOLE_IS_FASTER && args->n - x.n < COLS; /* begin_sums reads whole vectors */
-  const bool whole = args->k <= DEPTH || partial;
+  const bool whole = args->k <= DEPTH || args->n - x.n < COLS;
   const size_t pieces = whole ? 1 : (args->segment + DEPTH - 1) / DEPTH;
-  const size_t depth = (args->segment + pieces - 1) / pieces, tiles = (end - m + ROWS - 1) / ROWS;
+  const size_t depth = (args->segment + pieces - 1) / pieces;
+  const size_t height = TALL_WIDE || args->n - x.n <= LANES ? TALL : ROWS;
+  size_t tiles = (end - m + height - 1) / height;
+  if (FETCHES_AHEAD && x.ahead->at < x.ahead->end) tiles = (tiles + 1) / 2;
+  x.next_step = (COLS * sizeof(float) + tiles - 1) / tiles;
   x.segments = whole ? args->segments : 1;
-  x.ahead_step = (COLS * sizeof(float) + tiles - 1) / tiles;
   for (; x.segment < args->segments; x.segment += x.segments) {
     for (x.from = 0; x.from < args->segment; x.from = x.to) {
       x.to = args->segment - x.from < depth ? args->segment : x.from + depth;
       x.last = x.segment + x.segments == args->segments && x.to == args->segment;
-      x.ahead = (const char *)(weights_of(&x) + x.segments * (x.to - x.from) * COLS);
+      x.next = (const char *)(weights_of(&x) + x.segments * (x.to - x.from) * COLS);
+      x.tiles = 0;
       rows_of_piece(&x, m, end);
     }
   }
 }
 
 /* Rows [m, end), all columns. */
-static void block(const mn_gemm_f32_args *args, size_t m, size_t end) {
+static void block(const mn_gemm_f32_args *args, fetches *ahead, size_t m, size_t end) {
   if (end - m == 1 && args->segments == 1) {
     for (size_t n = 0; n < args->n; n += 4 * COLS) one_row(args, m, n);
     return;
   }
-  for (size_t n = 0; n < args->n; n += COLS) panel(panel_at(args, n), m, end);
+  for (size_t n = 0; n < args->n; n += COLS) panel(panel_at(args, ahead, n), m, end);
 }
 
 MN_INLINE void product(const mn_gemm_f32_args *args) {
   const size_t fit = BLOCK_FLOATS / (args->k + 1) / TALL * TALL;
   const size_t step = fit > TALL ? fit : TALL;
+  fetches ahead = {args->ahead, (const char *)args->ahead + args->ahead_bytes};
   for (size_t m = 0; m < args->m; m += step) {
-    block(args, m, args->m - m > step ? m + step : args->m);
+    block(args, &ahead, m, args->m - m > step ? m + step : args->m);
   }
 }
 #endif
