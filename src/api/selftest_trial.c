@@ -70,12 +70,14 @@ static size_t packed_index(mn_tile tile, size_t n, size_t k, size_t depth) {
 /* Packs b in every form, [n][depth] each; 8-bit weights are b_q8's bytes read as signed. */
 static void pack(mn_trial *trial, mn_tile tile, size_t depth) {
   for (size_t n = 0; n < TRIAL_N; n++) {
+    trial->bias_signed[n] = trial->bias_i32[n];
     for (size_t k = 0; k < depth; k++) {
       const size_t to = packed_index(tile, n, k, depth), from = n * depth % TRIAL_COUNT + k;
       const int weight = (int8_t)trial->b_q8[from % TRIAL_COUNT];
       trial->packed_f32[to] = trial->b_f32[from % TRIAL_COUNT];
       trial->packed_i16[to] = (int16_t)(weight - W_ZERO);
       trial->packed_i8[to] = (int8_t)weight;
+      trial->bias_signed[n] += 128 * weight;
     }
   }
 }
@@ -150,6 +152,7 @@ static void run_gemm_q8(mn_trial *trial, const mn_kernel *kernel) {
       .flip = FLIP,
       .b = is_signed ? (const void *)trial->packed_i8 : (const void *)trial->packed_i16,
       .bias = trial->bias_i32,
+      .bias_signed = trial->bias_signed,
       .w_zero = is_signed ? W_ZERO : 0,
       .c = trial->out_q8,
       .c_stride = TRIAL_N,

@@ -91,8 +91,8 @@ typedef struct mn_gemm_q8_args {
                     int16_t weights with their zero point subtracted (slot gemm_q8), or
                     int8_t weights of which w_zero is still to be subtracted (slot gemm_q8s) */
   const int32_t *bias; /* [n rounded up], zero points folded in */
-  const int32_t *bias_signed; /* slot gemm_q8s, where flip is set: what bias is to bytes multiplied
-                                 as they are, signed: 128 times the sum of b's column more */
+  const int32_t *bias_signed; /* slot gemm_q8s: what bias is to codes that are 128 less, as flipped
+                                 bytes are when taken as signed: 128 times b's column more */
   int32_t w_zero;             /* slot gemm_q8s: of the weights, which the kernel takes out */
   uint8_t *c;                 /* [m][c_stride], n written */
   size_t c_stride;

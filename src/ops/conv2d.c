@@ -309,7 +309,7 @@ static void join_runs(const mn_step *step, const unsigned char *rows, unsigned c
   for (size_t x = 0; x < (size_t)step->out.shape.dim[2]; x++, to += p->gemm.padded_k) {
     const unsigned char *from = rows + x * apart;
     for (size_t i = 0; i < k; i += run, from += p->row_bytes) memcpy(to + i, from, RUN_BYTES);
-    memset(to + k, 0, sizeof(uint32_t)); /* a group of products, or the start of the next window */
+    memset(to + k, 0, RUN_BYTES); /* a group of products, and the start of the next window */
   }
 }
 

@@ -188,7 +188,7 @@ static void pack_q8(const dw_params *p, const mn_step *step, unsigned char *pack
       put_weight(p, tap, c, weight, packed);
     }
     ((int32_t *)(packed + p->bias_offset))[c] = mn_folded_bias(step, c, sum, &range);
-    mn_requant_pack(&p->requant, step, c, p->kernel->needs ? &range : NULL,
+    mn_requant_pack(&p->requant, step, c, mn_wants_float_form(p->kernel) ? &range : NULL,
                     packed + p->requant_offset);
   }
   memset(packed + p->zero_offset, step->in[0].quant->zero[0] & 0xff, p->channels);

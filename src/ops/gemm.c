@@ -189,7 +189,8 @@ static void pack_q8(const mn_gemm *gemm, const mn_step *step, unsigned char *pac
       const int64_t codes = sum.all + gemm->w_zero * (int64_t)gemm->k;
       biases[gemm->padded_n + c] = (int32_t)((uint32_t)biases[c] + (uint32_t)(128 * codes));
     }
-    mn_requant_pack(&gemm->requant, step, c, gemm->kernel->needs ? &range : NULL, requant);
+    mn_requant_pack(&gemm->requant, step, c, mn_wants_float_form(gemm->kernel) ? &range : NULL,
+                    requant);
   }
 }
 

@@ -14,6 +14,12 @@ typedef struct mn_requant_layer {
   bool real;        /* ONNX's arithmetic: the float form alone */
 } mn_requant_layer;
 
+/* Whether a kernel takes a float form that is not the definition: on ARM the integers of the fixed
+ * form cost as little, and nothing need be proven. */
+static inline bool mn_wants_float_form(const mn_kernel *kernel) {
+  return (kernel->needs & (MN_AVX2 | MN_AVX512)) != 0;
+}
+
 /* For a conv, depthwise or transposed layer of 8 bits. */
 mn_requant_layer mn_requant_plan(const mn_step *step, mn_act act, size_t padded);
 
