@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * CPU features by cpuid, and the levels that name sets of them. */
+ * CPU features, by cpuid or from the kernel, and the levels that name sets of them. */
 #define _DEFAULT_SOURCE /* syscall */
 #include "base/cpu.h"
 
@@ -16,6 +16,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 #endif
+#elif defined(__aarch64__) && defined(__linux__)
+#include <sys/auxv.h>
 #endif
 
 typedef struct level {
@@ -23,9 +25,17 @@ typedef struct level {
   mn_cpu_features features;
 } level;
 
-enum { AVX512VNNI_LEVEL = MN_AVX2 | MN_FMA | MN_AVX512 | MN_AVX512VNNI };
-
 /* Ascending: each level contains the one before it. */
+#if defined(__aarch64__)
+static const level levels[] = {
+    {"scalar", 0},
+    {"neon", MN_NEON},
+    {"dotprod", MN_NEON | MN_DOTPROD},
+    {"i8mm", MN_NEON | MN_DOTPROD | MN_I8MM},
+};
+#define LEVEL_NAMES "scalar, neon, dotprod or i8mm"
+#else
+enum { AVX512VNNI_LEVEL = MN_AVX2 | MN_FMA | MN_AVX512 | MN_AVX512VNNI };
 static const level levels[] = {
     {"scalar", 0},
     {"avx2", MN_AVX2 | MN_FMA},
@@ -34,6 +44,8 @@ static const level levels[] = {
     {"avx512bf16", AVX512VNNI_LEVEL | MN_AVX512BF16},
     {"amx", AVX512VNNI_LEVEL | MN_AVX512BF16 | MN_AMXINT8 | MN_AMXBF16},
 };
+#define LEVEL_NAMES "scalar, avx2, avx512, avx512vnni, avx512bf16 or amx"
+#endif
 enum { LEVEL_COUNT = sizeof levels / sizeof levels[0] };
 
 #if defined(__x86_64__) && !defined(MN_NO_SIMD)
@@ -98,6 +110,16 @@ mn_cpu_features mn_cpu_detect(void) {
   if (a & LEAF7_1_EAX_AVX512BF16) found |= MN_AVX512BF16;
   return found | tile_features(leaf7d, saved);
 }
+#elif defined(__aarch64__) && !defined(MN_NO_SIMD)
+mn_cpu_features mn_cpu_detect(void) {
+  mn_cpu_features found = MN_NEON;
+#if defined(__linux__)
+  const unsigned long first = getauxval(AT_HWCAP), second = getauxval(AT_HWCAP2);
+  if (first & 1ul << 20) found |= MN_DOTPROD; /* HWCAP_ASIMDDP */
+  if (second & 1ul << 13) found |= MN_I8MM;   /* HWCAP2_I8MM, not in every libc's header */
+#endif
+  return found;
+}
 #else
 mn_cpu_features mn_cpu_detect(void) { return 0; }
 #endif
@@ -137,10 +159,8 @@ mn_status mn_cpu_level(const char *name, mn_cpu_features *features, mn_error *er
     *features = levels[i].features;
     return MN_OK;
   }
-  return mn_fail(
-      err, MN_ERR_ARGUMENT, "isa",
-      "'%s' is unknown; expected native, scalar, avx2, avx512, avx512vnni, avx512bf16 or amx",
-      name);
+  return mn_fail(err, MN_ERR_ARGUMENT, "isa", "'%s' is unknown; expected native, " LEVEL_NAMES,
+                 name);
 }
 
 const char *mn_isa(void) {

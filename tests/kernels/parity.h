@@ -66,7 +66,7 @@ static inline size_t round_up(size_t x, size_t step) { return (x + step - 1) / s
 
 /* Whether the kernel sums by fused multiply-add. */
 static inline bool kernel_fuses(const mn_kernel *kernel) {
-  return (kernel->needs & (MN_FMA | MN_AVX512)) != 0;
+  return (kernel->needs & (MN_FMA | MN_AVX512 | MN_NEON)) != 0;
 }
 
 /* Says where two results part; true when they do not. */

@@ -13,6 +13,7 @@ BEGIN {
   third["png.h"] = "^(src/io/|tools/mobilenet/png_file)"
   third["expat.h"] = "^src/data/voc\\.c$"
   third["immintrin.h"] = "^(src/kernels/x86/|src/kernels/grad/|tools/mobilenet/machine_peak)"
+  third["arm_neon.h"] = "^(src/kernels/arm/|tools/mobilenet/machine_peak)"
   third["cairo.h"] = third["pango/pangocairo.h"] = "^tools/mobilenet/draw"
   third["curl/curl.h"] = "^tools/mobilenet/pull_fetch"
   third["cpuid.h"] = "^src/base/cpu\\.c$"

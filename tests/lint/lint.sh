@@ -129,9 +129,17 @@ violations() {
     headers)
       for header in $(sources '*.h' src); do
         isa=""
-        case $header in src/kernels/x86/*) isa=$x86_flags ;; esac
-        echo "#include \"${header#src/}\"" | $cc -std=c11 $warnings -Werror $isa -Iinclude -Isrc \
-          -fsyntax-only -x c - >/dev/null 2>&1 || echo "$header:1: does not compile alone as C11"
+        compiler=$cc
+        case $header in
+          src/kernels/x86/* | src/kernels/*_tile.h) isa=$x86_flags ;;
+          src/kernels/arm/*)
+            compiler=aarch64-linux-gnu-gcc
+            command -v $compiler >/dev/null || continue
+            ;;
+        esac
+        echo "#include \"${header#src/}\"" | $compiler -std=c11 $warnings -Werror $isa -Iinclude \
+          -Isrc -fsyntax-only -x c - >/dev/null 2>&1 ||
+          echo "$header:1: does not compile alone as C11"
       done
       for header in $(sources '*.h' include); do
         echo "#include <${header#include/}>" >"$build/lint_header.c"

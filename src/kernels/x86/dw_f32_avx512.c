@@ -3,6 +3,6 @@
 #include "kernels/kernels.h"
 #include "kernels/x86/lanes_avx512.h"
 
-#include "kernels/x86/dw_f32_tile.h"
+#include "kernels/dw_f32_tile.h"
 
 void mn_dw_f32_7x16_avx512(const mn_dw_f32_args *args) { depthwise(args); }

@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Float depthwise convolution, the same for every width of vector: the tiles of dw_tiles.h, and
  * output by output what has no tile. The including file brings lanes_avx512.h, or this one
- * lanes_avx2.h. */
-#ifndef MN_KERNELS_X86_DW_F32_TILE_H
-#define MN_KERNELS_X86_DW_F32_TILE_H
+ * lanes_neon.h or lanes_avx2.h. */
+#ifndef MN_KERNELS_DW_F32_TILE_H
+#define MN_KERNELS_DW_F32_TILE_H
 
-#ifndef MN_KERNELS_X86_LANES_AVX512_H
+#if defined(__aarch64__)
+#include "kernels/arm/lanes_neon.h"
+#elif !defined(MN_KERNELS_X86_LANES_AVX512_H)
 #include "kernels/x86/lanes_avx2.h"
 #endif
 #include "kernels/dw_tiles.h"
 
-enum { WIDE = MN_DW_WIDE, PAIRS = LANES == 16 };
+enum { WIDE = MN_DW_WIDE, PAIRS = LANES != 8 }; /* sums of two rows take more than 16 registers */
 
 MN_INLINE void tile_store(const mn_dw_tile *x, lanes *sum, float *out) {
   const mn_finish_f32 *finish = &((const mn_dw_f32_args *)x->args)->finish;
