@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Loops of multiply-adds on registers, wide enough to hide the latency: FMA for float; for 8 bits
  * madd of 16-bit pairs plus the addition it needs, vpdpbusd where there is VNNI, tiles where there
- * is AMX (for which the library has asked Linux). Without SIMD, one multiply-add a turn. Reading is
- * a sum of whole vectors. */
+ * is AMX (for which the library has asked Linux); on ARM two products added in 16 bits and their
+ * sums in 32, SDOT or SMMLA. Without SIMD, one multiply-add a turn. Reading is a sum of whole
+ * vectors. */
 #include "machine_peak.h"
 
 #include <stdint.h>
@@ -98,6 +99,50 @@ PEAK_TILES(spin_tiles_bf16, "amx-tile,amx-bf16", _tile_dpbf16ps, 32)
 #define LOAD_512(at) _mm512_load_si512(at)
 PEAK_READ(read_256, "avx2", __m256i, LOAD_256, _mm256_add_epi32)
 PEAK_READ(read_512, "avx512f", __m512i, LOAD_512, _mm512_add_epi32)
+#elif defined(__aarch64__) && defined(__GNUC__)
+#include <arm_neon.h>
+
+/* Sixteen sums, as much as the latency of any of these times their number a cycle. */
+#define PEAK_SPIN(name, isa, macs, step)                                                       \
+  __attribute__((target(isa))) static double name(void) {                                      \
+    int32x4_t s[16];                                                                           \
+    int8x16_t x = vdupq_n_s8(0), y = x;                                                        \
+    for (int j = 0; j < 16; j++) s[j] = vdupq_n_s32(0);                                        \
+    for (int i = 0; i < TURNS; i++) {                                                          \
+      step(0) step(1) step(2) step(3) step(4) step(5) step(6) step(7) step(8) step(9) step(10) \
+          step(11) step(12) step(13) step(14) step(15)                                         \
+    }                                                                                          \
+    return 16.0 * (macs)*TURNS;                                                                \
+  }
+#define FMLA(j) __asm__ volatile("fmla %0.4s, %1.4s, %2.4s" : "+w"(s[j]) : "w"(x), "w"(y));
+#define SDOT(j) __asm__ volatile("sdot %0.4s, %1.16b, %2.16b" : "+w"(s[j]) : "w"(x), "w"(y));
+#define SMMLA(j) __asm__ volatile("smmla %0.4s, %1.16b, %2.16b" : "+w"(s[j]) : "w"(x), "w"(y));
+#define TWO_PRODUCTS(j)                                                 \
+  {                                                                     \
+    int16x8_t product;                                                  \
+    __asm__ volatile(                                                   \
+        "smull %1.8h, %2.8b, %3.8b\n\tsmlal2 %1.8h, %2.16b, %3.16b\n\t" \
+        "sadalp %0.4s, %1.8h"                                           \
+        : "+w"(s[j]), "=&w"(product)                                    \
+        : "w"(x), "w"(y));                                              \
+  }
+PEAK_SPIN(spin_fmla, "arch=armv8-a", 4, FMLA)
+PEAK_SPIN(spin_two_products, "arch=armv8-a", 16, TWO_PRODUCTS)
+PEAK_SPIN(spin_sdot, "arch=armv8.2-a+dotprod", 16, SDOT)
+PEAK_SPIN(spin_smmla, "arch=armv8.2-a+i8mm", 32, SMMLA)
+
+static void read_neon(const unsigned char *block, size_t bytes) {
+  uint32x4_t s0 = vdupq_n_u32(0), s1 = s0, s2 = s0, s3 = s0;
+  for (size_t i = 0; i < bytes; i += 64) {
+    const uint32_t *at = (const uint32_t *)(const void *)(block + i);
+    s0 = vaddq_u32(s0, vld1q_u32(at));
+    s1 = vaddq_u32(s1, vld1q_u32(at + 4));
+    s2 = vaddq_u32(s2, vld1q_u32(at + 8));
+    s3 = vaddq_u32(s3, vld1q_u32(at + 12));
+  }
+  s0 = vaddq_u32(vaddq_u32(s0, s1), vaddq_u32(s2, s3));
+  __asm__ volatile("" : : "w"(s0));
+}
 #endif
 
 static double spin_scalar(void) {
@@ -131,6 +176,10 @@ static const level_loops levels[] = {
     {"avx512vnni", spin_fma_512, spin_fma_512, spin_dot_512, read_512},
     {"avx512bf16", spin_fma_512, spin_bf16_512, spin_dot_512, read_512},
     {"amx", spin_fma_512, spin_tiles_bf16, spin_tiles, read_512},
+#elif defined(__aarch64__) && defined(__GNUC__)
+    {"neon", spin_fmla, spin_fmla, spin_two_products, read_neon},
+    {"dotprod", spin_fmla, spin_fmla, spin_sdot, read_neon},
+    {"i8mm", spin_fmla, spin_fmla, spin_smmla, read_neon},
 #endif
     {"scalar", spin_scalar, spin_scalar, spin_scalar, read_scalar},
 };
