@@ -32,8 +32,9 @@ static const level levels[] = {
     {"neon", MN_NEON},
     {"dotprod", MN_NEON | MN_DOTPROD},
     {"i8mm", MN_NEON | MN_DOTPROD | MN_I8MM},
+    {"bf16", MN_NEON | MN_DOTPROD | MN_I8MM | MN_BFMMLA},
 };
-#define LEVEL_NAMES "scalar, neon, dotprod or i8mm"
+#define LEVEL_NAMES "scalar, neon, dotprod, i8mm or bf16"
 #else
 enum { AVX512VNNI_LEVEL = MN_AVX2 | MN_FMA | MN_AVX512 | MN_AVX512VNNI };
 static const level levels[] = {
@@ -116,7 +117,8 @@ mn_cpu_features mn_cpu_detect(void) {
 #if defined(__linux__)
   const unsigned long first = getauxval(AT_HWCAP), second = getauxval(AT_HWCAP2);
   if (first & 1ul << 20) found |= MN_DOTPROD; /* HWCAP_ASIMDDP */
-  if (second & 1ul << 13) found |= MN_I8MM;   /* HWCAP2_I8MM, not in every libc's header */
+  if (second & 1ul << 13) found |= MN_I8MM;   /* HWCAP2_I8MM: not in every libc's header */
+  if (second & 1ul << 14) found |= MN_BFMMLA; /* HWCAP2_BF16 */
 #endif
   return found;
 }

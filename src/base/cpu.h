@@ -19,7 +19,8 @@ enum {
   MN_AMXBF16 = 1u << 8,
   MN_NEON = 1u << 16, /* every 64-bit ARM has it, with fused multiply-add */
   MN_DOTPROD = 1u << 17,
-  MN_I8MM = 1u << 18
+  MN_I8MM = 1u << 18,
+  MN_BFMMLA = 1u << 19 /* bf16 of ARM */
 };
 
 /* Operating-system support for the wide registers included: where there are tiles, Linux is asked
@@ -27,7 +28,7 @@ enum {
 mn_cpu_features mn_cpu_detect(void);
 
 /* Resolves a level name ("scalar", "avx2", "avx512", "avx512vnni", "avx512bf16", "amx"; on ARM
- * "scalar", "neon", "dotprod", "i8mm") to the features it allows. NULL: what this CPU has, lowered
+ * "scalar", "neon", "dotprod", "i8mm", "bf16") to the features it allows. NULL: what this CPU has, lowered
  * by MOBILENET_ISA. Error: ARGUMENT, listing the names; also when this CPU lacks the level. */
 mn_status mn_cpu_level(const char *name, mn_cpu_features *features, mn_error *err);
 

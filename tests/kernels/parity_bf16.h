@@ -55,7 +55,7 @@ static bool check_element_bf16(const mn_kernel *kernel, const product_f32 *x, si
     sum += (double)a * (double)b;
     magnitude += fabs((double)a * (double)b);
   }
-  const bool instructions = (kernel->needs & MN_AVX512BF16) != 0;
+  const bool instructions = (kernel->needs & (MN_AVX512BF16 | MN_BFMMLA)) != 0;
   const float expected = finish_f32(instructions ? (float)sum : chain, &x->finish);
   const bool same = got == expected || (got != got && expected != expected);
   if (same) return true;

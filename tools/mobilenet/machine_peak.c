@@ -117,6 +117,7 @@ PEAK_READ(read_512, "avx512f", __m512i, LOAD_512, _mm512_add_epi32)
 #define FMLA(j) __asm__ volatile("fmla %0.4s, %1.4s, %2.4s" : "+w"(s[j]) : "w"(x), "w"(y));
 #define SDOT(j) __asm__ volatile("sdot %0.4s, %1.16b, %2.16b" : "+w"(s[j]) : "w"(x), "w"(y));
 #define SMMLA(j) __asm__ volatile("smmla %0.4s, %1.16b, %2.16b" : "+w"(s[j]) : "w"(x), "w"(y));
+#define BFMMLA(j) __asm__ volatile("bfmmla %0.4s, %1.8h, %2.8h" : "+w"(s[j]) : "w"(x), "w"(y));
 #define TWO_PRODUCTS(j)                                                 \
   {                                                                     \
     int16x8_t product;                                                  \
@@ -130,6 +131,7 @@ PEAK_SPIN(spin_fmla, "arch=armv8-a", 4, FMLA)
 PEAK_SPIN(spin_two_products, "arch=armv8-a", 16, TWO_PRODUCTS)
 PEAK_SPIN(spin_sdot, "arch=armv8.2-a+dotprod", 16, SDOT)
 PEAK_SPIN(spin_smmla, "arch=armv8.2-a+i8mm", 32, SMMLA)
+PEAK_SPIN(spin_bfmmla, "arch=armv8.2-a+bf16", 16, BFMMLA)
 
 static void read_neon(const unsigned char *block, size_t bytes) {
   uint32x4_t s0 = vdupq_n_u32(0), s1 = s0, s2 = s0, s3 = s0;
@@ -180,6 +182,7 @@ static const level_loops levels[] = {
     {"neon", spin_fmla, spin_fmla, spin_two_products, read_neon},
     {"dotprod", spin_fmla, spin_fmla, spin_sdot, read_neon},
     {"i8mm", spin_fmla, spin_fmla, spin_smmla, read_neon},
+    {"bf16", spin_fmla, spin_bfmmla, spin_smmla, read_neon},
 #endif
     {"scalar", spin_scalar, spin_scalar, spin_scalar, read_scalar},
 };
