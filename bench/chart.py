@@ -9,9 +9,9 @@ runtime lacks is one that it could not run, or whose outputs were wrong.
 import json
 import sys
 
-COLORS = {"ours": "#1257b8", "litert": "#e07b00", "onnxruntime": "#7a8793", "openvino": "#5b3fa0",
+COLORS = {"ours": "#1257b8", "ours-f32": "#8fb3e6", "litert": "#e07b00", "onnxruntime": "#7a8793", "openvino": "#5b3fa0",
           "ncnn": "#1d8a6b", "mnn": "#c23b54", "executorch": "#a08330"}
-NAMES = {"ours": "mobilenet", "litert": "LiteRT", "onnxruntime": "ONNX Runtime",
+NAMES = {"ours": "mobilenet", "ours-f32": "mobilenet f32", "litert": "LiteRT", "onnxruntime": "ONNX Runtime",
          "openvino": "OpenVINO", "ncnn": "ncnn", "mnn": "MNN", "executorch": "ExecuTorch"}
 STATISTICS = {"median_ms": "Median", "min_ms": "Best"}
 LEFT, TOP, PANEL, GAP, BAR, SPACE, MOST = 96, 78, 330, 44, 9, 10, 2.5

@@ -13,7 +13,7 @@ import time
 
 import numpy as np
 
-from ours import Ours, to_real
+from ours import BF16, Ours, to_real
 
 
 def channels_first(x):
@@ -32,7 +32,15 @@ def onnx_of(job):
 
 class Mobilenet(Ours):
     def __init__(self, job):
-        super().__init__(job["library"], job["tflite"], job["threads"], job.get("isa"))
+        super().__init__(job["library"], job["tflite"], job["threads"], job.get("isa"),
+                         BF16 if job["precision"] == "bf16" else 0)
+
+
+class MobilenetF32(Mobilenet):
+    """What bf16 is worth: the same network in f32."""
+
+    def __init__(self, job):
+        super().__init__(dict(job, precision="f32"))
 
 
 class LiteRT:
@@ -179,7 +187,7 @@ class Mnn:
         return found
 
 
-ENGINES = {"ours": Mobilenet, "litert": LiteRT, "onnxruntime": OnnxRuntime, "openvino": OpenVINO,
+ENGINES = {"ours": Mobilenet, "ours-f32": MobilenetF32, "litert": LiteRT, "onnxruntime": OnnxRuntime, "openvino": OpenVINO,
            "ncnn": Ncnn, "mnn": Mnn}
 
 

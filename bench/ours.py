@@ -4,12 +4,16 @@ import ctypes
 
 import numpy as np
 
+BF16 = 2  # of mn_type
 TYPES = {0: np.float32, 3: np.uint8, 4: np.int8, 5: np.int32, 6: np.int64}
 
 
 class PlanOptions(ctypes.Structure):
     _fields_ = [("struct_size", ctypes.c_size_t), ("batch", ctypes.c_int32), ("height", ctypes.c_int32),
-                ("width", ctypes.c_int32), ("threads", ctypes.c_int32), ("isa", ctypes.c_char_p)]
+                ("width", ctypes.c_int32), ("threads", ctypes.c_int32), ("isa", ctypes.c_char_p),
+                ("keep_all", ctypes.c_int32), ("max_image_width", ctypes.c_int32),
+                ("max_image_height", ctypes.c_int32), ("goal", ctypes.c_int),
+                ("memory_cap", ctypes.c_uint64), ("precision", ctypes.c_int)]
 
 
 class SessionOptions(ctypes.Structure):
@@ -29,7 +33,7 @@ class Error(ctypes.Structure):
 class Ours:
     """One model, planned; `run` is one mn_session_run."""
 
-    def __init__(self, library, path, threads=1, isa=None):
+    def __init__(self, library, path, threads=1, isa=None, precision=0):
         self.lib = ctypes.CDLL(library)
         for name in ("mn_session_input", "mn_session_output"):
             getattr(self.lib, name).restype = ctypes.c_void_p
@@ -38,7 +42,7 @@ class Ours:
         self.model, self.plan = ctypes.c_void_p(), ctypes.c_void_p()
         self.session, self.pool = ctypes.c_void_p(), ctypes.c_void_p()
         options = PlanOptions(struct_size=ctypes.sizeof(PlanOptions), threads=threads,
-                              isa=isa.encode() if isa else None)
+                              isa=isa.encode() if isa else None, precision=precision)
         self.call("mn_model_open", ctypes.byref(self.model), path.encode(), None)
         self.call("mn_plan_new", ctypes.byref(self.plan), self.model, ctypes.byref(options))
         self.call("mn_threads_new", ctypes.byref(self.pool), threads)

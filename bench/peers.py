@@ -4,6 +4,7 @@
 
     python3 bench/peers.py                                        # everything: `make bench` does this
     python3 bench/peers.py --network v2 --precision int8 --threads 1 --peers litert,openvino
+    python3 bench/peers.py --precision bf16                       # those that have it, and ours in f32
 
 Each runtime lives in a process of its own, stopped by a signal while it is not its turn, so that
 no waiting thread of one takes time from another. A turn is one run that warms the caches and as
@@ -30,6 +31,9 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 # Most error of a right answer, root mean square over the deviation of ours: float sums in another
 # order, and 8-bit roundings that differ by one code in every layer of a network.
 WRONG = {"f32": 1e-3, "int8": 0.5, "bf16": 0.25}
+OURS = ("ours", "ours-f32")
+NO_BF16 = {"litert": "its interpreter has no option for bf16",
+           "onnxruntime": "its option for products in bf16 is for ARM, and not in the wheels for x86"}
 
 
 class Worker:
@@ -92,6 +96,8 @@ class Absent:
 
 
 def start(name, network, job, files):
+    if job["precision"] == "bf16" and name in NO_BF16:
+        return Absent(NO_BF16[name])
     try:
         if name == "ncnn":
             job = dict(job, ncnn=files.ncnn(*network))
@@ -125,7 +131,7 @@ def measure(network, precision, threads, args, files):
                input=files.input(network, precision, job["tflite"]))
     workers = {}
     with tempfile.TemporaryDirectory() as folder:
-        for name in args.engines:
+        for name in engines_of(precision, args):
             outputs = os.path.join(folder, name + ".npz")
             workers[name] = start(name, (network, precision),
                                   dict(job, engine=name, outputs=outputs), files)
@@ -160,6 +166,11 @@ def row(network, precision, threads, name, worker, error):
                 same=error is not None and error <= WRONG[precision])
 
 
+def engines_of(precision, args):
+    """Beside bf16 stands what it saves."""
+    return ["ours"] + ["ours-f32"] * (precision == "bf16") + args.peers
+
+
 def cell(made, statistic):
     if made["error"]:
         return "-"
@@ -167,7 +178,8 @@ def cell(made, statistic):
 
 
 def best_ratio(rows, statistic):
-    others = [r[statistic] / rows[0][statistic] for r in rows[1:] if not r["error"] and r["same"]]
+    others = [r[statistic] / rows[0][statistic] for r in rows
+              if r["engine"] not in OURS and not r["error"] and r["same"]]
     return min(others) if others else None
 
 
@@ -197,7 +209,7 @@ def parse():
     parser.add_argument("--network", default=",".join(NETWORKS), help="comma-separated names, or .tflite files; all")
     parser.add_argument("--precision", default="f32,int8")
     parser.add_argument("--threads", default="1,2")
-    parser.add_argument("--peers", default=",".join(list(ENGINES)[1:]))
+    parser.add_argument("--peers", default=",".join(name for name in ENGINES if name not in OURS))
     parser.add_argument("--rounds", type=int, default=10)
     parser.add_argument("--turn", type=float, default=30, help="milliseconds of a turn (30)")
     parser.add_argument("--build", default=os.path.join(os.path.dirname(HERE), "build"))
@@ -212,10 +224,11 @@ def parse():
     parser.add_argument("--svg", help="also draw the bar chart of the first thread count here")
     args = parser.parse_args()
     args.library = os.path.join(os.path.abspath(args.build), "libmobilenet.so")
-    args.engines = ["ours"] + [name for name in args.peers.split(",") if name]
-    for name in args.engines:
-        if name not in ENGINES:
-            parser.error(f"no runtime {name}; there are {', '.join(list(ENGINES)[1:])}")
+    args.peers = [name for name in args.peers.split(",") if name]
+    for name in args.peers:
+        if name not in ENGINES or name in OURS:
+            parser.error(f"no runtime {name}; there are "
+                         + ", ".join(name for name in ENGINES if name not in OURS))
     for name in args.network.split(","):
         if name not in NETWORKS and not name.endswith(".tflite"):
             parser.error(f"no network {name}; there are {', '.join(NETWORKS)}")
@@ -227,10 +240,10 @@ def main():
     files = Files(args.files, args.build, args.remake)
     statistic = "min_ms" if args.best else "median_ms"
     print(f"{statistic.replace('_', ' ')}; ratio = best other / ours; ! = outputs differ; last column: largest difference\n")
-    print(f"{'network':22} {'':5} {'th':>2}" + "".join(f"{name:>12}" for name in args.engines) +
-          f"{'ratio':>8}  differ")
     rows = []
     for precision in args.precision.split(","):
+        columns = "".join(f"{name:>12}" for name in engines_of(precision, args))
+        print(f"{'network':22} {'':5} {'th':>2}{columns}{'ratio':>8}  differ")
         for threads in map(int, args.threads.split(",")):
             for network in args.network.split(","):
                 made = measure(network, precision, threads, args, files)
