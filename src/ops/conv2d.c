@@ -32,11 +32,13 @@ typedef struct conv_params {
 } conv_params;
 
 /* Rows of a slice: as many as `budget` holds, but so that every thread has as many slices, and rows
- * enough for whole tiles. */
+ * enough for whole tiles. All of them, for columns to be shared, where time is that of reading the
+ * weights. */
 static size_t choose_rows(const mn_gemm *gemm, size_t budget, size_t pixels, int32_t threads) {
   const size_t unit = (size_t)gemm->kernel->tile.rows;
-  const size_t share = (pixels + (size_t)threads - 1) / (size_t)threads;
-  size_t rows = budget / (gemm->k * gemm->element);
+  const bool whole = gemm->kernel->slot == MN_SLOT_gemm_bf16 && pixels < gemm->n / 8;
+  const size_t share = whole ? pixels : (pixels + (size_t)threads - 1) / (size_t)threads;
+  size_t rows = budget / gemm->row_bytes;
   if (rows > MOST_ROWS) rows = MOST_ROWS;
   const size_t slices = rows ? (share + rows - 1) / rows : share;
   return mn_whole((share + slices - 1) / slices, unit);

@@ -78,6 +78,8 @@ void mn_gemm_plan(mn_gemm *gemm, const mn_step *step, const mn_op_request *reque
   choose_kernel(gemm, step, request);
   gemm->padded_n = mn_whole(gemm->n, (size_t)gemm->kernel->tile.cols);
   gemm->padded_k = mn_whole(gemm->k, (size_t)gemm->kernel->tile.deep);
+  gemm->row_bytes = gemm->k * gemm->element;
+  if (gemm->kernel->slot == MN_SLOT_gemm_bf16) gemm->row_bytes = gemm->padded_k * sizeof(uint16_t);
   gemm->bias_offset = mn_aligned(gemm->padded_n * gemm->padded_k * weight_bytes(gemm));
   size_t column = mn_aligned(gemm->padded_n * sizeof(int32_t));
   gemm->requant_offset = gemm->bias_offset + column;

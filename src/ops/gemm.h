@@ -14,6 +14,7 @@ typedef struct mn_gemm {
   size_t segments; /* f32: the pieces that the k elements of a row may lie in, 0 or 1: one */
   size_t padded_n, padded_k; /* to whole panels and whole groups of k */
   size_t element;            /* bytes of an activation */
+  size_t row_bytes;          /* of a row as the kernel reads it again and again */
   size_t bias_offset, requant_offset, packed_bytes;
   mn_finish_f32 finish;                /* f32 */
   size_t scratch_offset, scratch_rows; /* bf16: in the step's scratch; rows that it holds */

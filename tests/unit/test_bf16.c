@@ -13,9 +13,11 @@
 #include <string.h>
 
 #include "base/cpu.h"
+#include "mobilenet/image.h"
+#include "mobilenet/io.h"
 #include "mobilenet/zoo.h"
 
-enum { CLASSES = 100 };
+enum { CLASSES = 100, FLOWERS = 5 };
 
 static mn_plan *plan_of(const mn_model *model, mn_type precision, const char *isa) {
   mn_error err = {0};
@@ -95,6 +97,42 @@ static void networks_stay_near(void **state) {
   for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) check_network(names[i]);
 }
 
+/* Scores of the model that ships, for the photo of the examples. */
+static void score_photo(const mn_model *model, mn_type precision, float *scores) {
+  mn_error err = {0};
+  mn_picture *photo;
+  mn_session *session;
+  mn_tensor_info info;
+  mn_plan *plan = plan_of(model, precision, NULL);
+  const char path[] = MN_TEST_DIR "/../examples/photos/sunflower.jpg";
+  if (mn_picture_read(&photo, path, NULL, &err)) fail_msg("%s", err.text);
+  assert_int_equal(mn_session_new(&session, plan, NULL, &err), MN_OK);
+  assert_int_equal(mn_session_set_image(session, 0, mn_picture_image(photo), &err), MN_OK);
+  assert_int_equal(mn_session_run(session, &err), MN_OK);
+  assert_int_equal(mn_plan_output_info(plan, 0, &info), MN_OK);
+  assert_int_equal(info.bytes, FLOWERS * sizeof(float));
+  memcpy(scores, mn_session_output(session, 0), info.bytes);
+  mn_session_free(session);
+  mn_plan_free(plan);
+  mn_picture_free(photo);
+}
+
+static void a_photo_keeps_its_scores(void **state) {
+  (void)state;
+  mn_error err = {0};
+  mn_model *model;
+  float exact[FLOWERS], coarse[FLOWERS];
+  const char path[] = MN_TEST_DIR "/../models/flowers-v1-0.25-128.safetensors";
+  if (mn_model_open(&model, path, NULL, &err)) fail_msg("%s", err.text);
+  score_photo(model, MN_F32, exact);
+  score_photo(model, MN_BF16, coarse);
+  for (int i = 0; i < FLOWERS; i++) {
+    print_message("%.4f in bf16 %.4f\n", (double)exact[i], (double)coarse[i]);
+    assert_true(fabsf(coarse[i] - exact[i]) < 0.005f);
+  }
+  mn_model_free(model);
+}
+
 static void expect_refusal(const char *path, mn_type precision, const char *sentence) {
   mn_error err = {0};
   mn_model *model;
@@ -119,6 +157,7 @@ static void what_cannot_be_is_refused(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(networks_stay_near),
+                                     cmocka_unit_test(a_photo_keeps_its_scores),
                                      cmocka_unit_test(what_cannot_be_is_refused)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
