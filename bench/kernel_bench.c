@@ -210,7 +210,8 @@ static void run_eltwise(const mn_kernel *kernel, const layer *x, const operands 
   const mn_unary_f32_args unary = {o->a, o->c, count, 0.0f, 6.0f};
   const mn_add_q8_args add = {o->a, o->b,    o->c, count,   0x80, 100, 90, 20, 1 << 30,
                               -1,   1 << 30, -2,   1 << 30, -18,  3,   0,  255};
-  const mn_mul_q8_args mul = {o->a, o->b, o->c, count, 0x80, 100, 90, 1 << 30, -7, 3, 0, 255};
+  const mn_mul_q8_args mul = {o->a, o->b, o->c, count, 0x80, 100,     90,   1 << 30,
+                              -7,   3,    0,    255,   true, 0x1p-8f, -125, -125};
   const mn_add_real_q8_args add_real = {o->a, o->b, o->c, count, 0x80, 0.75f, 0.5f, -30.0f, 0, 255};
   const mn_mul_real_q8_args mul_real = {o->a, o->b, o->c, count, 0x80, 0.01f, 100, 90, 131, 0, 255};
   const mn_lut8_args lut = {o->a, o->c, count, o->b};

@@ -216,6 +216,10 @@ typedef struct mn_mul_q8_args {
   int32_t a_zero, b_zero; /* unsigned codes */
   int32_t multiplier, shift;
   int32_t out_zero, out_min, out_max;
+  /* Where it is proven: rint(fma(product, scale, product < 0 ? below : above)), plus 128 where
+   * out_min is not negative, is the same. */
+  bool proven;
+  float scale, above, below;
 } mn_mul_q8_args;
 typedef void mn_mul_q8_fn(const mn_mul_q8_args *args);
 

@@ -9,6 +9,7 @@
 #include "kernels/ref/ref.h"
 #include "kernels/ref/requant.h"
 #include "ops/real_codes.h"
+#include "ops/requantize.h"
 #include "ops/unary.h"
 
 enum { GROUP_ELEMENTS = 1024, RUN_ELEMENTS = 4096 /* in one call of a kernel */ };
@@ -113,6 +114,14 @@ MN_PLANNING void prepare_product(const mn_step *step, mn_mul_q8_args *args) {
   mn_quantize_multiplier((double)ratio, &args->multiplier, &args->shift);
   args->out_zero = mn_operand_zero(out);
   mn_activation_codes(step, step->node->attr.eltwise.act, &args->out_min, &args->out_max);
+  const mn_requant codes = {.base = args->out_min < 0 ? 0 : 128,
+                            .out_zero = args->out_zero,
+                            .out_min = args->out_min,
+                            .out_max = args->out_max};
+  const mn_sum_range range = {-255 * 255, 255 * 255};
+  mn_requant_float found = {0};
+  args->proven = mn_requant_prove(&codes, &range, args->multiplier, args->shift, &found);
+  args->scale = found.scale, args->above = found.above, args->below = found.below;
 }
 
 /* The output interval in unsigned codes. */
@@ -232,7 +241,14 @@ MN_PLANNING void plan_codes(mn_step *step, const mn_op_request *request) {
     op->apply = apply_product;
     return;
   }
-  prepare_sum(step, &op->sum);
+  mn_add_q8_args sum = {0};
+  prepare_sum(step, &sum);
+  if (step->node->op == MN_OP_ADD && request->features && mn_certify_sum(&sum, &op->real_sum)) {
+    use_slot(step, request, MN_SLOT_add_real_q8);
+    op->apply = apply_real_sum;
+    return;
+  }
+  op->sum = sum;
   op->apply = apply_sum;
   if (step->node->op == MN_OP_ADD) {
     use_slot(step, request, MN_SLOT_add_q8);

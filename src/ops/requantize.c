@@ -51,9 +51,9 @@ static int32_t reach(int32_t bound, int32_t code) {
   return mn_clamp_i32(code + 1, 0, bound > 0 ? bound : 0);
 }
 
-static bool prove(const mn_requant *codes, const mn_sum_range *range, int32_t multiplier,
-                  int32_t shift, mn_requant_float *found) {
-  if (!range || shift > 0) return false;
+bool mn_requant_prove(const mn_requant *codes, const mn_sum_range *range, int32_t multiplier,
+                      int32_t shift, mn_requant_float *found) {
+  if (shift > 0) return false;
   const int32_t most = range->most > 0 ? range->most : 0;
   const int32_t least = range->least < 0 ? -mn_clamp_i32(range->least, -INT32_MAX, 0) : 0;
   const int32_t up = mn_multiply_quantized(most, multiplier, shift);
@@ -83,7 +83,7 @@ void mn_requant_pack(const mn_requant_layer *layer, const mn_step *step, size_t 
   }
   mn_layer_multiplier(step, c, to.multiplier, to.shift);
   mn_requant_float found;
-  if (!prove(&layer->codes, range, *to.multiplier, *to.shift, &found)) {
+  if (!range || !mn_requant_prove(&layer->codes, range, *to.multiplier, *to.shift, &found)) {
     found = (mn_requant_float){-1.0f, 0.0f, 0.0f};
   }
   *to.scale = found.scale;

@@ -52,4 +52,14 @@ typedef struct mn_requant_float {
  * zero + up, is zero + the reference's for every int32 x, clamped likewise. False: none found. */
 bool mn_certify_requant(const mn_requant_problem *problem, mn_requant_float *found);
 
+/* requantize.c: the same for a layer's codes and sums of a range; false also where shift > 0. */
+bool mn_requant_prove(const mn_requant *codes, const mn_sum_range *range, int32_t multiplier,
+                      int32_t shift, mn_requant_float *found);
+
+/* ---- certify_sum.c --------------------------------------------------------------------------- */
+
+/* Constants such that mn_add_real_q8 gives what mn_add_q8 does, for every pair of codes. False:
+ * none found. Pointers and counts stay as they are. */
+bool mn_certify_sum(const mn_add_q8_args *args, mn_add_real_q8_args *found);
+
 #endif

@@ -6,6 +6,7 @@
 
 #include <math.h>
 
+#include "ops/requantize.h"
 #include "parity.h"
 
 enum { ELTWISE_CASES = 800, ELTWISE_MOST = 2000 };
@@ -83,6 +84,18 @@ static int parity_all_add_q8(const mn_kernel *kernel, size_t *cases) {
   return failures;
 }
 
+/* The float form, where there is one. */
+static void mul_q8_prove(mn_mul_q8_args *args) {
+  const mn_requant codes = {.base = args->out_min < 0 ? 0 : 128,
+                            .out_zero = args->out_zero,
+                            .out_min = args->out_min,
+                            .out_max = args->out_max};
+  const mn_sum_range range = {-255 * 255, 255 * 255};
+  mn_requant_float found = {0};
+  args->proven = mn_requant_prove(&codes, &range, args->multiplier, args->shift, &found);
+  args->scale = found.scale, args->above = found.above, args->below = found.below;
+}
+
 static int parity_all_mul_q8(const mn_kernel *kernel, size_t *cases) {
   static eltwise x;
   static uint8_t expected[ELTWISE_MOST];
@@ -102,6 +115,7 @@ static int parity_all_mul_q8(const mn_kernel *kernel, size_t *cases) {
         .multiplier = random_multiplier(),
         .shift = i % 2 ? -(int32_t)random_below(4) - 5 : (int32_t)random_below(39) - 31};
     random_output(&args.out_zero, &args.out_min, &args.out_max);
+    mul_q8_prove(&args);
     mn_mul_q8_ref(&args);
     args.out = x.out;
     ((mn_mul_q8_fn *)kernel->function)(&args);
