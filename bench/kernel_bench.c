@@ -71,21 +71,6 @@ static operands operands_make(void) {
   return o;
 }
 
-/* Pointers of a stride-1 window over a side x side map; the border takes its nearest pixel. */
-static void window_make(const operands *o, const layer *x, size_t element) {
-  const size_t window = x->k == 25 ? 5 : 3, reach = window / 2;
-  for (size_t p = 0; p < x->side * x->side; p++) {
-    for (size_t t = 0; t < x->k; t++) {
-      size_t h = p / x->side + t / window, w = p % x->side + t % window;
-      h = h < reach ? 0 : h - reach;
-      w = w < reach ? 0 : w - reach;
-      if (h >= x->side) h = x->side - 1;
-      if (w >= x->side) w = x->side - 1;
-      o->taps[p * x->k + t] = (const char *)o->a + (h * x->side + w) * x->n * element;
-    }
-  }
-}
-
 /* Pointers to the rows under a stride-1 window; NULL above and below the map. */
 static void rows_make(const operands *o, const layer *x, size_t element) {
   const size_t reach = x->k == 25 ? 2 : 1;
@@ -165,7 +150,6 @@ static void run_dense_q8(const mn_kernel *kernel, const layer *x, const operands
 }
 
 static void run_depthwise(const mn_kernel *kernel, const layer *x, const operands *o) {
-  const size_t pixels = x->side * x->side;
   const mn_requant requant = requant_of(o);
   const size_t taps = x->k == 25 ? 5 : 3, side = x->side;
   const mn_dw_window window = {taps, taps, 1, 1, 1, 1, taps / 2, side, side, x->n};
@@ -181,7 +165,7 @@ static void run_depthwise(const mn_kernel *kernel, const layer *x, const operand
     const mn_dw_f32_args args = {
         .strip = strip, .weights = o->b, .bias = (float *)o->bias, .finish = {0.0f, 6.0f, false}};
     ((mn_dw_f32_fn *)kernel->function)(&args);
-  } else if (kernel->slot == MN_SLOT_dw_q8s) {
+  } else {
     const mn_dw_q8s_args args = {.strip = strip,
                                  .flip = 0x80,
                                  .weights = o->b,
@@ -189,18 +173,6 @@ static void run_depthwise(const mn_kernel *kernel, const layer *x, const operand
                                  .bias = o->bias,
                                  .requant = requant};
     ((mn_dw_q8s_fn *)kernel->function)(&args);
-  } else {
-    const mn_dw_q8_args args = {(const uint8_t *const *)o->taps,
-                                0x80,
-                                o->b,
-                                o->bias,
-                                o->c,
-                                x->n,
-                                pixels,
-                                x->k,
-                                x->n,
-                                requant};
-    ((mn_dw_q8_fn *)kernel->function)(&args);
   }
 }
 
@@ -260,7 +232,6 @@ static mn_slot layers_of(mn_slot slot) {
     case MN_SLOT_gemm_q8s:
     case MN_SLOT_dense_q8: return MN_SLOT_gemm_f32;
     case MN_SLOT_dw_f32:
-    case MN_SLOT_dw_q8:
     case MN_SLOT_dw_q8s: return MN_SLOT_dw_f32;
     default: return MN_SLOT_COUNT;
   }
@@ -305,11 +276,7 @@ static double peak_of(const mn_kernel *kernel) {
 static void report(const mn_kernel *kernel, const layer *x, const operands *o) {
   const size_t pixels = x->side * x->side;
   if (x->slot == MN_SLOT_dw_f32) {
-    if (kernel->slot != MN_SLOT_dw_q8) {
-      rows_make(o, x, kernel->slot == MN_SLOT_dw_f32 ? sizeof(float) : 1);
-    } else {
-      window_make(o, x, 1);
-    }
+    rows_make(o, x, kernel->slot == MN_SLOT_dw_f32 ? sizeof(float) : 1);
   }
   double best;
   const double median = time_layer(kernel, x, o, &best);

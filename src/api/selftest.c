@@ -29,7 +29,6 @@ static const uint64_t known[MN_SLOT_COUNT] = {
     [MN_SLOT_resize_f32] = 0x9b9a6da36227f78eu,
     [MN_SLOT_resize_u8] = 0xfbe43b6f4a935cb3u,
     [MN_SLOT_resize_i8] = 0x345b6b79a7a67d4bu,
-    [MN_SLOT_dw_q8] = 0x258569beb1b2e2fbu,
     [MN_SLOT_dw_q8s] = 0x3ef155c007a1adfeu,
     [MN_SLOT_add_q8] = 0xc88eee6369e14e9du,
     [MN_SLOT_mul_q8] = 0xc34e03c6f612f48bu,

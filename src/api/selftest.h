@@ -29,7 +29,6 @@ typedef struct mn_trial {
   uint8_t a_q8[TRIAL_COUNT], b_q8[TRIAL_COUNT]; /* as their float twins */
   int16_t packed_i16[TRIAL_COLS_MOST * TRIAL_DEEP_MOST];
   int8_t packed_i8[TRIAL_COLS_MOST * TRIAL_DEEP_MOST];
-  const uint8_t *taps_q8[TRIAL_M * TRIAL_TAPS];
   int32_t bias_i32[TRIAL_COLS_MOST], bias_signed[TRIAL_COLS_MOST];
   int32_t multiplier[TRIAL_COLS_MOST], shift[TRIAL_COLS_MOST];
   float scale[TRIAL_COLS_MOST], above[TRIAL_COLS_MOST], below[TRIAL_COLS_MOST];

@@ -54,10 +54,6 @@ static void fill(mn_trial *trial) {
     fill_requant_float(trial, i);
   }
   for (int i = 0; i < 256; i++) trial->table[i] = (uint8_t)(next_random(&state) >> 24);
-  for (int i = 0; i < TRIAL_M * TRIAL_TAPS; i++) {
-    int row = (i / TRIAL_TAPS + i % TRIAL_TAPS) % TRIAL_M;
-    trial->taps_q8[i] = trial->a_q8 + row * TRIAL_N;
-  }
 }
 
 /* Where weight (n, k) of a matrix with `depth` products lies in panels of a tile. */
@@ -209,20 +205,6 @@ static void run_dw_f32(mn_trial *trial, const mn_kernel *kernel) {
                                .bias = trial->bias_f32,
                                .finish = {.lo = -6, .hi = 6}};
   ((mn_dw_f32_fn *)kernel->function)(&args);
-}
-
-static void run_dw_q8(mn_trial *trial, const mn_kernel *kernel) {
-  const mn_dw_q8_args args = {.taps = trial->taps_q8,
-                              .flip = FLIP,
-                              .weights = trial->packed_i16,
-                              .bias = trial->bias_i32,
-                              .out = trial->out_q8,
-                              .out_stride = TRIAL_N,
-                              .pixels = TRIAL_M,
-                              .taps_count = TRIAL_TAPS,
-                              .channels = TRIAL_N,
-                              .requant = requant_of(trial)};
-  ((mn_dw_q8_fn *)kernel->function)(&args);
 }
 
 static void run_dw_q8s(mn_trial *trial, const mn_kernel *kernel) {
@@ -378,7 +360,6 @@ static const slot_runner runners[MN_SLOT_COUNT] = {
     [MN_SLOT_resize_u8] = {run_resize, false, 0},
     [MN_SLOT_resize_i8] = {run_resize, false, 0},
     [MN_SLOT_dw_f32] = {run_dw_f32, true, TRIAL_TAPS},
-    [MN_SLOT_dw_q8] = {run_dw_q8, false, TRIAL_TAPS},
     [MN_SLOT_dw_q8s] = {run_dw_q8s, false, TRIAL_TAPS},
     [MN_SLOT_add_q8] = {run_add_q8, false, 0},
     [MN_SLOT_mul_q8] = {run_mul_q8, false, 0},

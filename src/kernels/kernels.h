@@ -162,24 +162,12 @@ static inline size_t mn_dw_f32_panel(size_t channels, size_t cols, size_t c) {
   return channels - c < cols ? channels - cols : c;
 }
 
-typedef struct mn_dw_q8_args {
-  const uint8_t *const *taps; /* [pixels][taps_count] */
-  uint8_t flip;
-  const int16_t *weights; /* [ceil(channels/cols)][ceil(taps_count/deep)][cols][deep], zero point
-                             subtracted, zero-padded */
-  const int32_t *bias;    /* [channels rounded up], zero points folded in */
-  uint8_t *out;           /* [pixels][out_stride] */
-  size_t out_stride;
-  size_t pixels, taps_count, channels;
-  mn_requant requant;
-} mn_dw_q8_args;
-typedef void mn_dw_q8_fn(const mn_dw_q8_args *args);
-
-/* Windows that slot dw_q8s takes: kernel_h and kernel_w at most MN_DW_Q8S_KERNEL, and
- * (kernel_w - 1) * dilation_w + 1 at most MN_DW_Q8S_COLUMNS. */
+/* Windows that kernels of slot dw_q8s take (the reference takes any): kernel_h and kernel_w at most
+ * MN_DW_Q8S_KERNEL, and (kernel_w - 1) * dilation_w + 1 at most MN_DW_Q8S_COLUMNS. */
 enum { MN_DW_Q8S_KERNEL = 7, MN_DW_Q8S_COLUMNS = 64, MN_DW_Q8S_PLANES = 3 };
 
-/* The same sums from rows. A padded row or column counts as `zeros`: codes of the zero point. */
+/* c = requant(bias[c] + sum of (code ^ flip) * w[kh][kw][c]). A padded row or column counts as
+ * `zeros`: codes of the zero point. */
 typedef struct mn_dw_q8s_args {
   mn_dw_strip strip; /* of bytes */
   uint8_t flip;
@@ -316,7 +304,7 @@ typedef void mn_resize_i8_fn(const mn_resize_row_args *args);
 
 /* clang-format off */
 #define MN_SLOTS(X) \
-  X(gemm_f32) X(gemm_bf16) X(gemm_q8) X(gemm_q8s) X(dw_f32) X(dw_q8) X(dw_q8s) X(add_q8) X(mul_q8) \
+  X(gemm_f32) X(gemm_bf16) X(gemm_q8) X(gemm_q8s) X(dw_f32) X(dw_q8s) X(add_q8) X(mul_q8) \
   X(add_real_q8) X(mul_real_q8) X(lut8) X(add_f32) X(sub_f32) X(mul_f32) X(clamp_f32) \
   X(hard_swish_f32) X(hard_sigmoid_f32) X(logistic_f32) X(dense_q8) X(sum_f32) X(sum_q8) \
   X(resize_f32) X(resize_u8) X(resize_i8)

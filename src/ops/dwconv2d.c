@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Depthwise convolution. Kernels find their input through pointers, so that any size, stride,
- * dilation and pad is one kernel: one a row under the window, or in 8 bits without VNNI one a
- * pixel. What is padded points at a row of zeros. A channel multiplier repeats the input's channels
- * first.
+ * Depthwise convolution. Kernels find their input through pointers to the rows under the window, so
+ * that any size, stride, dilation and pad is one kernel. What is padded points at zeros. A channel
+ * multiplier repeats the input's channels first.
  * The indirection idea: Dukhan, "The Indirect Convolution Algorithm" (2019).
  *
  * Packed: weights | bias | requantization (for u8, i8) | the row of zeros.
@@ -19,10 +18,9 @@ typedef struct dw_params {
   const mn_kernel *kernel;
   mn_window window; /* pads resolved */
   mn_dw_window geometry;
-  bool by_rows;  /* the kernel takes pointers to rows */
-  int32_t strip; /* output rows of one call of such a kernel */
-  size_t planes; /* of 8-bit weights, slot dw_q8s */
-  size_t taps, channels, padded_channels, padded_taps, multiplier;
+  int32_t strip; /* output rows of one call of a kernel */
+  size_t planes; /* of 8-bit weights */
+  size_t taps, channels, padded_channels, multiplier;
   size_t element;
   size_t bias_offset, requant_offset, zero_offset;
   size_t table_bytes; /* scratch before the repeated rows */
@@ -30,16 +28,15 @@ typedef struct dw_params {
   mn_requant_layer requant;
 } dw_params;
 
-/* The table, and every row under a window with its channels repeated. A window may be larger than
- * any map, so that neither is bounded by a tensor's size. */
+/* The pointers, and every row under a window with its channels repeated. A window may be larger
+ * than any map, so that neither is bounded by a tensor's size. */
 static bool lay_out_scratch(dw_params *p, mn_step *step) {
   const mn_dw_window *w = &p->geometry;
   size_t table, rows = 0;
-  bool exact = p->by_rows ? mn_mul_size(w->kernel_h - 1, w->dilation_h, &table) &&
-                                mn_add_size(table, (size_t)(p->strip - 1) * w->stride_h + 1, &table)
-                          : mn_mul_size(w->width, p->taps, &table);
-  exact = exact && mn_mul_size(table, sizeof(void *), &table) &&
-          mn_round_up(table, MN_ALIGN, &p->table_bytes);
+  bool exact = mn_mul_size(w->kernel_h - 1, w->dilation_h, &table) &&
+               mn_add_size(table, (size_t)(p->strip - 1) * w->stride_h + 1, &table) &&
+               mn_mul_size(table, sizeof(void *), &table) &&
+               mn_round_up(table, MN_ALIGN, &p->table_bytes);
   if (exact && p->multiplier > 1) {
     exact = mn_mul_size((size_t)p->window.kernel_h, (size_t)step->in[0].shape.dim[2], &rows) &&
             mn_mul_size(rows, p->channels * p->element, &rows);
@@ -50,8 +47,8 @@ static bool lay_out_scratch(dw_params *p, mn_step *step) {
 static void lay_out_pack(dw_params *p, mn_step *step) {
   bool quantized = step->in[0].type != MN_F32;
   size_t column = mn_aligned(p->padded_channels * sizeof(int32_t));
-  size_t weight = !quantized ? sizeof(float) : p->by_rows ? p->planes : sizeof(int16_t);
-  p->bias_offset = mn_aligned(p->padded_channels * p->padded_taps * weight);
+  size_t weight = quantized ? p->planes : sizeof(float);
+  p->bias_offset = mn_aligned(p->padded_channels * p->taps * weight);
   p->requant_offset = p->bias_offset + column;
   p->zero_offset = p->requant_offset + p->requant.bytes;
   step->packed_bytes = p->zero_offset + mn_aligned(p->channels * p->element);
@@ -92,7 +89,6 @@ static size_t count_planes(const dw_params *p, const mn_operand *weights) {
 
 static void choose_kernel(dw_params *p, const mn_step *step, uint32_t features) {
   const mn_window *w = &p->window;
-  p->by_rows = true;
   if (step->in[0].type == MN_F32) {
     p->kernel = mn_kernel_select(MN_SLOT_dw_f32, features);
     /* Fewer channels than a vector has are not done by whole ones: narrower vectors, if any fit. */
@@ -104,13 +100,8 @@ static void choose_kernel(dw_params *p, const mn_step *step, uint32_t features) 
   const bool taken = w->kernel_h <= MN_DW_Q8S_KERNEL && w->kernel_w <= MN_DW_Q8S_KERNEL &&
                      w->dilation_w <= MN_DW_Q8S_COLUMNS &&
                      (w->kernel_w - 1) * w->dilation_w < MN_DW_Q8S_COLUMNS;
-  p->kernel = taken ? mn_kernel_select(MN_SLOT_dw_q8s, features) : NULL;
-  if (p->kernel) {
-    p->planes = count_planes(p, &step->in[1]);
-  } else {
-    p->kernel = mn_kernel_select(MN_SLOT_dw_q8, features);
-    p->by_rows = false;
-  }
+  p->kernel = mn_kernel_select(MN_SLOT_dw_q8s, taken ? features : 0);
+  p->planes = count_planes(p, &step->in[1]);
 }
 
 MN_PLANNING mn_status plan(mn_step *step, const mn_op_request *request, mn_error *err) {
@@ -128,7 +119,6 @@ MN_PLANNING mn_status plan(mn_step *step, const mn_op_request *request, mn_error
   p->element = mn_type_bytes(in->type);
   choose_kernel(p, step, request->features);
   p->padded_channels = mn_whole(p->channels, (size_t)p->kernel->tile.cols);
-  p->padded_taps = mn_whole(p->taps, (size_t)p->kernel->tile.deep);
   set_geometry(p, step);
   mn_act_range(step->node->attr.conv.act, &p->lo, &p->hi);
   if (quantized) {
@@ -139,13 +129,6 @@ MN_PLANNING mn_status plan(mn_step *step, const mn_op_request *request, mn_error
   step->kernel = p->kernel;
   step->slices = (size_t)step->out.shape.dim[0] * (size_t)step->out.shape.dim[1];
   return MN_OK;
-}
-
-/* Where weight (tap, c) stands: [c / cols][tap / deep][c % cols][tap % deep]. */
-static size_t packed_index(const dw_params *p, size_t tap, size_t c) {
-  size_t cols = (size_t)p->kernel->tile.cols, deep = (size_t)p->kernel->tile.deep;
-  return (c / cols) * cols * p->padded_taps + (tap / deep) * cols * deep + (c % cols) * deep +
-         tap % deep;
 }
 
 static void pack_f32(const dw_params *p, const mn_step *step, unsigned char *packed) {
@@ -164,10 +147,6 @@ static void pack_f32(const dw_params *p, const mn_step *step, unsigned char *pac
 }
 
 static void put_weight(const dw_params *p, size_t tap, size_t c, int32_t weight, void *packed) {
-  if (!p->by_rows) {
-    ((int16_t *)packed)[packed_index(p, tap, c)] = (int16_t)weight;
-    return;
-  }
   const size_t cols = (size_t)p->kernel->tile.cols;
   for (size_t plane = 0; plane < p->planes; plane++) {
     const int32_t part = weight < INT8_MIN ? INT8_MIN : weight > INT8_MAX ? INT8_MAX : weight;
@@ -235,27 +214,6 @@ static input_row row_at(const mn_step *step, const mn_band *band, int32_t y, int
   return (input_row){repeated, p->channels * p->element};
 }
 
-/* Fills taps [out_w][kernel_h][kernel_w] of output row `y`. */
-static void fill_table(const mn_step *step, const mn_band *band, int32_t y) {
-  const dw_params *p = step->params;
-  const mn_window *w = &p->window;
-  const void **table = band->scratch;
-  const unsigned char *zeros = (const unsigned char *)step->packed + p->zero_offset;
-  int32_t out_w = step->out.shape.dim[2], in_w = step->in[0].shape.dim[2];
-  int32_t top = y * w->stride_h - w->pad_top;
-  for (int32_t k = 0; k < w->kernel_h; k++) {
-    input_row row = row_at(step, band, top + k * w->dilation_h, k);
-    const void **entry = table + (size_t)k * (size_t)w->kernel_w;
-    for (int32_t ox = 0; ox < out_w; ox++, entry += p->taps) {
-      int32_t x = ox * w->stride_w - w->pad_left;
-      for (int32_t j = 0; j < w->kernel_w; j++, x += w->dilation_w) {
-        bool inside = row.bytes && x >= 0 && x < in_w;
-        entry[j] = inside ? row.bytes + (size_t)x * row.pixel_bytes : zeros;
-      }
-    }
-  }
-}
-
 /* Pointers to the rows under `count` output rows from y on, those that no tap meets included. */
 static void fill_rows(const mn_step *step, const mn_band *band, int32_t y, int32_t count) {
   const dw_params *p = step->params;
@@ -307,32 +265,12 @@ static void run_strip(const mn_step *step, const mn_band *band, int32_t y, int32
   }
 }
 
-/* One output row through a table of its taps. */
-static void run_row(const mn_step *step, const mn_band *band, int32_t y) {
-  const dw_params *p = step->params;
-  const unsigned char *packed = step->packed;
-  fill_table(step, band, y);
-  mn_dw_q8_args args = {
-      .taps = (const uint8_t *const *)band->scratch,
-      .flip = step->in[0].type == MN_I8 ? 0x80 : 0,
-      .weights = (const int16_t *)packed,
-      .bias = (const int32_t *)(packed + p->bias_offset),
-      .out = mn_row(&band->out, y),
-      .out_stride = step->out.pixel_stride,
-      .pixels = (size_t)step->out.shape.dim[2],
-      .taps_count = p->taps,
-      .channels = p->channels,
-      .requant = mn_requant_at(&p->requant, packed + p->requant_offset, 0),
-  };
-  ((mn_dw_q8_fn *)p->kernel->function)(&args);
-}
-
 static bool reach(const mn_step *step, mn_reach *out) {
   *out = mn_reach_window(&((const dw_params *)step->params)->window);
   return true;
 }
 
-static void run_strips(const mn_step *step, const mn_band *band) {
+static void run_band(const mn_step *step, const mn_band *band) {
   const dw_params *p = step->params;
   for (int32_t y = band->first; y < band->last;) {
     const int32_t left = band->last - y, together = band->out.count - y % band->out.count;
@@ -340,17 +278,6 @@ static void run_strips(const mn_step *step, const mn_band *band) {
     if (count > p->strip) count = p->strip;
     run_strip(step, band, y, count);
     y += count;
-  }
-}
-
-static void run_band(const mn_step *step, const mn_band *band) {
-  const dw_params *p = step->params;
-  if (p->by_rows) {
-    run_strips(step, band);
-    return;
-  }
-  for (int32_t y = band->first; y < band->last; y++) {
-    run_row(step, band, y);
   }
 }
 

@@ -183,22 +183,6 @@ static int parity_all_gemm_f32(const mn_kernel *kernel, size_t *cases) {
 
 /* ---- Depthwise ------------------------------------------------------------------------------ */
 
-/* The 8-bit cases: a list of pixels of `taps` each. */
-typedef struct dw_case {
-  size_t pixels, channels, taps, out_gap;
-  bool special;
-} dw_case;
-
-/* Every channel and pixel tail up to 70, then random shapes; the tap counts in turn. */
-static dw_case dw_case_at(size_t i) {
-  static const size_t taps[] = {1, 4, 9, 25, 3, 2};
-  dw_case c = {1 + random_below(12), 1 + random_below(70), taps[i % 6], random_below(5),
-               random_below(3) == 0};
-  if (i < 280) c.channels = 1 + i / 4, c.taps = taps[i % 4];
-  if (i >= 280 && i < 350) c.pixels = i - 279;
-  return c;
-}
-
 typedef struct strip_case {
   mn_dw_window window;
   size_t height, padded_above, padded_below; /* rows */

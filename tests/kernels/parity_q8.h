@@ -10,7 +10,7 @@
 
 #include "ops/requantize.h"
 #include "parity.h"
-#include "parity_f32.h" /* the shapes: gemm_case_at, dw_case_at */
+#include "parity_f32.h" /* the shapes: gemm_case_at */
 
 /* An m x n result, each element a product of k. Depthwise rows differ by column. */
 typedef struct product_q8 {
@@ -337,47 +337,6 @@ static int parity_all_dense_q8(const mn_kernel *kernel, size_t *cases) {
   }
   for (size_t i = 0; i < 8 * (sizeof large / sizeof large[0]); i++, (*cases)++) {
     failures += !parity_dense_q8(kernel, &large[i / 8]);
-  }
-  return failures;
-}
-
-/* ---- Depthwise ------------------------------------------------------------------------------ */
-
-static bool parity_dw_q8(const mn_kernel *kernel, const dw_case *c) {
-  static guard at_in, at_taps, at_out;
-  static packed_q8 packed;
-  const size_t out_stride = c->channels + c->out_gap, count = c->pixels * c->taps;
-  product_q8 x = {.m = c->pixels, .n = c->channels, .k = c->taps, .depthwise = true};
-  product_q8_make(&x);
-  uint8_t *in = guard_take(&at_in, count * c->channels); /* [count][channels] */
-  const uint8_t **taps = guard_take(&at_taps, count * sizeof *taps);
-  for (size_t i = 0; i < count; i++) {
-    uint8_t *row = in + (count - 1 - i) * c->channels; /* the first tap ends the page */
-    for (size_t j = 0; j < c->channels; j++) {
-      row[j] = x.a[(i / c->taps * c->channels + j) * c->taps + i % c->taps];
-    }
-    taps[i] = row;
-  }
-  pack_q8(&x, &packed, &kernel->tile, false);
-  uint8_t *out = guard_take(&at_out, (c->pixels - 1) * out_stride + c->channels);
-  mn_dw_q8_args args = {taps,          x.flip,  (int16_t *)packed.at_b.bytes,
-                        packed.bias,   out,     out_stride,
-                        c->pixels,     c->taps, c->channels,
-                        packed.requant};
-  ((mn_dw_q8_fn *)kernel->function)(&args);
-  args.weights = x.b, args.bias = x.bias, args.out = x.expected, args.out_stride = c->channels;
-  args.requant = x.requant;
-  mn_dw_q8_ref(&args);
-  const bool good = check_product_q8(kernel, &x, out, out_stride) && guard_intact(kernel, &at_out);
-  product_q8_free(&x);
-  return good;
-}
-
-static int parity_all_dw_q8(const mn_kernel *kernel, size_t *cases) {
-  int failures = 0;
-  for (size_t i = 0; i < 4000; i++, (*cases)++) {
-    const dw_case c = dw_case_at(i);
-    failures += !parity_dw_q8(kernel, &c);
   }
   return failures;
 }

@@ -28,7 +28,6 @@ static parity_fn *const parity_of_slot[MN_SLOT_COUNT] = {
     [MN_SLOT_resize_u8] = parity_all_resize,
     [MN_SLOT_resize_i8] = parity_all_resize,
     [MN_SLOT_dw_f32] = parity_all_dw_f32,
-    [MN_SLOT_dw_q8] = parity_all_dw_q8,
     [MN_SLOT_dw_q8s] = parity_all_dw_q8s,
     [MN_SLOT_add_q8] = parity_all_add_q8,
     [MN_SLOT_mul_q8] = parity_all_mul_q8,

@@ -89,7 +89,8 @@ MN_INLINE void multiply_rows(__m256i *sums, const int16_t *a, size_t stride, con
 /* Rows [m, end) of the panel at column n. A depth beyond the stage is done in parts. */
 static void panel(const mn_gemm_q8_args *args, stage *staged, size_t m, size_t end, size_t n) {
   const int16_t *b = (const int16_t *)args->b + n * ((args->k + 1) & ~(size_t)1);
-  const requant_avx2 requant = requant_load_avx2(&args->requant, n);
+  requant_avx2 requant;
+  mn_requant_load_avx2(&requant, &args->requant, n);
   const __m256i bias[2] = {_mm256_loadu_si256((const __m256i *)(args->bias + n)),
                            _mm256_loadu_si256((const __m256i *)(args->bias + n + 8))};
   const size_t count = args->n - n < COLS ? args->n - n : COLS;
@@ -104,7 +105,7 @@ static void panel(const mn_gemm_q8_args *args, stage *staged, size_t m, size_t e
       multiply_rows(sums, a, staged->stride, b + k * COLS, (depth + 1) / 2, rows);
     }
     uint8_t *c = args->c + i * args->c_stride + n;
-    requant_store_avx2(c, args->c_stride, sums, rows, count, &requant);
+    mn_requant_store_avx2(c, args->c_stride, sums, rows, count, &requant);
   }
 }
 

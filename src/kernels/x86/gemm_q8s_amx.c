@@ -79,19 +79,6 @@ static void prepare_tail(product *x) {
   x->last = x->tail;
 }
 
-/* The sum of a row's codes. */
-static uint32_t sum_row(const uint8_t *from, size_t k, uint8_t flip) {
-  const __m512i flips = _mm512_set1_epi8((char)flip), none = _mm512_setzero_si512();
-  __m512i sum = none;
-  for (size_t i = 0; i < k; i += 64) {
-    const __mmask64 live = first_bytes_avx512(k - i);
-    const __m512i codes = _mm512_maskz_loadu_epi8(live, from + i);
-    const __m512i plain = _mm512_maskz_mov_epi8(live, _mm512_xor_si512(codes, flips));
-    sum = _mm512_add_epi64(sum, _mm512_sad_epu8(plain, none));
-  }
-  return (uint32_t)_mm512_reduce_add_epi64(sum);
-}
-
 /* bias - w_zero * the row's codes: modulo 2^32 on the way, exact at the end. */
 static void start_sums(const product *x, const int32_t *bias, size_t row) {
   __m512i *sums = x->now.sums;
@@ -129,8 +116,9 @@ static void start_sums(const product *x, const int32_t *bias, size_t row) {
 
 /* Columns [column, column + 32) of the block `now`: its sums begin with `from`, whose rows are
  * `from_stride` bytes apart. */
-MN_INLINE void multiply(product *x, const uint8_t *a, size_t column, const int32_t *from,
-                        size_t from_stride, const bool is_signed) {
+static void multiply(product *x, const uint8_t *a, size_t column, const int32_t *from,
+                     size_t from_stride) {
+  const bool is_signed = x->args->flip != 0;
   const size_t a_stride = x->args->a_stride, k = x->args->k, depth = x->depth;
   const bool wide = column + 1 < x->now.vectors, tall = x->rows > TILE;
   const int8_t *b = x->b + 64 * column;
@@ -184,11 +172,7 @@ static void run_block(product *x, size_t row, size_t n) {
     from = (const int32_t *)(const void *)x->now.sums, stride = 64 * x->now.vectors;
   }
   for (size_t column = 0; 16 * column < x->now.count; column += 2) {
-    if (args->flip) {
-      multiply(x, a, column, from + 16 * column, stride, true);
-    } else {
-      multiply(x, a, column, from + 16 * column, stride, false);
-    }
+    multiply(x, a, column, from + 16 * column, stride);
   }
   finish(x, &x->before);
   x->before = x->now;
@@ -207,7 +191,7 @@ static void run_rows(product *x, size_t m, size_t count) {
   x->before.c = NULL;
   shape_tiles(x);
   for (size_t i = 0; args->w_zero && i < count; i++) {
-    const uint32_t sum = sum_row(x->a + i * args->a_stride, args->k, args->flip);
+    const uint32_t sum = mn_sum_codes_avx512(x->a + i * args->a_stride, args->k, args->flip);
     x->extra[i] = (int32_t)((uint32_t)args->w_zero * sum);
   }
   x->b = args->b;

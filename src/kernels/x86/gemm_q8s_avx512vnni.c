@@ -34,19 +34,6 @@ static void copy_row(uint8_t *to, const uint8_t *from, size_t k, uint8_t flip) {
   for (; k % 4; k++) to[k] = 0;
 }
 
-/* The sum of a row's codes. */
-static int32_t sum_row(const uint8_t *from, size_t k, uint8_t flip) {
-  const __m512i flips = _mm512_set1_epi8((char)flip), none = _mm512_setzero_si512();
-  __m512i sum = none;
-  for (size_t i = 0; i < k; i += 64) {
-    const __mmask64 live = first_bytes_avx512(k - i);
-    const __m512i codes = _mm512_maskz_loadu_epi8(live, from + i);
-    const __m512i plain = _mm512_maskz_mov_epi8(live, _mm512_xor_si512(codes, flips));
-    sum = _mm512_add_epi64(sum, _mm512_sad_epu8(plain, none));
-  }
-  return (int32_t)_mm512_reduce_add_epi64(sum);
-}
-
 /* Rows [m, end), depths [k, k + depth). */
 static void stage_fill(stage *staged, const mn_gemm_q8_args *args, size_t m, size_t end, size_t k,
                        size_t depth) {
@@ -185,7 +172,7 @@ static void run_block(const mn_gemm_q8_args *args, stage *staged, size_t m, size
   if (args->k <= DEPTH) stage_fill(staged, args, m, m + count, 0, args->k);
   for (size_t i = 0; i < count; i++) {
     const uint8_t *row = args->a + (m + i) * args->a_stride;
-    const uint32_t sum = args->w_zero ? (uint32_t)sum_row(row, args->k, args->flip) : 0;
+    const uint32_t sum = args->w_zero ? (uint32_t)mn_sum_codes_avx512(row, args->k, args->flip) : 0;
     staged->extra[i] = (int32_t)((uint32_t)args->w_zero * sum);
   }
   const size_t panel_bytes = (args->k + 3) / 4 * 4 * COLS;

@@ -58,6 +58,18 @@ void mn_requant_by_lanes_avx512(requant_avx512 *x, const mn_requant *from) {
   x->by_lanes = 1;
 }
 
+uint32_t mn_sum_codes_avx512(const uint8_t *from, size_t k, uint8_t flip) {
+  const __m512i flips = _mm512_set1_epi8((char)flip), none = _mm512_setzero_si512();
+  __m512i sum = none;
+  for (size_t i = 0; i < k; i += 64) {
+    const __mmask64 live = first_bytes_avx512(k - i);
+    const __m512i codes = _mm512_maskz_loadu_epi8(live, from + i);
+    const __m512i plain = _mm512_maskz_mov_epi8(live, _mm512_xor_si512(codes, flips));
+    sum = _mm512_add_epi64(sum, _mm512_sad_epu8(plain, none));
+  }
+  return (uint32_t)_mm512_reduce_add_epi64(sum);
+}
+
 /* mn_multiply_quantized in each lane; the code less the base. */
 static __attribute__((noinline)) __m512i requant_fixed(__m512i x, const requant_avx512 *by, int j) {
   const __m512i multiplier = by->multiplier[j], shift = by->shift[j], none = _mm512_setzero_si512();
@@ -121,7 +133,7 @@ MN_INLINE void requant_rows(uint8_t *to, size_t stride, const __m512i *sums, siz
                             const int kind) {
   const requant_avx512 by = *from;
   const __mmask64 live = first_bytes_avx512(count);
-  if (together == 1) {
+  if (together == 1 && kind != REQUANT_ANY) {
     for (size_t i = 0; i < rows; i++, to += stride, sums += 4) {
       _mm512_mask_storeu_epi8(to, live, requant_codes(sums, &by, kind));
     }
@@ -138,8 +150,11 @@ void mn_requant_store_avx512(uint8_t *to, size_t stride, const __m512i *sums, si
   const size_t together = vectors == 1 ? 4 : vectors == 2 ? 2 : 1;
   switch (by->kind) {
     case REQUANT_PLAIN:
-      requant_rows(to, stride, sums, rows, together, count, by, REQUANT_PLAIN);
-      break;
+      if (together == 1) {
+        requant_rows(to, stride, sums, rows, 1, count, by, REQUANT_PLAIN);
+        break;
+      }
+      __attribute__((fallthrough)); /* few columns: two equal offsets do too */
     case REQUANT_SIGNS:
       requant_rows(to, stride, sums, rows, together, count, by, REQUANT_SIGNS);
       break;

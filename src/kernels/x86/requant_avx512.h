@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * From sums to codes, 64 channels at a time (kernels.h, mn_requant), for every kernel that has the
- * sums of some pixels together. */
+ * sums of some pixels together; and the sums of codes that products start from. */
 #ifndef MN_KERNELS_X86_REQUANT_AVX512_H
 #define MN_KERNELS_X86_REQUANT_AVX512_H
 
@@ -34,6 +34,9 @@ void mn_requant_by_lanes_avx512(requant_avx512 *x, const mn_requant *from);
 /* Four vectors as a square of 128-bit lanes, turned about its diagonal: from one order to the
  * other. */
 void mn_turn_lanes_avx512(__m512i *x);
+
+/* The sum of a row's k codes, which a zero point of the weights multiplies. */
+uint32_t mn_sum_codes_avx512(const uint8_t *from, size_t k, uint8_t flip);
 
 /* Writes `rows` rows of sums[rows][vectors], the first `count` channels of each; 1, 2 or 4 vectors.
  * What is left of the last four sums may be anything. */
