@@ -225,8 +225,9 @@ static void run_slices(const mn_step *step, const mn_run *run, size_t begin, siz
   }
   mn_ahead ahead = mn_ahead_of(step, run->worker);
   ahead.bytes = begin < end ? ahead.bytes / (end - begin) : 0;
-  for (size_t slice = begin; slice < end; slice++, ahead.from += ahead.bytes) {
-    run_slice(step, run, slice, &ahead);
+  for (size_t slice = begin; slice < end; slice++) {
+    run_slice(step, run, slice, ahead.bytes > 0 ? &ahead : NULL);
+    if (ahead.bytes > 0) ahead.from += ahead.bytes;
   }
 }
 

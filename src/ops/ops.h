@@ -124,8 +124,11 @@ struct mn_step {
 /* What a worker fetches of step->ahead. */
 static inline mn_ahead mn_ahead_of(const mn_step *step, size_t worker) {
   mn_ahead ahead = step->ahead;
-  ahead.from += worker * ahead.apart;
-  if (worker > 0 && ahead.apart == 0) ahead.bytes = 0; /* it is the first one's alone */
+  if (ahead.apart > 0) {
+    ahead.from += worker * ahead.apart;
+  } else if (worker > 0) {
+    ahead.bytes = 0; /* it is the first one's alone */
+  }
   return ahead;
 }
 

@@ -277,7 +277,8 @@ static void block(const mn_gemm_f32_args *args, fetches *ahead, size_t m, size_t
 MN_INLINE void product(const mn_gemm_f32_args *args) {
   const size_t fit = BLOCK_FLOATS / (args->k + 1) / TALL * TALL;
   const size_t step = fit > TALL ? fit : TALL;
-  fetches ahead = {args->ahead, (const char *)args->ahead + args->ahead_bytes};
+  fetches ahead = {args->ahead, args->ahead};
+  if (args->ahead_bytes > 0) ahead.end += args->ahead_bytes;
   for (size_t m = 0; m < args->m; m += step) {
     block(args, &ahead, m, args->m - m > step ? m + step : args->m);
   }
