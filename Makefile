@@ -48,7 +48,8 @@ fuzz:
 bench: all
 	@cmake --build $(BUILD) --target zoo_file >/dev/null
 	@"$$(bench/environment.sh)" bench/peers.py --build $(BUILD) --remake \
-	  --json $(BUILD)/bench/peers.jsonl --svg $(BUILD)/bench/peers.svg $(BENCH)
+	  --json $(BUILD)/bench/peers.jsonl --svg $(BUILD)/bench/peers.svg \
+	  --markdown $(BUILD)/bench/peers.md $(BENCH)
 
 gate: all
 	@cmake --build $(BUILD) --target zoo_file gate >/dev/null

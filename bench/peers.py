@@ -4,7 +4,7 @@
 
     python3 bench/peers.py                                        # everything: `make bench` does this
     python3 bench/peers.py --network v2 --precision int8 --threads 1 --peers litert,openvino
-    python3 bench/peers.py --precision bf16                       # those that have it, and ours in f32
+    python3 bench/peers.py --precision bf16                       # beside it also ours in f32
 
 Each runtime lives in a process of its own, stopped by a signal while it is not its turn, so that
 no waiting thread of one takes time from another. A turn is one run that warms the caches and as
@@ -24,6 +24,7 @@ import tempfile
 import numpy as np
 
 import chart
+import table
 from engines import ENGINES
 from networks import NETWORKS, Files
 
@@ -207,7 +208,7 @@ def parse():
     cache = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--network", default=",".join(NETWORKS), help="comma-separated names, or .tflite files; all")
-    parser.add_argument("--precision", default="f32,int8")
+    parser.add_argument("--precision", default="f32,int8,bf16")
     parser.add_argument("--threads", default="1,2")
     parser.add_argument("--peers", default=",".join(name for name in ENGINES if name not in OURS))
     parser.add_argument("--rounds", type=int, default=10)
@@ -221,6 +222,7 @@ def parse():
     parser.add_argument("--clock", choices=("wall", "cpu"), default="wall",
                         help="cpu: of the process, for one thread on a machine with other work")
     parser.add_argument("--json", help="also write one JSON object a line here")
+    parser.add_argument("--markdown", help="also write the tables in Markdown here")
     parser.add_argument("--svg", help="also draw the bar chart of the first thread count here")
     args = parser.parse_args()
     args.library = os.path.join(os.path.abspath(args.build), "libmobilenet.so")
@@ -252,6 +254,9 @@ def main():
     print_notes(rows)
     if args.svg:
         chart.write(rows, args.svg, rows[0]["threads"], statistic)
+    if args.markdown:
+        with open(args.markdown, "w") as file:
+            file.write(table.tables(rows, statistic))
     if args.json:
         with open(args.json, "w") as file:
             file.writelines(json.dumps(r) + "\n" for r in rows)
