@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The public training: data, recipe, trainer and scores put together. */
+ * The public training: data, recipe, trainer and scores put together; what of it is the
+ * task's is in train_TASK.c. */
 #define _POSIX_C_SOURCE 200809L
 #include "mobilenet/train.h"
 
@@ -7,30 +8,13 @@
 #include <string.h>
 #include <time.h>
 
-#include "api/model.h"
+#include "api/training.h"
 #include "base/alloc.h"
 #include "base/cpu.h"
 #include "base/struct_size.h"
 #include "train/checkpoint.h"
-#include "train/head.h"
-#include "train/recipe.h"
-#include "train/scoring.h"
 
-enum { SCORED_BATCH = 16 };
 static const uint64_t default_cache = (uint64_t)1 << 30;
-
-struct mn_training {
-  mn_train_options options;
-  mn_recipe recipe;
-  mn_schedule schedule;
-  mn_parts parts;
-  mn_graph graph; /* the classifier that is trained, with its contract */
-  mn_trainer *trainer;
-  mn_feed *feed, *scored; /* scored: NULL when no picture is held back */
-  int32_t height, width, epoch;
-  int64_t fingerprint;
-  uint32_t features;
-};
 
 static double now_s(void) {
   struct timespec t;
@@ -64,38 +48,29 @@ static int survey_progress(void *user, size_t done, size_t count) {
 
 static mn_status open_data(mn_training *t, const char *data, mn_error *err) {
   const mn_parts_options options = {
-      .task = MN_TASK_CLASSIFY,
+      .task = t->task->task,
       .fraction = t->options.held_back,
       .seed = t->options.seed,
       .survey = {.threads = t->options.threads, .progress = survey_progress, .user = t},
   };
-  mn_status status = mn_parts_open(&t->parts, data, &options, err);
-  if (status) return status;
-  if (mn_dataset_class_count(t->parts.train.set) >= 2) return MN_OK;
-  return mn_fail(err, MN_ERR_FORMAT, data, "it has %d class, expected two or more",
-                 mn_dataset_class_count(t->parts.train.set));
+  return mn_parts_open(&t->parts, data, &options, err);
 }
 
-/* Names of classes, numbers where the data has none. */
-static mn_status set_labels(mn_training *t, mn_error *err) {
-  const int count = mn_dataset_class_count(t->parts.train.set);
-  const char **names = mn_arena_array(&t->graph.arena, (size_t)count, sizeof *names);
-  for (int i = 0; names && i < count; i++) {
+mn_status mn_training_name_classes(mn_training *t, const char *background, mn_error *err) {
+  const int known = mn_dataset_class_count(t->parts.train.set), first = background != NULL;
+  const char **names = mn_arena_array(&t->graph.arena, (size_t)(known + first), sizeof *names);
+  for (int i = 0; names && i < known + first; i++) {
     char number[16];
-    const char *name = mn_dataset_class_name(t->parts.train.set, i);
-    snprintf(number, sizeof number, "%d", i);
+    const char *name =
+        i < first ? background : mn_dataset_class_name(t->parts.train.set, i - first);
+    snprintf(number, sizeof number, "%d", i - first);
     if (!name) name = number;
     names[i] = mn_arena_string(&t->graph.arena, name, strlen(name));
     if (!names[i]) return mn_fail_memory(err, sizeof number);
   }
-  if (!names) return mn_fail_memory(err, (size_t)count * sizeof *names);
-  mn_contract *contract = &t->graph.contract;
-  contract->task = MN_TASK_CLASSIFY;
-  contract->labels.names = names;
-  contract->labels.count = count;
-  contract->labels.background = -1;
-  contract->score = MN_SCORE_SOFTMAX;
-  contract->assumed = 0;
+  if (!names) return mn_fail_memory(err, (size_t)(known + first) * sizeof *names);
+  t->graph.contract.labels.names = names;
+  t->graph.contract.labels.count = known + first;
   return MN_OK;
 }
 
@@ -104,9 +79,7 @@ static mn_status make_graph(mn_training *t, const mn_model *start, mn_error *err
     *err = start->no_contract;
     return start->no_contract.status;
   }
-  const int32_t classes = mn_dataset_class_count(t->parts.train.set);
-  mn_status status =
-      mn_head_replace(&t->graph, &start->graph, classes, t->options.seed, false, err);
+  mn_status status = t->task->make_graph(t, start, err);
   if (status) return status;
   for (int32_t n = 0; n < t->graph.node_count && t->recipe.norm_epsilon > 0; n++) {
     if (t->graph.nodes[n].op != MN_OP_BATCH_NORM) continue;
@@ -115,7 +88,7 @@ static mn_status make_graph(mn_training *t, const mn_model *start, mn_error *err
   const mn_shape *input = &t->graph.values[t->graph.inputs[0]].shape;
   t->height = t->options.height ? t->options.height : input->dim[1];
   t->width = t->options.width ? t->options.width : input->dim[2];
-  return set_labels(t, err);
+  return t->task->make_objective(t, err);
 }
 
 static mn_status make_trainer(mn_training *t, mn_error *err) {
@@ -126,6 +99,8 @@ static mn_status make_trainer(mn_training *t, mn_error *err) {
                    (long long)t->parts.train.count);
   }
   const mn_trainer_options options = {
+      .objective = t->objective,
+      .head = t->head,
       .batch = r->batch,
       .height = t->height,
       .width = t->width,
@@ -153,7 +128,7 @@ static mn_status make_feeds(mn_training *t, mn_error *err) {
       .height = t->height,
       .width = t->width,
       .batch = t->recipe.batch,
-      .classes = t->trainer->classes,
+      .classes = t->objective->classes,
       .training = true,
       .drop_last = true,
       .augment = t->recipe.augment,
@@ -163,7 +138,8 @@ static mn_status make_feeds(mn_training *t, mn_error *err) {
   };
   mn_status status = mn_feed_new(&t->feed, &t->parts.train, &options, err);
   if (status || t->parts.held.count == 0) return status;
-  options.batch = SCORED_BATCH;
+  if (t->task->task != MN_TASK_CLASSIFY) return status;
+  options.batch = MN_SCORED_BATCH;
   options.classes = 0;
   options.training = options.drop_last = false;
   return mn_feed_new(&t->scored, &t->parts.held, &options, err);
@@ -196,6 +172,7 @@ static mn_status take_fingerprint(mn_training *t, mn_error *err) {
 }
 
 static mn_status prepare(mn_training *t, const mn_model *start, const char *data, mn_error *err) {
+  t->task = &mn_train_classes;
   mn_status status = mn_cpu_level(NULL, &t->features, err);
   if (!status) status = read_recipe(t, err);
   if (!status) status = open_data(t, data, err);
@@ -229,6 +206,7 @@ void mn_training_free(mn_training *t) {
   mn_feed_free(t->feed);
   mn_feed_free(t->scored);
   mn_trainer_free(t->trainer);
+  mn_objective_free(t->objective);
   mn_graph_free(&t->graph);
   mn_parts_free(&t->parts);
   mn_free(t);
@@ -255,6 +233,7 @@ static mn_status train_batch(mn_training *t, mn_trained_epoch *report, mn_error 
   if (status) return status;
   if (batch.count < t->recipe.batch) return MN_OK; /* some could not be read: not a whole batch */
   report->rate = mn_schedule_rate(&t->schedule, t->trainer->steps);
+  t->objective->take(t->objective, &batch);
   if (!mn_trainer_step(t->trainer, report->rate, &done)) {
     return mn_fail(err, MN_ERR_FORMAT, "loss",
                    "it is no number any more after %lld steps: a smaller rate (rate=%g) or clip=1 "
@@ -262,29 +241,8 @@ static mn_status train_batch(mn_training *t, mn_trained_epoch *report, mn_error 
                    (long long)t->trainer->steps, t->recipe.rate / 3);
   }
   report->loss += done.loss;
-  report->top1 += (double)done.right / t->recipe.batch;
+  report->top1 += done.right;
   return MN_OK;
-}
-
-static mn_status score(const mn_training *t, double *top1, mn_error *err) {
-  *top1 = -1;
-  if (!t->scored) return MN_OK;
-  mn_graph graph;
-  mn_status status = mn_trainer_snapshot(t->trainer, &graph, err);
-  if (status) return status;
-  const mn_scoring scoring = {.graph = &graph,
-                              .feed = t->scored,
-                              .part = &t->parts.held,
-                              .batch = SCORED_BATCH,
-                              .height = t->height,
-                              .width = t->width,
-                              .threads = t->options.threads,
-                              .features = t->features};
-  mn_class_tally tally = {.classes = t->trainer->classes};
-  status = mn_scoring_run(&scoring, &tally, err);
-  if (!status && tally.pictures) *top1 = (double)tally.top1 / (double)tally.pictures;
-  mn_graph_free(&graph);
-  return status;
 }
 
 mn_status mn_training_epoch(mn_training *t, mn_trained_epoch *report, mn_error *err) {
@@ -305,7 +263,8 @@ mn_status mn_training_epoch(mn_training *t, mn_trained_epoch *report, mn_error *
   report->images_per_s = (double)(batches * t->recipe.batch) / (now_s() - begin);
   report->loss /= (double)batches;
   report->top1 /= (double)batches;
-  status = score(t, &report->eval_top1, err);
+  report->eval_top1 = -1;
+  status = t->task->score(t, report, err);
   if (status) return status;
   report->epoch = ++t->epoch;
   report->epochs = t->recipe.epochs;
@@ -357,6 +316,7 @@ mn_status mn_training_model(const mn_training *t, mn_model **out, mn_error *err)
   mn_model *model = mn_alloc_zero(sizeof *model);
   if (!model) return mn_fail_memory(err, sizeof *model);
   mn_status status = mn_trainer_snapshot(t->trainer, &model->graph, err);
+  if (!status && t->task->finish) status = t->task->finish(&model->graph, err);
   if (!status) status = own(&model->graph, &model->contract_json, err);
   if (status) {
     mn_model_free(model);

@@ -8,7 +8,6 @@
 #include "base/threads.h"
 #include "train/dropout.h"
 #include "train/head.h"
-#include "train/loss.h"
 #include "train/weight_average.h"
 
 enum { UPDATE_FLOATS = 1 << 14 }; /* of a slice of the update */
@@ -64,21 +63,30 @@ static bool list_gradients(mn_trainer *t) {
   return arrays && counts;
 }
 
-/* Parameters are in the order of the layers: those of the last one are the last. */
+/* Parameters are in the order of the layers: from the first that a node of the head reads on. */
 static void find_head(mn_trainer *t) {
   const mn_graph *model = t->stepper->model;
-  const mn_id layer = mn_head_layer(model);
+  const int32_t given = t->options.head;
+  const mn_id first = given > 0 ? given - 1 : mn_head_layer(model);
   t->head = parameter_count(t);
-  for (int32_t i = 1; layer != MN_NONE && i < model->nodes[layer].in_count; i++) {
-    t->head -= model->nodes[layer].in[i] != MN_NONE;
+  for (mn_id n = first; first != MN_NONE && n < model->node_count; n++) {
+    for (int32_t i = 1; i < model->nodes[n].in_count; i++) {
+      for (int32_t k = 0; k < t->head; k++) {
+        if (parameter(t, k)->model_value == model->nodes[n].in[i]) t->head = k;
+      }
+    }
   }
 }
 
-static mn_status check_scores(const mn_trainer *t, mn_error *err) {
+static mn_status open_objective(const mn_trainer *t, mn_error *err) {
+  mn_shape shapes[MN_OBJECTIVE_OUTPUTS];
   const mn_graph *graph = &t->stepper->training.graph;
-  const mn_shape *out = &graph->values[graph->outputs[0]].shape;
-  if (t->stepper->model->output_count == 1 && out->rank == 2) return MN_OK;
-  return mn_fail(err, MN_ERR_SHAPE, "outputs", "expected scores of classes, [batch, classes]");
+  const int32_t count = t->stepper->model->output_count;
+  if (count > MN_OBJECTIVE_OUTPUTS) {
+    return mn_fail(err, MN_ERR_SHAPE, "outputs", "there are %d, expected one or two", count);
+  }
+  for (int32_t i = 0; i < count; i++) shapes[i] = graph->values[graph->outputs[i]].shape;
+  return t->options.objective->open(t->options.objective, shapes, count, err);
 }
 
 static mn_status build(mn_trainer *t, const mn_graph *model, mn_error *err) {
@@ -94,13 +102,10 @@ static mn_status build(mn_trainer *t, const mn_graph *model, mn_error *err) {
       .features = o->features,
   };
   mn_status status = mn_stepper_new(&t->stepper, model, &stepper, err);
-  if (!status) status = check_scores(t, err);
+  if (!status) status = open_objective(t, err);
   if (status) return status;
   find_head(t);
-  const mn_graph *graph = &t->stepper->training.graph;
-  t->classes = graph->values[graph->outputs[0]].shape.dim[1];
-  t->targets = mn_arena_array(&t->arena, (size_t)(o->batch * t->classes), sizeof *t->targets);
-  const bool made = t->targets && make_slots(t) && make_averages(t) && list_gradients(t);
+  const bool made = make_slots(t) && make_averages(t) && list_gradients(t);
   return made ? MN_OK : mn_fail_memory(err, t->arena.used);
 }
 
@@ -187,21 +192,6 @@ static void change(mn_trainer *t, double rate, float scale) {
   mn_stepper_changed(t->stepper);
 }
 
-static int32_t highest(const float *row, int32_t count) {
-  int32_t best = 0;
-  for (int32_t i = 1; i < count; i++) best = row[i] > row[best] ? i : best;
-  return best;
-}
-
-static int32_t count_right(const mn_trainer *t, const float *scores) {
-  int32_t right = 0;
-  for (int32_t i = 0; i < t->options.batch; i++) {
-    const size_t row = (size_t)i * (size_t)t->classes;
-    right += highest(scores + row, t->classes) == highest(t->targets + row, t->classes);
-  }
-  return right;
-}
-
 static void drop_features(mn_trainer *t) {
   size_t rows, channels;
   float *mask = mn_stepper_dropout(t->stepper, &rows, &channels);
@@ -209,18 +199,21 @@ static void drop_features(mn_trainer *t) {
   if (mask) mn_dropout_mask(&how, rows, channels, mask);
 }
 
+static mn_verdict judge(const mn_trainer *t) {
+  mn_said said = {.means = {t->options.threads, mn_grad_kernels_select(t->options.features)}};
+  for (int32_t i = 0; i < t->stepper->model->output_count; i++) {
+    said.outputs[i] = mn_stepper_output(t->stepper, i);
+    said.gradients[i] = mn_stepper_output_gradient(t->stepper, i);
+  }
+  return t->options.objective->judge(t->options.objective, &said);
+}
+
 bool mn_trainer_step(mn_trainer *t, double rate, mn_trained_step *done) {
   drop_features(t);
   mn_stepper_forward(t->stepper);
-  const float *scores = mn_stepper_output(t->stepper, 0);
-  const mn_soft_loss_args args = {.logits = scores,
-                                  .targets = t->targets,
-                                  .gradient = mn_stepper_output_gradient(t->stepper, 0),
-                                  .rows = (size_t)t->options.batch,
-                                  .classes = (size_t)t->classes};
-  const mn_loss_means means = {t->options.threads, mn_grad_kernels_select(t->options.features)};
-  done->loss = mn_loss_value(mn_soft_loss(&args, &means));
-  done->right = count_right(t, scores);
+  const mn_verdict verdict = judge(t);
+  done->loss = verdict.loss;
+  done->right = verdict.right;
   mn_stepper_backward(t->stepper);
   done->gradient_norm = mn_gradient_norm(&t->gradients, t->options.threads);
   if (!isfinite(done->loss) || !isfinite(done->gradient_norm)) return false;

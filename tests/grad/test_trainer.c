@@ -20,6 +20,7 @@ enum { CLASSES = 10, BATCH = 4 };
 
 typedef struct run {
   mn_graph model;
+  mn_objective *objective;
   mn_trainer *trainer;
   mn_threads *threads;
 } run;
@@ -48,11 +49,14 @@ static void begin(run *r, const char *network, mn_trainer_options options, int t
   build_network(&r->model, network, CLASSES);
   check(mn_threads_new(&r->threads, threads, &err), &err);
   options.threads = r->threads;
+  check(mn_objective_classes(&r->objective, &err), &err);
+  options.objective = r->objective;
   check(mn_trainer_new(&r->trainer, &r->model, &options, &err), &err);
 }
 
 static void end(run *r) {
   mn_trainer_free(r->trainer);
+  mn_objective_free(r->objective);
   mn_threads_free(r->threads);
   mn_graph_free(&r->model);
 }

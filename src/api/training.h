@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * A training, and what of it is the task's: train.c runs the epochs, train_TASK.c makes the network
+ * for the data, its objective, and the score of what is held back. */
+#ifndef MN_API_TRAINING_H
+#define MN_API_TRAINING_H
+
+#include "api/model.h"
+#include "mobilenet/train.h"
+#include "train/recipe.h"
+#include "train/trainer.h"
+
+typedef struct mn_train_task {
+  mn_task task;
+  /* Makes t->graph, a float graph of `start` that ends in what the objective judges, for the data's
+   * classes, with what its contract says of outputs; t->head, unless that is the last layer. */
+  mn_status (*make_graph)(mn_training *t, const mn_model *start, mn_error *err);
+  /* Makes t->objective, once size and graph are settled. */
+  mn_status (*make_objective)(mn_training *t, mn_error *err);
+  /* Fills what `report` says of the pictures held back. */
+  mn_status (*score)(const mn_training *t, mn_trained_epoch *report, mn_error *err);
+  /* From the trained graph to the one that is used; NULL: the same. */
+  mn_status (*finish)(mn_graph *graph, mn_error *err);
+} mn_train_task;
+
+extern const mn_train_task mn_train_classes;
+
+struct mn_training {
+  mn_train_options options;
+  const mn_train_task *task;
+  mn_recipe recipe;
+  mn_schedule schedule;
+  mn_parts parts;
+  mn_graph graph; /* what is trained, with its contract */
+  int32_t head;   /* as mn_trainer_options has it */
+  mn_objective *objective;
+  mn_trainer *trainer;
+  mn_feed *feed, *scored; /* scored: NULL when no picture is held back */
+  int32_t height, width, epoch;
+  int64_t fingerprint;
+  uint32_t features;
+};
+
+enum { MN_SCORED_BATCH = 16 }; /* of t->scored */
+
+/* Names of the data's classes in the contract, numbers where it has none; after `background`, the
+ * name of output 0, unless that is NULL. Error: MEMORY. */
+mn_status mn_training_name_classes(mn_training *t, const char *background, mn_error *err);
+
+#endif
