@@ -60,7 +60,8 @@ static bool count_packs(mn_plan *plan, size_t *total) {
 static mn_status pack_weights(mn_plan *plan, uint64_t cap, mn_error *err) {
   size_t total;
   if (!count_packs(plan, &total)) return mn_fail_memory(err, SIZE_MAX);
-  const uint64_t needed = (uint64_t)total + plan->arena_bytes + plan->extra_bytes;
+  const uint64_t needed =
+      (uint64_t)total + plan->arena_bytes + plan->extra_bytes + plan->batch_bytes;
   if (cap && needed > cap) {
     return mn_fail(err, MN_ERR_LIMIT, "memory_cap",
                    "activations and packed weights would need %llu bytes, at most %llu are allowed",
@@ -109,7 +110,11 @@ static mn_status build(mn_plan *plan, const mn_graph *graph, const mn_plan_reque
   }
   status = mn_plan_place(plan, request->goal, err);
   if (status) return status;
-  if (plan->arena_bytes > SIZE_MAX / 2 - plan->extra_bytes) return mn_fail_memory(err, SIZE_MAX);
+  size_t session;
+  if (!mn_add_size(plan->extra_bytes, plan->batch_bytes, &session) || session > SIZE_MAX / 2 ||
+      plan->arena_bytes > SIZE_MAX / 2 - session) {
+    return mn_fail_memory(err, SIZE_MAX);
+  }
   set_offsets(plan);
   mark_shared(plan);
   status = pack_weights(plan, request->memory_cap, err);

@@ -44,7 +44,8 @@ static mn_status bind_shapes(mn_plan *plan, const mn_plan_request *request, mn_e
   plan->shapes = mn_arena_array(&plan->arena, (size_t)graph->value_count, sizeof *plan->shapes);
   if (!inputs || !plan->shapes) return mn_fail_memory(err, sizeof *inputs);
   mn_status status = bind_inputs(graph, request, inputs, err);
-  return status ? status : mn_graph_infer(graph, inputs, plan->shapes, err);
+  if (!status) status = mn_graph_infer(graph, inputs, plan->shapes, err);
+  return status ? status : mn_plan_group(plan, request, inputs, err);
 }
 
 /* ---- Places ---------------------------------------------------------------------------------- */

@@ -2,6 +2,7 @@
  * The plan: for one graph, batch, size, ISA and thread count, the steps to execute, the kernel of
  * each, every tensor's place in the arena, and the packed weights. Immutable once built.
  *
+ *     groups.c     how many images of a batch go through the steps together
  *     lower.c      graph -> steps: shapes bound, reshape and concat turned into aliases
  *     lifetimes.c  which step first writes and last reads each piece of memory
  *     chains.c     which steps become one that runs in strips, their maps never whole
@@ -46,7 +47,8 @@ typedef struct mn_plan_request {
 
 struct mn_plan {
   mn_graph graph;   /* after passes; constants borrowed from the model's */
-  mn_shape *shapes; /* [graph.value_count] */
+  mn_shape *shapes; /* [graph.value_count], of a group */
+  int32_t groups;   /* of a batch, each of as many images; a run takes the steps for each */
   mn_place *places; /* [graph.value_count] */
   mn_piece *pieces; /* [piece_count]: values', then the steps' scratch */
   int32_t piece_count;
@@ -59,7 +61,8 @@ struct mn_plan {
   size_t arena_bytes; /* activations and every worker's scratch, slack included */
   size_t least_bytes; /* the largest live set: no placement can be smaller */
   size_t extra_bytes;
-  void *packed; /* every step's packed constants */
+  size_t batch_bytes; /* inputs and outputs of all groups, each aligned; 0: there is one group */
+  void *packed;       /* every step's packed constants */
   size_t packed_bytes;
   const void *user; /* the layer above's own (api: the preprocessing) */
   mn_arena arena;
@@ -82,6 +85,10 @@ uint64_t mn_plan_step_macs(const mn_plan *plan, const mn_step *step);
 
 /* ---- Parts of a build ------------------------------------------------------------------------ */
 
+/* Decides on groups; `inputs`, the shapes of the whole batch by which plan->shapes is bound, are
+ * overwritten. Error: MEMORY. */
+mn_status mn_plan_group(mn_plan *plan, const mn_plan_request *request, mn_shape *inputs,
+                        mn_error *err);
 /* Shapes, places (pieces without offsets) and steps, with their scratch. */
 mn_status mn_plan_lower(mn_plan *plan, const mn_plan_request *request, mn_error *err);
 /* The scratch of step `index` as a piece of its own; false when no size_t holds it. */

@@ -128,14 +128,19 @@ static size_t run_plan(const mn_plan *plan, mn_threads *threads, unsigned char *
 }
 
 /* Every slice by itself, the last one first, with scratch that is no byte larger than promised. */
+static void run_step_backwards(const mn_session *session, const mn_step *step) {
+  mn_run run = {session->team.arena, mn_alloc_aligned(step->scratch_bytes + 1), 0};
+  assert_non_null(run.scratch);
+  for (size_t i = step->slices; i-- > 0;) step->impl->run(step, &run, i, i + 1);
+  mn_free(run.scratch);
+}
+
 static size_t run_slices_backwards(const mn_plan *plan, unsigned char *to) {
   mn_session *session = session_of(plan, NULL);
-  for (int32_t s = 0; s < plan->step_count; s++) {
-    const mn_step *step = &plan->steps[s];
-    mn_run run = {session->team.arena, mn_alloc_aligned(step->scratch_bytes + 1), 0};
-    assert_non_null(run.scratch);
-    for (size_t i = step->slices; i-- > 0;) step->impl->run(step, &run, i, i + 1);
-    mn_free(run.scratch);
+  for (int32_t group = 0; group < plan->groups; group++) {
+    mn_session_take_group(session, group);
+    for (int32_t s = 0; s < plan->step_count; s++) run_step_backwards(session, &plan->steps[s]);
+    mn_session_give_group(session, group);
   }
   return take_output(session, to);
 }
