@@ -29,6 +29,22 @@ typedef struct mn_training mn_training;
 /* What is being done to how many of how many; not 0 cancels. */
 typedef int mn_train_progress(void *user, const char *what, int64_t done, int64_t count);
 
+/* Processes (ranks) that train one model together, by whatever connects them; `mobilenet train`
+ * brings MPI. Each has the same pictures, model and options, and computes its share of every step's
+ * batches; the bits do not depend on how many ranks there are. The two functions are called by one
+ * thread at a time, by all ranks in the same order, and wait for all. Not 0: another rank is gone.
+ */
+typedef struct mn_ranks {
+  size_t struct_size;
+  int32_t rank, count;
+  void *user;
+  /* Piece i of `pieces` goes to rank i; `out` receives one from each, in their order. Both are
+   * [count][bytes]. */
+  int (*exchange)(void *user, const void *pieces, void *out, size_t bytes);
+  /* `piece` goes to all: `out` is [count][bytes]. */
+  int (*gather)(void *user, const void *piece, void *out, size_t bytes);
+} mn_ranks;
+
 typedef struct mn_train_options {
   size_t struct_size;
   const char *recipe;          /* a name of mn_recipe_names; NULL: small-data, or finetune */
@@ -43,6 +59,7 @@ typedef struct mn_train_options {
   uint64_t cache_bytes; /* decoded pictures are kept in memory up to here; 0: 1 GiB */
   mn_train_progress *progress;
   void *user;
+  const mn_ranks *ranks; /* outlives the training; NULL: this process alone */
 } mn_train_options;
 
 /* Looks at every picture of `data` (docs/data.md: a folder a class, a CSV or TSV file, a tar of
@@ -67,6 +84,7 @@ typedef struct mn_trained_epoch {
                             none are */
   double images_per_s;   /* of training */
   double rate;           /* of the last step */
+  double waited_s;       /* for other ranks */
 } mn_trained_epoch;
 
 /* One epoch, then the score of the pictures held back. Errors: CANCELLED, FORMAT (the loss is no

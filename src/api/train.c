@@ -13,6 +13,7 @@
 #include "base/cpu.h"
 #include "base/struct_size.h"
 #include "train/checkpoint.h"
+#include "train/ranks.h"
 
 static const uint64_t default_cache = (uint64_t)1 << 30;
 
@@ -38,6 +39,7 @@ static mn_status read_recipe(mn_training *t, mn_error *err) {
     key[equals - setting] = 0;
     status = mn_recipe_set(&t->recipe, key, equals + 1, err);
   }
+  if (!status) status = mn_ranks_share(o->ranks, &t->recipe, err);
   return status ? status : mn_recipe_check(&t->recipe, err);
 }
 
@@ -93,15 +95,18 @@ static mn_status make_graph(mn_training *t, const mn_model *start, mn_error *err
 
 static mn_status make_trainer(mn_training *t, mn_error *err) {
   const mn_recipe *r = &t->recipe;
-  if (t->parts.train.count < r->batch) {
+  const int64_t pictures = (int64_t)r->batch * r->accumulate;
+  if (t->parts.train.count < pictures) {
     return mn_fail(err, MN_ERR_ARGUMENT, "batch",
-                   "a step takes %d pictures and there are %lld to train on: set batch=N", r->batch,
-                   (long long)t->parts.train.count);
+                   "a step takes %lld pictures and there are %lld to train on: set batch=N",
+                   (long long)pictures, (long long)t->parts.train.count);
   }
   const mn_trainer_options options = {
       .objective = t->objective,
       .head = t->head,
       .batch = r->batch,
+      .batches = r->accumulate,
+      .ranks = t->options.ranks,
       .height = t->height,
       .width = t->width,
       .optimizer = r->optimizer,
@@ -128,6 +133,9 @@ static mn_status make_feeds(mn_training *t, mn_error *err) {
       .height = t->height,
       .width = t->width,
       .batch = t->recipe.batch,
+      .step = t->recipe.accumulate,
+      .rank = t->options.ranks ? t->options.ranks->rank : 0,
+      .ranks = t->options.ranks ? t->options.ranks->count : 1,
       .classes = t->objective->classes,
       .training = true,
       .drop_last = true,
@@ -140,6 +148,8 @@ static mn_status make_feeds(mn_training *t, mn_error *err) {
   if (status || t->parts.held.count == 0) return status;
   if (t->task->task != MN_TASK_CLASSIFY) return status;
   options.batch = MN_SCORED_BATCH;
+  options.step = options.ranks = 1;
+  options.rank = 0;
   options.classes = 0;
   options.training = options.drop_last = false;
   return mn_feed_new(&t->scored, &t->parts.held, &options, err);
@@ -171,6 +181,10 @@ static mn_status take_fingerprint(mn_training *t, mn_error *err) {
   return MN_OK;
 }
 
+static int64_t steps_of(const mn_training *t) {
+  return mn_feed_batches(t->feed) / t->recipe.accumulate;
+}
+
 static mn_status prepare(mn_training *t, const mn_model *start, const char *data, mn_error *err) {
   t->task = &mn_train_classes;
   mn_status status = mn_cpu_level(NULL, &t->features, err);
@@ -180,8 +194,8 @@ static mn_status prepare(mn_training *t, const mn_model *start, const char *data
   if (!status) status = make_trainer(t, err);
   if (!status) status = make_feeds(t, err);
   if (!status) status = take_fingerprint(t, err);
-  if (!status) t->schedule = mn_recipe_schedule(&t->recipe, mn_feed_batches(t->feed));
-  return status;
+  if (!status) t->schedule = mn_recipe_schedule(&t->recipe, steps_of(t));
+  return mn_ranks_agree(t->options.ranks, status, t->fingerprint, err);
 }
 
 mn_status mn_training_new(mn_training **out, const mn_model *start, const char *data,
@@ -225,16 +239,27 @@ int32_t mn_training_epochs(const mn_training *t) { return t->recipe.epochs; }
 
 /* ---- An epoch ------------------------------------------------------------------------------ */
 
-static mn_status train_batch(mn_training *t, mn_trained_epoch *report, mn_error *err) {
-  mn_trained_step done;
+/* This rank's batches of a step. One that lacks pictures, unreadable ones, counts for nothing. */
+static mn_status train_batches(mn_training *t, mn_error *err) {
   mn_feed_batch batch;
-  mn_status status = mn_feed_next(t->feed, mn_trainer_pixels(t->trainer),
-                                  mn_trainer_targets(t->trainer), &batch, err);
+  mn_status status = MN_OK;
+  for (int32_t i = 0; i < t->trainer->sum.batches && !status; i++) {
+    status = mn_feed_next(t->feed, mn_trainer_pixels(t->trainer), mn_trainer_targets(t->trainer),
+                          &batch, err);
+    const bool whole = !status && batch.count == t->recipe.batch;
+    if (whole) t->objective->take(t->objective, &batch);
+    if (!status) mn_trainer_batch(t->trainer, whole);
+  }
+  return status;
+}
+
+static mn_status train_step(mn_training *t, mn_trained_epoch *report, mn_error *err) {
+  mn_trained_step done;
+  mn_status status = train_batches(t, err);
   if (status) return status;
-  if (batch.count < t->recipe.batch) return MN_OK; /* some could not be read: not a whole batch */
   report->rate = mn_schedule_rate(&t->schedule, t->trainer->steps);
-  t->objective->take(t->objective, &batch);
-  if (!mn_trainer_step(t->trainer, report->rate, &done)) {
+  status = mn_trainer_update(t->trainer, report->rate, &done, err);
+  if (status == MN_ERR_FORMAT) {
     return mn_fail(err, MN_ERR_FORMAT, "loss",
                    "it is no number any more after %lld steps: a smaller rate (rate=%g) or clip=1 "
                    "may help; the last checkpoint is from before",
@@ -242,29 +267,29 @@ static mn_status train_batch(mn_training *t, mn_trained_epoch *report, mn_error 
   }
   report->loss += done.loss;
   report->top1 += done.right;
-  return MN_OK;
+  return status;
 }
 
 mn_status mn_training_epoch(mn_training *t, mn_trained_epoch *report, mn_error *err) {
   mn_error_clear(err);
   memset(report, 0, sizeof *report);
-  const int64_t batches = mn_feed_batches(t->feed);
-  const double begin = now_s();
+  const int64_t steps = steps_of(t), images = (int64_t)t->recipe.batch * t->recipe.accumulate;
+  const double begin = now_s(), waited = mn_step_sum_waited_s(&t->trainer->sum);
   mn_status status = mn_feed_seek(t->feed, (uint32_t)t->epoch, 0, err);
-  for (int64_t b = 0; b < batches && !status; b++) {
+  for (int64_t s = 0; s < steps && !status; s++) {
     const mn_train_options *o = &t->options;
-    if (o->progress &&
-        o->progress(o->user, "images", b * t->recipe.batch, batches * t->recipe.batch)) {
+    if (o->progress && o->progress(o->user, "images", s * images, steps * images)) {
       return mn_fail(err, MN_ERR_CANCELLED, "epoch", "stopped within epoch %d", t->epoch + 1);
     }
-    status = train_batch(t, report, err);
+    status = train_step(t, report, err);
   }
   if (status) return status;
-  report->images_per_s = (double)(batches * t->recipe.batch) / (now_s() - begin);
-  report->loss /= (double)batches;
-  report->top1 /= (double)batches;
+  report->images_per_s = (double)(steps * images) / (now_s() - begin);
+  report->waited_s = mn_step_sum_waited_s(&t->trainer->sum) - waited;
+  report->loss /= (double)steps;
+  report->top1 /= (double)steps;
   report->eval_top1 = -1;
-  status = t->task->score(t, report, err);
+  if (mn_ranks_first(t->options.ranks)) status = t->task->score(t, report, err);
   if (status) return status;
   report->epoch = ++t->epoch;
   report->epochs = t->recipe.epochs;
@@ -282,8 +307,7 @@ mn_status mn_training_save(const mn_training *t, const char *path, mn_error *err
   return mn_checkpoint_save(t->trainer, &state, path, err);
 }
 
-mn_status mn_training_resume(mn_training *t, const char *path, int32_t *epoch, mn_error *err) {
-  mn_error_clear(err);
+static mn_status go_on(mn_training *t, const char *path, mn_error *err) {
   mn_run_state state;
   mn_status status = mn_checkpoint_load(t->trainer, &state, path, err);
   if (status) return status;
@@ -293,8 +317,15 @@ mn_status mn_training_resume(mn_training *t, const char *path, int32_t *epoch, m
         "it is of a run with other pictures, another recipe, size or seed: give the same "
         "ones, or begin anew without it");
   }
-  *epoch = t->epoch = (int32_t)state.epoch;
+  t->epoch = (int32_t)state.epoch;
   return MN_OK;
+}
+
+mn_status mn_training_resume(mn_training *t, const char *path, int32_t *epoch, mn_error *err) {
+  mn_error_clear(err);
+  mn_status status = go_on(t, path, err);
+  *epoch = t->epoch;
+  return mn_ranks_agree(t->options.ranks, status, t->epoch, err);
 }
 
 /* Constants move into the graph's own memory, and the contract with its texts. */

@@ -129,15 +129,21 @@ static void work_on(mn_feed *feed, slot *s, int32_t at, mn_picture_bench *bench)
 
 /* ---- The ring ------------------------------------------------------------------------------- */
 
+/* The next batch is the rank's first from here on. */
+static void go_to(mn_feed *feed, int64_t index) {
+  feed->next_index = mn_feed_order_next(&feed->order, index);
+  if (feed->next_index < mn_feed_order_batches(&feed->order)) return;
+  feed->next_index = mn_feed_order_next(&feed->order, 0);
+  feed->next_epoch++;
+}
+
 static void open_slot(mn_feed *feed) {
   slot *s = slot_at(feed, feed->newest++);
   s->epoch = feed->next_epoch;
-  s->index = feed->next_index++;
+  s->index = feed->next_index;
   s->begun = s->done = 0;
   s->count = mn_feed_order_take(&feed->order, s->epoch, s->index, s->items);
-  if (feed->next_index < mn_feed_order_batches(&feed->order)) return;
-  feed->next_index = 0;
-  feed->next_epoch++;
+  go_to(feed, s->index + 1);
 }
 
 /* The oldest slot with a picture that nobody has begun, opening one where there is room. */
@@ -286,7 +292,7 @@ mn_status mn_feed_seek(mn_feed *feed, uint32_t epoch, int64_t batch, mn_error *e
   feed->closed = feed->lends = false;
   feed->oldest = feed->newest;
   feed->next_epoch = epoch;
-  feed->next_index = batch;
+  go_to(feed, batch);
   mn_crew_changed(feed->crew);
   mn_crew_unlock(feed->crew);
   return MN_OK;
@@ -330,16 +336,18 @@ static mn_status check_classes(const mn_part *part, const mn_feed_options *o, mn
 }
 
 static mn_status check(const mn_part *part, const mn_feed_options *o, mn_error *err) {
-  const int32_t parts = o->parts ? o->parts : 1;
-  const bound bounds[] = {{"height", o->height, 1, MOST_SIDE},
-                          {"width", o->width, 1, MOST_SIDE},
-                          {"batch", o->batch, 1, MOST_BATCH},
-                          {"classes", o->classes, 0, INT32_MAX},
-                          {"ahead", o->ahead, 0, MOST_AHEAD},
-                          {"short_side", o->short_side, 0, MOST_SIDE},
-                          {"parts", parts, 1, o->batch},
-                          {"part", o->part, 0, parts - 1},
-                          {"pictures", part->count, o->drop_last ? o->batch : 1, UINT32_MAX}};
+  const int32_t step = o->step ? o->step : 1, ranks = o->ranks ? o->ranks : 1;
+  const bound bounds[] = {
+      {"height", o->height, 1, MOST_SIDE},
+      {"width", o->width, 1, MOST_SIDE},
+      {"batch", o->batch, 1, MOST_BATCH},
+      {"classes", o->classes, 0, INT32_MAX},
+      {"ahead", o->ahead, 0, MOST_AHEAD},
+      {"short_side", o->short_side, 0, MOST_SIDE},
+      {"step", step, 1, INT32_MAX},
+      {"ranks", ranks, 1, step},
+      {"rank", o->rank, 0, ranks - 1},
+      {"pictures", part->count, o->drop_last ? (int64_t)step * o->batch : 1, UINT32_MAX}};
   for (size_t i = 0; i < sizeof bounds / sizeof *bounds; ++i) {
     const bound *b = &bounds[i];
     if (b->value >= b->low && b->value <= b->high) continue;
@@ -426,8 +434,9 @@ static mn_status open_feed(mn_feed *feed, const mn_part *part, mn_error *err) {
   feed->order = (mn_feed_order){.items = part->items,
                                 .count = part->count,
                                 .batch = o->batch,
-                                .part = o->part,
-                                .parts = o->parts ? o->parts : 1,
+                                .step = o->step ? o->step : 1,
+                                .rank = o->rank,
+                                .ranks = o->ranks ? o->ranks : 1,
                                 .shuffled = o->training,
                                 .drop_last = o->drop_last,
                                 .seed = o->seed};

@@ -26,7 +26,8 @@ typedef struct mn_feed_options {
   /* Pictures whose sides are both larger are made smaller first, by halving in the decoder (JPEG)
    * and the contract's method: less memory and work, but other pixels. 0: they stay as they are. */
   int32_t short_side;
-  int32_t part, parts; /* of each batch only this one of so many, as machines share it; 0, 0: all */
+  int32_t step;        /* batches of a step: an epoch has whole steps only; 0: 1 */
+  int32_t rank, ranks; /* of each step's batches only this share of so many; 0, 0: all */
 } mn_feed_options;
 
 /* `part`, its set and the contract outlive the feed. Errors: ARGUMENT, MEMORY. */
@@ -34,10 +35,10 @@ mn_status mn_feed_new(mn_feed **out, const mn_part *part, const mn_feed_options 
                       mn_error *err);
 void mn_feed_free(mn_feed *feed);
 
-int64_t mn_feed_batches(const mn_feed *feed);       /* of an epoch */
+int64_t mn_feed_batches(const mn_feed *feed);       /* of an epoch, all ranks' */
 size_t mn_feed_picture_floats(const mn_feed *feed); /* height * width * channels of the contract */
 
-/* The next batch is this one. Batches run on through epochs. */
+/* The next batch is this one, or the rank's first after it. Batches run on through epochs. */
 mn_status mn_feed_seek(mn_feed *feed, uint32_t epoch, int64_t batch, mn_error *err);
 
 /* What mn_feed_next tells of a batch; pointers live until the next call. */

@@ -19,7 +19,7 @@ void mn_feed_order_free(mn_feed_order *order) {
 
 int64_t mn_feed_order_batches(const mn_feed_order *order) {
   const int64_t rest = order->drop_last ? 0 : order->batch - 1;
-  return (order->count + rest) / order->batch;
+  return (order->count + rest) / order->batch / order->step * order->step;
 }
 
 static void make_order(mn_feed_order *order, uint32_t epoch) {
@@ -31,18 +31,17 @@ static void make_order(mn_feed_order *order, uint32_t epoch) {
   order->has_order = true;
 }
 
-/* Where a part begins: at a pair (mixup mixes two), the last part ends at the end. */
-static int64_t part_begin(const mn_feed_order *order, int64_t length, int32_t part) {
-  if (part >= order->parts) return length;
-  return length * part / order->parts / 2 * 2;
+int64_t mn_feed_order_next(const mn_feed_order *order, int64_t batch) {
+  const int64_t share = order->step / order->ranks, first = share * order->rank;
+  const int64_t at = batch % order->step, begin = batch - at + first;
+  if (at < first) return begin;
+  return at < first + share ? batch : begin + order->step;
 }
 
 int32_t mn_feed_order_take(mn_feed_order *order, uint32_t epoch, int64_t batch, int64_t *items) {
   const int64_t first = batch * order->batch, left = order->count - first;
   const int64_t length = left < order->batch ? left : order->batch;
-  const int64_t begin = part_begin(order, length, order->part);
-  const int64_t end = part_begin(order, length, order->part + 1);
   make_order(order, epoch);
-  for (int64_t i = begin; i < end; ++i) items[i - begin] = order->items[order->order[first + i]];
-  return (int32_t)(end - begin);
+  for (int64_t i = 0; i < length; ++i) items[i] = order->items[order->order[first + i]];
+  return (int32_t)length;
 }

@@ -12,7 +12,7 @@
 
 /* What the fields mean is in recipe.def. */
 typedef struct mn_recipe {
-  int32_t epochs, batch;
+  int32_t epochs, batch, accumulate;
   mn_optimizer optimizer;
   double rate, backbone_share;
   double weight_decay;

@@ -85,6 +85,21 @@ void mn_stepper_backward(mn_stepper *s) {
   mn_session_run_steps(s->session, s->backward, s->plan->step_count);
 }
 
+void mn_stepper_run(mn_stepper *s, int32_t first, int32_t end) {
+  if (first < end) mn_session_run_steps(s->session, first, end);
+}
+
+int32_t mn_stepper_gradient_step(const mn_stepper *s, int32_t index) {
+  const mn_graph *graph = &s->training.graph;
+  const mn_id gradient = s->training.parameters[index].gradient;
+  for (int32_t n = s->training.forward_nodes; n < graph->node_count; n++) {
+    for (int32_t i = 0; i < graph->nodes[n].out_count; i++) {
+      if (graph->nodes[n].out[i] == gradient) return step_of(s->plan, n + 1);
+    }
+  }
+  return s->plan->step_count;
+}
+
 void mn_stepper_changed(mn_stepper *s) { mn_plan_repack(s->plan); }
 
 static mn_status put(mn_graph *graph, mn_id id, const float *data, size_t count, mn_error *err) {

@@ -41,6 +41,10 @@ float *mn_stepper_dropout(const mn_stepper *stepper, size_t *rows, size_t *chann
 
 void mn_stepper_forward(mn_stepper *stepper);
 void mn_stepper_backward(mn_stepper *stepper);
+/* Steps [first, end) of the plan, as a part of a pass; the backward pass begins at `backward`. */
+void mn_stepper_run(mn_stepper *stepper, int32_t first, int32_t end);
+/* The first step that may run after the gradient of parameter `index` was taken. */
+int32_t mn_stepper_gradient_step(const mn_stepper *stepper, int32_t index);
 /* After parameters changed. */
 void mn_stepper_changed(mn_stepper *stepper);
 

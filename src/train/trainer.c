@@ -55,7 +55,7 @@ static bool list_gradients(mn_trainer *t) {
   size_t *counts = mn_arena_array(&t->arena, most, sizeof *counts);
   t->gradients = (mn_gradients){arrays, counts, 0};
   for (int32_t i = 0; arrays && counts && i < parameter_count(t); i++) {
-    const float *gradient = mn_stepper_gradient(t->stepper, i);
+    const float *gradient = t->sum.gradients[i];
     if (!gradient) continue;
     arrays[t->gradients.array_count] = gradient;
     counts[t->gradients.array_count++] = parameter(t, i)->count;
@@ -105,6 +105,12 @@ static mn_status build(mn_trainer *t, const mn_graph *model, mn_error *err) {
   if (!status) status = open_objective(t, err);
   if (status) return status;
   find_head(t);
+  const mn_step_sum_options sum = {.ranks = o->ranks,
+                                   .batches = o->batches > 0 ? o->batches : 1,
+                                   .threads = o->threads,
+                                   .frozen_norm = o->frozen_norm};
+  status = mn_step_sum_open(&t->sum, t->stepper, &sum, err);
+  if (status) return status;
   const bool made = make_slots(t) && make_averages(t) && list_gradients(t);
   return made ? MN_OK : mn_fail_memory(err, t->arena.used);
 }
@@ -126,6 +132,7 @@ mn_status mn_trainer_new(mn_trainer **out, const mn_graph *model, const mn_train
 
 void mn_trainer_free(mn_trainer *t) {
   if (!t) return;
+  mn_step_sum_close(&t->sum);
   mn_stepper_free(t->stepper);
   mn_arena_free(&t->arena);
   mn_free(t);
@@ -146,7 +153,7 @@ static bool decays(const mn_trainer *t, const mn_parameter *p) {
 static void update_range(const update *u, int32_t i, size_t begin, size_t end) {
   mn_trainer *t = u->trainer;
   const mn_parameter *p = parameter(t, i);
-  const float *gradient = mn_stepper_gradient(t->stepper, i);
+  const float *gradient = t->sum.gradients[i];
   const double share = i < t->head ? t->options.backbone_share : 1;
   if (!gradient || share <= 0) return;
   const mn_update step = {
@@ -195,7 +202,10 @@ static void change(mn_trainer *t, double rate, float scale) {
 static void drop_features(mn_trainer *t) {
   size_t rows, channels;
   float *mask = mn_stepper_dropout(t->stepper, &rows, &channels);
-  const mn_dropout how = {.rate = t->options.dropout, .seed = t->options.seed, .step = t->steps};
+  const mn_dropout how = {.rate = t->options.dropout,
+                          .seed = t->options.seed,
+                          .step = t->steps,
+                          .first = (int64_t)rows * mn_step_sum_batch(&t->sum)};
   if (mask) mn_dropout_mask(&how, rows, channels, mask);
 }
 
@@ -208,18 +218,39 @@ static mn_verdict judge(const mn_trainer *t) {
   return t->options.objective->judge(t->options.objective, &said);
 }
 
-bool mn_trainer_step(mn_trainer *t, double rate, mn_trained_step *done) {
-  drop_features(t);
-  mn_stepper_forward(t->stepper);
-  const mn_verdict verdict = judge(t);
-  done->loss = verdict.loss;
-  done->right = verdict.right;
-  mn_stepper_backward(t->stepper);
-  done->gradient_norm = mn_gradient_norm(&t->gradients, t->options.threads);
-  if (!isfinite(done->loss) || !isfinite(done->gradient_norm)) return false;
+void mn_trainer_batch(mn_trainer *t, bool whole) {
+  mn_batch_numbers numbers = {.whole = whole};
+  mn_step_sum_begin(&t->sum);
+  if (whole) {
+    drop_features(t);
+    mn_stepper_forward(t->stepper);
+    const mn_verdict verdict = judge(t);
+    numbers.loss = verdict.loss;
+    numbers.right = verdict.right;
+  }
+  mn_step_sum_backward(&t->sum, &numbers);
+}
+
+mn_status mn_trainer_update(mn_trainer *t, double rate, mn_trained_step *done, mn_error *err) {
+  mn_batch_numbers means;
+  mn_status status = mn_step_sum_finish(&t->sum, &means, err);
+  *done = (mn_trained_step){.loss = means.loss, .right = means.right};
+  if (status || means.whole == 0) return status;
+  const double norm = mn_gradient_norm(&t->gradients, t->options.threads) / means.whole;
+  done->gradient_norm = norm;
+  if (!isfinite(done->loss) || !isfinite(norm)) {
+    return mn_fail(err, MN_ERR_FORMAT, "loss", "it is no number any more after %lld steps",
+                   (long long)t->steps);
+  }
   t->steps++;
-  change(t, rate, mn_clip_scale(done->gradient_norm, t->options.clip));
-  return true;
+  change(t, rate, (float)((double)mn_clip_scale(norm, t->options.clip) / means.whole));
+  return MN_OK;
+}
+
+bool mn_trainer_step(mn_trainer *t, double rate, mn_trained_step *done) {
+  mn_error err;
+  mn_trainer_batch(t, true);
+  return mn_trainer_update(t, rate, done, &err) == MN_OK;
 }
 
 mn_status mn_trainer_snapshot(const mn_trainer *t, mn_graph *out, mn_error *err) {

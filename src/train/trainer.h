@@ -8,11 +8,13 @@
 #include "train/gradient_norm.h"
 #include "train/objective.h"
 #include "train/optimizer.h"
-#include "train/stepper.h"
+#include "train/step_sum.h"
 
 typedef struct mn_trainer_options {
   mn_objective *objective;      /* outlives the trainer */
   int32_t batch, height, width; /* 0 for the latter two: the model's own */
+  int32_t batches;              /* of a step, in all ranks, which divide them; 0: one */
+  const mn_ranks *ranks;        /* outlives the trainer; NULL: this process alone */
   mn_optimizer optimizer;
   double weight_decay;
   bool decay_all;      /* vectors and depthwise weights too */
@@ -33,6 +35,7 @@ typedef struct mn_trainer_options {
 typedef struct mn_trainer {
   mn_trainer_options options;
   mn_stepper *stepper;
+  mn_step_sum sum;
   int64_t steps;    /* done */
   int32_t head;     /* the first parameter of what begins anew */
   float **slots;    /* [parameters][MN_OPTIMIZER_SLOTS], each as its parameter */
@@ -57,12 +60,19 @@ static inline float *mn_trainer_targets(const mn_trainer *trainer) {
 }
 
 typedef struct mn_trained_step {
-  double loss;          /* mean over the batch */
+  double loss;          /* mean over the step's batches */
   double right;         /* the objective's */
   double gradient_norm; /* of all parameters together, before clipping */
 } mn_trained_step;
 
-/* Forward, backward, update. A loss or gradient that is no number changes nothing: false. */
+/* Forward and backward: the rank's next batch of a step. Not `whole`: the batch could not be filled
+ * and counts for nothing. */
+void mn_trainer_batch(mn_trainer *trainer, bool whole);
+/* After the rank's batches (trainer->sum.batches) of a step: the update, by the mean of all ranks'
+ * gradients. Errors: FORMAT: a loss or gradient is no number, and nothing is changed; CANCELLED:
+ * another rank is gone. */
+mn_status mn_trainer_update(mn_trainer *trainer, double rate, mn_trained_step *done, mn_error *err);
+/* Both, where a step is one batch; false: a loss or gradient is no number, nothing is changed. */
 bool mn_trainer_step(mn_trainer *trainer, double rate, mn_trained_step *done);
 
 /* The model as it is now, or with averaged weights where they are kept. It borrows from the model

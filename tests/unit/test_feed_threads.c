@@ -249,42 +249,40 @@ static void as_inference_without_training(void **state) {
   mn_dataset_free(set);
 }
 
-/* Two and three machines' parts of a batch, one after the other, are the batch, mixed pictures
- * too. The picture that cannot be read is left out: it would move the pairs of its part. */
-static void machines_share_a_batch(void **state) {
+/* Batches of machines that share steps, in turns, are those of one machine, through epochs and
+ * after going back to a step. */
+static void machines_share_steps(void **state) {
   (void)state;
   static float one[BATCH * FLOATS], some[BATCH * FLOATS];
   static float targets[BATCH * CLASSES], some_targets[BATCH * CLASSES];
   mn_dataset *set = open_set("set", MN_TASK_CLASSIFY);
-  mn_part part = whole(set);
-  for (int64_t i = 0, kept = 0; i < 25; ++i) {
-    if (strstr(mn_dataset_path(set, i), "13.ppm")) continue;
-    part.items[kept++] = i;
-    part.count = kept;
-  }
-  part.count = 23; /* a last batch of five */
-  for (int machines = 2; machines <= 3; ++machines) {
+  const mn_part part = whole(set);
+  for (int machines = 1; machines <= 4; machines *= 2) {
     mn_feed_options options = usual();
-    mn_feed *all = open_feed(&part, &options), *shared[3];
+    options.step = 4; /* of the five batches of an epoch the last is left out */
+    mn_feed *all = open_feed(&part, &options), *shared[4];
     for (int m = 0; m < machines; ++m) {
-      options.part = m;
-      options.parts = machines;
-      options.threads = m;
+      options.rank = m;
+      options.ranks = machines;
+      options.threads = m % 3;
       shared[m] = open_feed(&part, &options);
     }
-    for (int b = 0; b < 8; ++b) {
+    assert_int_equal(mn_feed_batches(all), 4);
+    for (int b = 0; b < 16; ++b) {
       mn_feed_batch batch, piece;
-      int count = 0;
+      mn_feed *whose = shared[b % 4 * machines / 4];
       assert_int_equal(mn_feed_next(all, one, targets, &batch, &last), MN_OK);
-      for (int m = 0; m < machines; ++m) {
-        assert_int_equal(mn_feed_next(shared[m], some + count * FLOATS,
-                                      some_targets + count * CLASSES, &piece, &last),
-                         MN_OK);
-        count += piece.count;
-      }
-      assert_int_equal(count, batch.count);
-      assert_memory_equal(one, some, (size_t)count * FLOATS * sizeof *one);
-      assert_memory_equal(targets, some_targets, (size_t)count * CLASSES * sizeof *targets);
+      assert_int_equal(mn_feed_next(whose, some, some_targets, &piece, &last), MN_OK);
+      assert_int_equal(batch.index, b % 4);
+      assert_int_equal(piece.index, batch.index);
+      assert_int_equal(piece.epoch, batch.epoch);
+      assert_int_equal(piece.count, batch.count);
+      assert_memory_equal(one, some, (size_t)batch.count * FLOATS * sizeof *one);
+      assert_memory_equal(targets, some_targets, (size_t)batch.count * CLASSES * sizeof *targets);
+      if (b != 9) continue;
+      mn_feed_seek(all, 7, 0, &last);
+      for (int m = 0; m < machines; ++m) mn_feed_seek(shared[m], 7, 0, &last);
+      b = 11;
     }
     for (int m = 0; m < machines; ++m) mn_feed_free(shared[m]);
     mn_feed_free(all);
@@ -531,7 +529,7 @@ int main(void) {
       cmocka_unit_test(every_picture_once_an_epoch),
       cmocka_unit_test(kept_pictures_are_decoded_once),
       cmocka_unit_test(as_inference_without_training),
-      cmocka_unit_test(machines_share_a_batch),
+      cmocka_unit_test(machines_share_steps),
       cmocka_unit_test(a_background_has_a_column),
       cmocka_unit_test(boxes_come_with_their_pictures),
       cmocka_unit_test(masks_come_with_their_pictures),
