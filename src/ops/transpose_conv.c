@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Transposed convolution, gathered: each output pixel collects the input pixels whose windows reach
  * it, so that pixels are independent and nothing is added up across slices. Made for the small ones
- * at the end of segmentation networks. A slice is an output row.
+ * at the end of segmentation networks. A slice is an output row. Windows side by side are a product
+ * (transpose_product.h).
  *
  * Packed: weights [kh][kw][ic][oc] | bias [oc] | requantization (for 8 bit).
  */
@@ -11,8 +12,10 @@
 #include "kernels/ref/ref.h"
 #include "ops/gemm.h"
 #include "ops/operand.h"
+#include "ops/transpose_product.h"
 
 typedef struct transposed {
+  mn_transpose_product *product; /* NULL: all below */
   mn_window window;
   size_t taps, in_channels, out_channels;
   size_t bias_offset, requant_offset;
@@ -24,6 +27,8 @@ MN_PLANNING mn_status plan(mn_step *step, const mn_op_request *request, mn_error
   mn_status status = mn_op_params(step, request, sizeof(transposed), err);
   if (status) return status;
   transposed *op = step->params;
+  status = mn_transpose_product_plan(&op->product, step, request, err);
+  if (status || op->product) return status;
   bool coded = step->in[0].type != MN_F32;
   op->window = step->node->attr.conv.window;
   op->taps = (size_t)op->window.kernel_h * (size_t)op->window.kernel_w;
@@ -65,6 +70,10 @@ static void pack_weights(const transposed *op, const mn_operand *weights, unsign
 
 static void pack(const mn_step *step, void *packed) {
   const transposed *op = step->params;
+  if (op->product) {
+    mn_transpose_product_pack(op->product, packed);
+    return;
+  }
   unsigned char *bytes = packed;
   memset(packed, 0, step->packed_bytes);
   pack_weights(op, &step->in[1], packed);
@@ -135,6 +144,10 @@ static void run_pixel(const mn_step *step, const mn_run *run, size_t pixel, cons
 
 static void run_slices(const mn_step *step, const mn_run *run, size_t begin, size_t end) {
   const transposed *op = step->params;
+  if (op->product) {
+    mn_transpose_product_run(op->product, step, run, begin, end);
+    return;
+  }
   const mn_window *w = &op->window;
   size_t height = (size_t)step->out.shape.dim[1];
   int32_t width = step->out.shape.dim[2];
