@@ -63,6 +63,8 @@ check_build() {
 
 check_test() {
   has_library cmocka cmocka.h || need libcmocka-dev "the tests' harness"
+  has_library ompi-c mpi.h || need libopenmpi-dev "trains in several processes"
+  has mpirun || need openmpi-bin "starts them"
   has_header simde/x86/avx512.h || need libsimde-dev "tests wide kernels on narrower machines"
 }
 

@@ -39,7 +39,9 @@ static mn_status read_recipe(mn_training *t, mn_error *err) {
     key[equals - setting] = 0;
     status = mn_recipe_set(&t->recipe, key, equals + 1, err);
   }
+  const int32_t batches = t->recipe.accumulate;
   if (!status) status = mn_ranks_share(o->ranks, &t->recipe, err);
+  t->divided = t->recipe.accumulate != batches;
   return status ? status : mn_recipe_check(&t->recipe, err);
 }
 
@@ -55,7 +57,13 @@ static mn_status open_data(mn_training *t, const char *data, mn_error *err) {
       .seed = t->options.seed,
       .survey = {.threads = t->options.threads, .progress = survey_progress, .user = t},
   };
-  return mn_parts_open(&t->parts, data, &options, err);
+  mn_status status = mn_parts_open(&t->parts, data, &options, err);
+  if (status || !t->divided) return status;
+  return mn_notes_add(&t->parts.notes, err,
+                      "a step's %d pictures are divided: one process with batch=%d and "
+                      "accumulate=%d would train to the same bits",
+                      t->recipe.batch * t->recipe.accumulate, t->recipe.batch,
+                      t->recipe.accumulate);
 }
 
 mn_status mn_training_name_classes(mn_training *t, const char *background, mn_error *err) {

@@ -36,6 +36,7 @@ struct mn_training {
   mn_trainer *trainer;
   mn_feed *feed, *scored; /* scored: NULL when no picture is held back */
   int32_t height, width, epoch;
+  bool divided; /* the recipe's batch, among processes */
   int64_t fingerprint;
   uint32_t features;
 };

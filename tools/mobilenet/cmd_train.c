@@ -14,6 +14,7 @@
 #include "mobilenet/convert.h"
 #include "mobilenet/train.h"
 #include "mobilenet/zoo.h"
+#include "mpirun.h"
 #include "options.h"
 #include "progress.h"
 #include "runner.h"
@@ -31,6 +32,8 @@ typedef struct course {
   mn_model *start;
   mn_threads *threads;
   mn_training *training;
+  mn_ranks ranks; /* count 0: this process alone */
+  bool together;  /* all ranks do the same from here on */
   progress_bar bar;
   const char *doing;
 } course;
@@ -119,6 +122,7 @@ static int prepare(course *c) {
       .seed = (uint64_t)options_number(o, OPTION_SEED, 1),
       .progress = on_progress,
       .user = c,
+      .ranks = c->ranks.count > 1 ? &c->ranks : NULL,
   };
   int position = 0;
   const char *setting;
@@ -139,6 +143,7 @@ static int prepare(course *c) {
   if (mn_threads_new(&c->threads, threads, &err)) return say_error(&err);
   options.threads = c->threads;
   mn_status status = mn_training_new(&c->training, c->start, c->data, &options, &err);
+  c->together = status != MN_ERR_CANCELLED;
   progress_clear(&c->bar);
   if (status == MN_ERR_CANCELLED) return EXIT_INTERRUPTED;
   if (status) return say_error(&err);
@@ -158,6 +163,7 @@ static void print_epoch(const course *c, const mn_trained_epoch *e) {
     json_float(&line, "eval_top1", e->eval_top1 < 0 ? NAN : e->eval_top1);
     json_float(&line, "images_per_s", e->images_per_s);
     json_double(&line, "lr", e->rate);
+    if (c->ranks.count > 1) json_double(&line, "waited_s", e->waited_s);
     json_close_object(&line);
     json_end_line(&line);
     return;
@@ -172,6 +178,7 @@ static void print_epoch(const course *c, const mn_trained_epoch *e) {
 static int save_all(const course *c) {
   mn_error err;
   mn_model *model = NULL;
+  if (c->ranks.rank > 0) return EXIT_DONE;
   if (mn_training_save(c->training, c->run, &err)) return say_error(&err);
   if (mn_training_model(c->training, &model, &err)) return say_error(&err);
   mn_status status = mn_model_save(model, c->out, MN_FORMAT_BY_NAME, &err);
@@ -182,14 +189,17 @@ static int save_all(const course *c) {
 static int resume(course *c, int32_t *done) {
   mn_error err;
   *done = 0;
-  if (!c->options->given[OPTION_RESUME]) {
-    if (access(c->run, F_OK) != 0) return EXIT_DONE;
-    say("%s is of a run that was stopped: --resume goes on with it, or remove it", c->run);
-    return EXIT_USAGE;
-  }
+  if (!c->options->given[OPTION_RESUME]) return EXIT_DONE;
   if (mn_training_resume(c->training, c->run, done, &err)) return say_error(&err);
   say("%s: going on after epoch %d", c->run, *done);
   return EXIT_DONE;
+}
+
+static int say_stopped(const course *c, int32_t done) {
+  const char *what =
+      c->ranks.count > 1 ? "this run was stopped, or one of its processes has ended" : "stopped";
+  say("%s; --resume goes on after epoch %d", what, done);
+  return EXIT_INTERRUPTED;
 }
 
 static int train(course *c) {
@@ -197,20 +207,19 @@ static int train(course *c) {
   mn_error err;
   int32_t done;
   int code = resume(c, &done);
+  c->together = code != EXIT_DONE;
   while (code == EXIT_DONE && done < mn_training_epochs(c->training)) {
     mn_status status = mn_training_epoch(c->training, &epoch, &err);
     progress_clear(&c->bar);
     c->doing = NULL;
-    if (status == MN_ERR_CANCELLED) {
-      say("stopped; --resume goes on after epoch %d", done);
-      return EXIT_INTERRUPTED;
-    }
+    if (status == MN_ERR_CANCELLED) return say_stopped(c, done);
     if (status) return say_error(&err);
     done = epoch.epoch;
     print_epoch(c, &epoch);
     code = save_all(c);
   }
-  if (code == EXIT_DONE) remove(c->run);
+  c->together |= code == EXIT_DONE;
+  if (code == EXIT_DONE && c->ranks.rank == 0) remove(c->run);
   if (code == EXIT_DONE && !c->options->given[OPTION_JSON]) {
     printf("%s\n  mobilenet classify -m %s PHOTO\n", c->out, c->out);
   }
@@ -232,7 +241,15 @@ static int name_run(course *c) {
     return EXIT_USAGE;
   }
   snprintf(c->run, sizeof c->run, "%.*s.run.safetensors", (int)(length - tail), c->out);
-  return EXIT_DONE;
+  if (c->options->given[OPTION_RESUME] || access(c->run, F_OK) != 0) return EXIT_DONE;
+  say("%s is of a run that was stopped: --resume goes on with it, or remove it", c->run);
+  return EXIT_USAGE;
+}
+
+/* Started by mpirun, this is one of several processes that train together. */
+static int meet_ranks(course *c) {
+  if (ranks_count() == 1) return EXIT_DONE;
+  return ranks_join(&c->ranks, interrupted) ? EXIT_DONE : EXIT_UNUSABLE;
 }
 
 int cmd_train(const cli_options *options) {
@@ -243,12 +260,15 @@ int cmd_train(const cli_options *options) {
     return EXIT_USAGE;
   }
   interrupt_watch();
+  ranks_hush();
   int code = name_run(&c);
   if (code == EXIT_DONE) code = open_start(&c);
+  if (code == EXIT_DONE) code = meet_ranks(&c);
   if (code == EXIT_DONE) code = prepare(&c);
   if (code == EXIT_DONE) code = train(&c);
   mn_training_free(c.training);
   mn_threads_free(c.threads);
   mn_model_free(c.start);
+  if (code != EXIT_INTERRUPTED) ranks_leave(c.together, code);
   return code;
 }
