@@ -14,7 +14,7 @@
 #include "ops/requantize.h"
 
 /* Beyond this shift a search seldom finds anything. */
-enum { MOST_CODES = 255, SCALES = 7, MOST_SEARCHED = 9 };
+enum { MOST_CODES = 255, SCALES = 7, MOST_SEARCHED = 9, LANES = 16 };
 
 static const double most_slack = 0x1p-18; /* half the spacing of floats up to 128 */
 
@@ -33,26 +33,25 @@ static void find_fractions(const mn_requant_problem *x, double *least, double *m
   const uint32_t start = fraction_of(first, multiplier);
   const uint32_t step = fraction_of((uint64_t)1 << (31 + x->right), multiplier);
   const int32_t codes = x->up > x->down ? x->up : x->down;
-  uint32_t at[4], lo[4], hi[4];
-  for (uint32_t i = 0; i < 4; i++) lo[i] = hi[i] = at[i] = start + i * step * ((int32_t)i < codes);
-  for (int32_t k = 4; k + 4 <= codes; k += 4) {
-    for (int i = 0; i < 4; i++) {
-      at[i] += 4 * step;
+  int32_t at[LANES], lo[LANES], hi[LANES]; /* less 2^31: vectors have signed comparisons */
+  for (uint32_t i = 0; i < LANES; i++) {
+    const uint32_t k = (int32_t)i < codes ? i : 0;
+    lo[i] = hi[i] = at[i] = (int32_t)(start + k * step - 0x80000000u);
+  }
+  for (int32_t k = LANES; k < codes; k += LANES) { /* the last ones are others once more */
+    const uint32_t jump = (uint32_t)(k + LANES <= codes ? LANES : codes - k) * step;
+    for (int i = 0; i < LANES; i++) {
+      at[i] = (int32_t)((uint32_t)at[i] + jump);
       lo[i] = at[i] < lo[i] ? at[i] : lo[i];
       hi[i] = at[i] > hi[i] ? at[i] : hi[i];
     }
   }
-  for (int32_t k = codes & ~3; k < codes; k++) {
-    const uint32_t last = start + (uint32_t)k * step;
-    lo[0] = last < lo[0] ? last : lo[0];
-    hi[0] = last > hi[0] ? last : hi[0];
-  }
-  for (int i = 1; i < 4; i++) {
+  for (int i = 1; i < LANES; i++) {
     lo[0] = lo[i] < lo[0] ? lo[i] : lo[0];
     hi[0] = hi[i] > hi[0] ? hi[i] : hi[0];
   }
-  *least = lo[0] * 0x1p-32;
-  *most = hi[0] * 0x1p-32;
+  *least = (lo[0] + 0x1p31) * 0x1p-32;
+  *most = (hi[0] + 0x1p31) * 0x1p-32;
 }
 
 static bool prove_quickly(const mn_requant_problem *x, mn_requant_float *found) {

@@ -151,33 +151,63 @@ static void pack_bf16(const mn_gemm *gemm, const mn_step *step, uint16_t *panels
   }
 }
 
-/* Channel c's weights, zero point taken out, into their panel; returns their sums. */
+/* Sums of code ^ flip less `offset`: in pieces that 32 bits hold, so that they are vectors. */
+static mn_weight_sum sum_weights(const uint8_t *codes, size_t k, uint8_t flip, int32_t offset) {
+  enum { PIECE = 1 << 16 };
+  mn_weight_sum sum = {0, 0};
+  for (size_t begin = 0; begin < k; begin += PIECE) {
+    const size_t end = k - begin < PIECE ? k : begin + PIECE;
+    int32_t all = 0, positive = 0;
+    for (size_t i = begin; i < end; i++) {
+      const int32_t weight = (codes[i] ^ flip) - offset;
+      all += weight;
+      positive += weight > 0 ? weight : 0;
+    }
+    sum.all += all;
+    sum.positive += positive;
+  }
+  return sum;
+}
+
+/* Codes as bytes, `deep` together, the groups `step` bytes apart. */
+static void place_bytes(const uint8_t *codes, size_t k, size_t deep, size_t step, uint8_t flip,
+                        uint8_t *to) {
+  size_t i = 0;
+  for (; deep == 4 && i + 4 <= k; i += 4, to += step) {
+    uint32_t four;
+    memcpy(&four, codes + i, sizeof four);
+    four ^= flip * 0x01010101u;
+    memcpy(to, &four, sizeof four);
+  }
+  for (; i < k; to += step) {
+    for (size_t j = 0; j < deep && i < k; j++, i++) to[j] = codes[i] ^ flip;
+  }
+}
+
+/* The same as 16-bit numbers, zero point taken out. */
+static void place_words(const uint8_t *codes, size_t k, size_t deep, size_t step, uint8_t flip,
+                        int32_t offset, int16_t *to) {
+  for (size_t i = 0; i < k; to += step) {
+    for (size_t j = 0; j < deep && i < k; j++, i++) to[j] = (int16_t)((codes[i] ^ flip) - offset);
+  }
+}
+
+/* Channel c's weights into their panel: as signed bytes that still have their zero point, or as
+ * words without; returns their sums without. */
 static mn_weight_sum pack_row_q8(const mn_gemm *gemm, const mn_operand *weights, size_t c,
                                  unsigned char *packed) {
   const uint8_t *codes = (const uint8_t *)weights->data + c * gemm->k; /* [k] */
-  bool is_signed = weights->type == MN_I8;
-  uint8_t flip = is_signed ? 0x80 : 0; /* an i8 code is its byte ^ 0x80, less 128 */
-  int32_t offset = is_signed ? 128 : weights->quant->zero[0];
-  bool narrow = gemm->kernel->slot == MN_SLOT_gemm_q8s;
-  size_t deep = (size_t)gemm->kernel->tile.deep, step = (size_t)gemm->kernel->tile.cols * deep;
-  size_t group = row_start(gemm, c), within = 0;
-  mn_weight_sum sum = {0, 0};
-  for (size_t i = 0; i < gemm->k; i++) {
-    int32_t weight = (codes[i] ^ flip) - offset;
-    size_t index = group + within;
-    if (++within == deep) {
-      within = 0;
-      group += step;
-    }
-    sum.all += weight;
-    sum.positive += weight > 0 ? weight : 0;
-    if (narrow) {
-      ((int8_t *)packed)[index] = (int8_t)(weight + gemm->w_zero);
-    } else {
-      ((int16_t *)packed)[index] = (int16_t)weight;
-    }
+  const bool is_signed = weights->type == MN_I8;
+  const uint8_t flip = is_signed ? 0x80 : 0; /* an i8 code is its byte ^ 0x80, less 128 */
+  const int32_t offset = is_signed ? 128 : weights->quant->zero[0];
+  const size_t deep = (size_t)gemm->kernel->tile.deep;
+  const size_t step = (size_t)gemm->kernel->tile.cols * deep, at = row_start(gemm, c);
+  if (gemm->kernel->slot == MN_SLOT_gemm_q8s) {
+    place_bytes(codes, gemm->k, deep, step, is_signed ? 0 : 0x80, packed + at);
+  } else {
+    place_words(codes, gemm->k, deep, step, flip, offset, (int16_t *)packed + at);
   }
-  return sum;
+  return sum_weights(codes, gemm->k, flip, offset);
 }
 
 static void pack_q8(const mn_gemm *gemm, const mn_step *step, unsigned char *packed) {
