@@ -9,7 +9,7 @@ BENCH ?=
 GATE ?=
 configure := cmake --log-level=WARNING --preset
 
-.PHONY: all demo test arm64 lint fuzz bench bench-kernels gate install clean help
+.PHONY: all demo test arm64 lint fuzz bench bench-train bench-kernels gate install clean help
 all:
 	@$(configure) release
 	@cmake --build $(BUILD) --parallel $(JOBS)
@@ -51,6 +51,12 @@ bench: all
 	  --json $(BUILD)/bench/peers.jsonl --svg $(BUILD)/bench/peers.svg \
 	  --markdown $(BUILD)/bench/peers.md $(BENCH)
 
+bench-train: all
+	@cmake --build $(BUILD) --target train_bench >/dev/null
+	@"$$(bench/environment.sh train)" bench/train_peers.py --build $(BUILD) \
+	  --json $(BUILD)/bench/train.jsonl --svg $(BUILD)/bench/train.svg \
+	  --markdown $(BUILD)/bench/train.md $(BENCH)
+
 gate: all
 	@cmake --build $(BUILD) --target zoo_file gate >/dev/null
 	@"$$(bench/environment.sh)" bench/networks.py $(BUILD)/bench/files $(BUILD) \
@@ -74,6 +80,7 @@ help:
 	@echo 'make lint      the rules of the house alone'
 	@echo 'make fuzz      every file reader against libFuzzer, FUZZ_SECONDS=60 each'
 	@echo 'make bench     ours beside LiteRT, ONNX Runtime, OpenVINO, ncnn, MNN (BENCH="--network v2" for some)'
+	@echo 'make bench-train     training steps beside PyTorch (BENCH="--case v2-1.0-32" for some)'
 	@echo 'make bench-kernels   every kernel beside what this CPU can reach'
 	@echo 'make gate      memory, start-up, threads, batches, idling: what must hold (GATE=memory for some)'
 	@echo 'make install   PREFIX=/usr/local, DESTDIR respected'

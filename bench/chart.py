@@ -10,9 +10,11 @@ import json
 import sys
 
 COLORS = {"ours": "#1257b8", "ours-f32": "#8fb3e6", "litert": "#e07b00", "onnxruntime": "#7a8793", "openvino": "#5b3fa0",
-          "ncnn": "#1d8a6b", "mnn": "#c23b54", "executorch": "#a08330"}
+          "ncnn": "#1d8a6b", "mnn": "#c23b54", "executorch": "#a08330",
+          "torch": "#e07b00", "torch-compile": "#c23b54", "torch-debian": "#7a8793"}
 NAMES = {"ours": "mobilenet", "ours-f32": "mobilenet f32", "litert": "LiteRT", "onnxruntime": "ONNX Runtime",
-         "openvino": "OpenVINO", "ncnn": "ncnn", "mnn": "MNN", "executorch": "ExecuTorch"}
+         "openvino": "OpenVINO", "ncnn": "ncnn", "mnn": "MNN", "executorch": "ExecuTorch",
+         "torch": "PyTorch", "torch-compile": "torch.compile", "torch-debian": "Debian's PyTorch"}
 STATISTICS = {"median_ms": "Median", "min_ms": "Best"}
 LEFT, TOP, PANEL, GAP, BAR, SPACE, MOST = 96, 78, 330, 44, 9, 10, 2.5
 
@@ -61,8 +63,10 @@ def draw_legend(engines):
     return parts
 
 
-def chart(rows, threads, statistic):
-    rows = [r for r in rows if r["threads"] == threads]
+def chart(rows, threads, statistic, title=None):
+    rows = [r for r in rows if threads in (None, r["threads"])]
+    title = title or (f"{STATISTICS[statistic]} time of a run over ours, {threads} "
+                      f"thread{'s' * (threads > 1)}: longer is slower")
     precisions, networks, engines = (list(dict.fromkeys(r[key] for r in rows))
                                      for key in ("precision", "network", "engine"))
     group = len(engines) * BAR + SPACE
@@ -71,8 +75,7 @@ def chart(rows, threads, statistic):
     parts = [f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" '
              f'viewBox="0 0 {width} {height}" font-family="sans-serif">',
              f'<rect width="{width}" height="{height}" fill="#fff"/>',
-             text(LEFT, 20, f"{STATISTICS[statistic]} time of a run over ours, {threads} "
-                  f"thread{'s' * (threads > 1)}: longer is slower", 14, weight="bold")]
+             text(LEFT, 20, title, 14, weight="bold")]
     parts += draw_legend(engines)
     for i, precision in enumerate(precisions):
         x = LEFT + i * (PANEL + GAP)
@@ -87,9 +90,9 @@ def chart(rows, threads, statistic):
     return "\n".join(parts + ["</svg>", ""])
 
 
-def write(rows, path, threads=1, statistic="median_ms"):
+def write(rows, path, threads=1, statistic="median_ms", title=None):
     with open(path, "w") as file:
-        file.write(chart(rows, threads, statistic))
+        file.write(chart(rows, threads, statistic, title))
 
 
 if __name__ == "__main__":
