@@ -99,6 +99,9 @@ MN_API mn_status mn_session_alpha(const mn_session *session, int index, const mn
 MN_API int mn_model_class_count(const mn_model *model);
 /* The label of a real class, or NULL. Lives as long as the model. */
 MN_API const char *mn_model_class_label(const mn_model *model, int class_index);
+/* The class of masks that a segmenter was not trained on because it says nothing, besides 255; -1:
+ * there is none. */
+MN_API int mn_model_ignored_class(const mn_model *model);
 
 /* Resizes RGB pixels by a named method. `out` has height * width * 3 bytes, dense. Allocates its
  * work memory and frees it. Errors: ARGUMENT, MEMORY. */

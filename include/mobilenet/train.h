@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * train.h - from labelled pictures to a classifier (libmobilenet_train). docs/training.md explains
- * what is done and why.
+ * train.h - from labelled pictures to a classifier, a detector or a segmenter (libmobilenet_train).
+ * docs/training.md explains what is done and why.
  *
  *   mn_model *start, *trained;
  *   mn_training *training;
@@ -18,7 +18,7 @@
 #ifndef MOBILENET_TRAIN_H
 #define MOBILENET_TRAIN_H
 
-#include "mobilenet.h"
+#include "image.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -60,12 +60,19 @@ typedef struct mn_train_options {
   mn_train_progress *progress;
   void *user;
   const mn_ranks *ranks; /* outlives the training; NULL: this process alone */
+  /* A head for another task on a classifier's features: ssd, ssdlite (boxes), lraspp, deeplab,
+   * deeplab-aspp (masks); NULL: the model's own. */
+  const char *head;
+  const char *labels; /* of masks: names of the classes from 0, one a line; NULL: the model's when
+                         it has as many as the masks have classes, or numbers */
+  int32_t ignore;     /* a class of masks that says nothing, besides 255; 0: there is none */
 } mn_train_options;
 
-/* Looks at every picture of `data` (docs/data.md: a folder a class, a CSV or TSV file, a tar of
- * them) and prepares to train `start`, a float classifier that outlives the training, for its
- * classes. Errors: UNSUPPORTED (a model that is no float classifier), ARGUMENT (recipe, setting),
- * IO, FORMAT, MEMORY, CANCELLED. */
+/* Looks at every picture of `data` (docs/data.md: for a classifier a folder a class or a CSV or TSV
+ * file, for a detector COCO, VOC or YOLO, for a segmenter masks; or a tar of it) and prepares to
+ * train `start`, a float model that outlives the training, for its classes. Errors: UNSUPPORTED (a
+ * model that is not float, or ends otherwise), ARGUMENT (recipe, setting, head), IO, FORMAT,
+ * MEMORY, CANCELLED. */
 MN_API mn_status mn_training_new(mn_training **out, const mn_model *start, const char *data,
                                  const mn_train_options *options, mn_error *err);
 MN_API void mn_training_free(mn_training *training);
@@ -76,15 +83,20 @@ MN_API const char *mn_training_note(const mn_training *training, int index);
 /* Pictures to train on, and pictures held back. */
 MN_API int64_t mn_training_pictures(const mn_training *training, int held_back);
 MN_API int32_t mn_training_epochs(const mn_training *training);
+/* What it is for: the head's, or the model's. */
+MN_API mn_task mn_training_task(const mn_training *training);
 
 typedef struct mn_trained_epoch {
   int32_t epoch, epochs; /* done, and in all */
-  double loss, top1;     /* means over the pictures trained on, as they came by */
-  double eval_top1;      /* of those held back, by the weights that mn_training_model gives; < 0:
+  double loss;           /* mean over the pictures trained on, as they came by */
+  double top1;         /* likewise: pictures, of a segmenter pixels, that were right; < 0: boxes */
+  double eval_top1;    /* of those held back, by the weights that mn_training_model gives; < 0:
                             none are */
-  double images_per_s;   /* of training */
-  double rate;           /* of the last step */
-  double waited_s;       /* for other ranks */
+  double images_per_s; /* of training */
+  double rate;         /* of the last step */
+  double waited_s;     /* for other ranks */
+  /* Of those held back, as eval.h defines them; < 0: none are, or it is not that task. */
+  double eval_miou, eval_map, eval_map50;
 } mn_trained_epoch;
 
 /* One epoch, then the score of the pictures held back. Errors: CANCELLED, FORMAT (the loss is no

@@ -39,3 +39,7 @@ const char *mn_model_class_label(const mn_model *model, int class_index) {
   const int32_t output = output_of_class(contract, class_index);
   return output < contract->labels.count ? contract->labels.names[output] : NULL;
 }
+
+int mn_model_ignored_class(const mn_model *model) {
+  return model->graph.has_contract ? model->graph.contract.segment.ignore : -1;
+}

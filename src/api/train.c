@@ -13,6 +13,7 @@
 #include "base/cpu.h"
 #include "base/struct_size.h"
 #include "train/checkpoint.h"
+#include "train/head.h"
 #include "train/ranks.h"
 
 static const uint64_t default_cache = (uint64_t)1 << 30;
@@ -29,6 +30,7 @@ static mn_status read_recipe(mn_training *t, mn_error *err) {
   const mn_train_options *o = &t->options;
   const char *name = o->recipe ? o->recipe : o->fine_tune ? "finetune" : "small-data";
   mn_status status = mn_recipe_find(&t->recipe, name, err);
+  if (!status) mn_recipe_adapt(&t->recipe, t->task->task);
   for (int32_t i = 0; i < o->setting_count && !status; i++) {
     const char *setting = o->settings[i], *equals = strchr(setting, '=');
     char key[64];
@@ -98,7 +100,9 @@ static mn_status make_graph(mn_training *t, const mn_model *start, mn_error *err
   const mn_shape *input = &t->graph.values[t->graph.inputs[0]].shape;
   t->height = t->options.height ? t->options.height : input->dim[1];
   t->width = t->options.width ? t->options.width : input->dim[2];
-  return t->task->make_objective(t, err);
+  if (t->graph.open_size) t->graph.open_size = false;
+  status = mn_head_infer(&t->graph, t->height, t->width, err);
+  return status ? status : t->task->make_objective(t, err);
 }
 
 static mn_status make_trainer(mn_training *t, mn_error *err) {
@@ -171,18 +175,15 @@ static void hash(uint64_t *sum, const void *bytes, size_t size) {
 }
 
 static mn_status take_fingerprint(mn_training *t, mn_error *err) {
-  uint64_t sum = 0xcbf29ce484222325u;
+  uint64_t sum = 0xcbf29ce484222325u, data;
+  mn_status status = mn_parts_fingerprint(&t->parts, &data, err);
+  if (status) return status;
   mn_json_writer writer = {0};
   mn_recipe_write(&t->recipe, &writer);
   if (!writer.text) return mn_fail_memory(err, 1);
   hash(&sum, writer.text, writer.used);
   mn_json_writer_free(&writer);
-  for (int64_t i = 0; i < t->parts.train.count; i++) {
-    const int64_t item = t->parts.train.items[i];
-    const int class_index = mn_dataset_class(t->parts.train.set, item);
-    hash(&sum, &item, sizeof item);
-    hash(&sum, &class_index, sizeof class_index);
-  }
+  hash(&sum, &data, sizeof data);
   hash(&sum, &t->height, sizeof t->height);
   hash(&sum, &t->width, sizeof t->width);
   memcpy(&t->fingerprint, &sum, sizeof sum);
@@ -193,9 +194,17 @@ static int64_t steps_of(const mn_training *t) {
   return mn_feed_batches(t->feed) / t->recipe.accumulate;
 }
 
+/* What only masks need said. */
+static mn_status check_names(const mn_training *t, mn_error *err) {
+  if (t->task->task == MN_TASK_SEGMENT || (!t->options.labels && !t->options.ignore)) return MN_OK;
+  return mn_fail(err, MN_ERR_ARGUMENT, t->options.labels ? "labels" : "ignore",
+                 "it is for masks, but this is no segmenter: the data names its classes");
+}
+
 static mn_status prepare(mn_training *t, const mn_model *start, const char *data, mn_error *err) {
-  t->task = &mn_train_classes;
-  mn_status status = mn_cpu_level(NULL, &t->features, err);
+  mn_status status = mn_training_find_task(&t->task, start, t->options.head, err);
+  if (!status) status = check_names(t, err);
+  if (!status) status = mn_cpu_level(NULL, &t->features, err);
   if (!status) status = read_recipe(t, err);
   if (!status) status = open_data(t, data, err);
   if (!status) status = make_graph(t, start, err);
@@ -242,6 +251,8 @@ const char *mn_training_note(const mn_training *t, int index) {
 int64_t mn_training_pictures(const mn_training *t, int held_back) {
   return held_back ? t->parts.held.count : t->parts.train.count;
 }
+
+mn_task mn_training_task(const mn_training *t) { return t->task->task; }
 
 int32_t mn_training_epochs(const mn_training *t) { return t->recipe.epochs; }
 
@@ -296,7 +307,7 @@ mn_status mn_training_epoch(mn_training *t, mn_trained_epoch *report, mn_error *
   report->waited_s = mn_step_sum_waited_s(&t->trainer->sum) - waited;
   report->loss /= (double)steps;
   report->top1 /= (double)steps;
-  report->eval_top1 = -1;
+  report->eval_top1 = report->eval_miou = report->eval_map = report->eval_map50 = -1;
   if (mn_ranks_first(t->options.ranks)) status = t->task->score(t, report, err);
   if (status) return status;
   report->epoch = ++t->epoch;

@@ -6,6 +6,7 @@
 
 #include "api/model.h"
 #include "mobilenet/train.h"
+#include "run/session.h"
 #include "train/recipe.h"
 #include "train/trainer.h"
 
@@ -22,7 +23,7 @@ typedef struct mn_train_task {
   mn_status (*finish)(mn_graph *graph, mn_error *err);
 } mn_train_task;
 
-extern const mn_train_task mn_train_classes;
+extern const mn_train_task mn_train_classes, mn_train_boxes, mn_train_masks;
 
 struct mn_training {
   mn_train_options options;
@@ -46,5 +47,31 @@ enum { MN_SCORED_BATCH = 16 }; /* of t->scored */
 /* Names of the data's classes in the contract, numbers where it has none; after `background`, the
  * name of output 0, unless that is NULL. Error: MEMORY. */
 mn_status mn_training_name_classes(mn_training *t, const char *background, mn_error *err);
+
+/* ---- train_head.c ---------------------------------------------------------------------------- */
+
+/* By the head that is asked for, or by the model. Error: ARGUMENT. */
+mn_status mn_training_find_task(const mn_train_task **out, const mn_model *start, const char *head,
+                                mn_error *err);
+/* t->graph and t->head of a detector or segmenter with so many columns of scores. */
+mn_status mn_training_make_head(mn_training *t, const mn_model *start, int32_t classes,
+                                mn_error *err);
+
+/* ---- train_held.c ---------------------------------------------------------------------------- */
+
+typedef struct mn_held_picture {
+  int64_t index; /* in parts.held */
+  int worker;
+  int32_t width, height;
+} mn_held_picture;
+
+/* Looks at what a session says of a picture; in several threads at a time. */
+typedef mn_status mn_held_visit(void *user, const mn_session *session, const mn_held_picture *held,
+                                mn_error *err);
+
+/* The model as it is now, on all pictures that are held back. Errors: those of a picture, of a plan
+ * and of visit. */
+mn_status mn_training_run_held(const mn_training *t, mn_held_visit *visit, void *user,
+                               mn_error *err);
 
 #endif

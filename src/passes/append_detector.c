@@ -149,23 +149,40 @@ static void settle_contract(mn_contract *contract) {
   contract->detect.anchors = MN_ANCHORS_IN_GRAPH;
 }
 
+static mn_status find_head(detector *d) {
+  if (!mn_graph_ssd_head(d->graph, &d->boxes, &d->scores)) {
+    return mn_fail(d->err, MN_ERR_CONTRACT, "detect.anchors",
+                   "the model does not end in box encodings and scores");
+  }
+  const mn_shape *scores = &d->graph->values[d->scores].shape;
+  d->rows = scores->dim[scores->rank - 2];
+  d->columns = scores->dim[scores->rank - 1];
+  return MN_OK;
+}
+
+static mn_status take_anchors(const detector *d, float **anchors) {
+  const size_t count = (size_t)d->rows * 4;
+  *anchors = mn_arena_array(&d->graph->arena, count, sizeof **anchors);
+  return *anchors ? make_anchors(d, *anchors) : mn_fail_memory(d->err, count * sizeof **anchors);
+}
+
+mn_status mn_detector_anchors(mn_graph *graph, float **anchors, int32_t *count, mn_error *err) {
+  detector d = {.graph = graph, .err = err};
+  mn_status status = find_head(&d);
+  if (!status) status = take_anchors(&d, anchors);
+  *count = d.rows;
+  return status;
+}
+
 mn_status mn_pass_append_detector(mn_graph *graph, mn_error *err) {
   detector d = {.graph = graph, .err = err};
+  float *anchors;
   const mn_contract *contract = &graph->contract;
   if (contract->task != MN_TASK_DETECT || contract->detect.anchors == MN_ANCHORS_IN_GRAPH) {
     return MN_OK;
   }
-  if (!mn_graph_ssd_head(graph, &d.boxes, &d.scores)) {
-    return mn_fail(err, MN_ERR_CONTRACT, "detect.anchors",
-                   "the model does not end in box encodings and scores");
-  }
-  const mn_shape *scores = &graph->values[d.scores].shape;
-  d.rows = scores->dim[scores->rank - 2];
-  d.columns = scores->dim[scores->rank - 1];
-  size_t count = (size_t)d.rows * 4;
-  float *anchors = mn_arena_array(&graph->arena, count, sizeof *anchors);
-  if (!anchors) return mn_fail_memory(err, count * sizeof *anchors);
-  mn_status status = make_anchors(&d, anchors);
+  mn_status status = find_head(&d);
+  if (!status) status = take_anchors(&d, &anchors);
   if (status) return status;
   const mn_shape shape = {2, {d.rows, 4}};
   mn_id in[3] = {

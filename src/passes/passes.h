@@ -28,6 +28,9 @@ mn_status mn_pass_fold_pad(mn_graph *graph, mn_error *err);
 /* What the contract says of an SSD head's anchors becomes nodes; not among mn_passes_run's, for a
  * contract is settled later. Errors: CONTRACT, MEMORY. Verify afterwards. */
 mn_status mn_pass_append_detector(mn_graph *graph, mn_error *err);
+/* What the boxes of an SSD head are relative to, by its contract, as post/anchors.h orders them:
+ * [*count][4] in the arena. Errors: likewise. */
+mn_status mn_detector_anchors(mn_graph *graph, float **anchors, int32_t *count, mn_error *err);
 /* space_to_batch, a layer and batch_to_space become the layer with a dilation. */
 mn_status mn_pass_fold_space_batch(mn_graph *graph, mn_error *err);
 /* Nodes and values that reach no output go; ids are renumbered. Inputs stay. */

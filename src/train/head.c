@@ -47,7 +47,7 @@ mn_id mn_head_layer(const mn_graph *graph) {
   return find_head(graph, &layer, &scores, NULL) ? MN_NONE : layer;
 }
 
-static mn_status check_float(const mn_graph *graph, mn_error *err) {
+mn_status mn_head_check_float(const mn_graph *graph, mn_error *err) {
   for (int32_t n = 0; n < graph->node_count; n++) {
     const mn_value *value = &graph->values[graph->nodes[n].out[0]];
     if (value->type == MN_F32) continue;
@@ -78,8 +78,8 @@ static double normal(uint64_t seed, uint64_t index) {
   return radius * cos(6.283185307179586 * mn_rng_unit(&rng));
 }
 
-static bool new_weights(mn_graph *graph, const mn_node *layer, int32_t classes, uint64_t seed) {
-  float *weights = replace(graph, layer->in[1], classes);
+bool mn_head_new_weights(mn_graph *graph, const mn_node *layer, int32_t rows, uint64_t seed) {
+  float *weights = replace(graph, layer->in[1], rows);
   int32_t count = 0;
   if (!weights) return false;
   mn_shape_elements(&graph->values[layer->in[1]].shape, &count);
@@ -87,7 +87,7 @@ static bool new_weights(mn_graph *graph, const mn_node *layer, int32_t classes, 
     weights[i] = (float)(deviation * normal(seed, (uint64_t)i));
   }
   const bool bias = layer->in_count > 2 && layer->in[2] != MN_NONE;
-  return !bias || replace(graph, layer->in[2], classes); /* arena arrays are zero */
+  return !bias || replace(graph, layer->in[2], rows); /* arena arrays are zero */
 }
 
 /* Shapes of the scores and of what reshapes make of them: the old number of classes, last. */
@@ -100,7 +100,7 @@ static void rename_extent(mn_graph *graph, int32_t old, int32_t classes) {
   }
 }
 
-static mn_status infer(mn_graph *graph, mn_error *err) {
+mn_status mn_head_infer(mn_graph *graph, int32_t height, int32_t width, mn_error *err) {
   mn_shape inputs[4],
       *shapes = mn_arena_array(&graph->arena, (size_t)graph->value_count, sizeof *shapes);
   if (!shapes) return mn_fail_memory(err, sizeof *shapes);
@@ -108,6 +108,8 @@ static mn_status infer(mn_graph *graph, mn_error *err) {
   for (int32_t i = 0; i < graph->input_count; i++) {
     inputs[i] = graph->values[graph->inputs[i]].shape;
   }
+  if (height) inputs[0].dim[1] = height;
+  if (width) inputs[0].dim[2] = width;
   mn_status status = mn_graph_infer(graph, inputs, shapes, err);
   for (int32_t i = 0; i < graph->value_count && !status; i++) graph->values[i].shape = shapes[i];
   return status;
@@ -116,7 +118,7 @@ static mn_status infer(mn_graph *graph, mn_error *err) {
 static mn_status build(mn_graph *graph, int32_t classes, uint64_t seed, bool keep, mn_error *err) {
   mn_id layer, scores;
   mn_status status = mn_pass_fold_constants(graph, err);
-  if (!status) status = check_float(graph, err);
+  if (!status) status = mn_head_check_float(graph, err);
   if (!status) status = find_head(graph, &layer, &scores, err);
   if (status) return status;
   if (!mn_graph_set_outputs(graph, &scores, 1)) return mn_fail_memory(err, sizeof scores);
@@ -124,10 +126,10 @@ static mn_status build(mn_graph *graph, int32_t classes, uint64_t seed, bool kee
   const int32_t old = graph->values[node->in[1]].shape.dim[0];
   if (old != classes || !keep) {
     rename_extent(graph, old, classes);
-    if (!new_weights(graph, node, classes, seed)) return mn_fail_memory(err, sizeof(float));
+    if (!mn_head_new_weights(graph, node, classes, seed)) return mn_fail_memory(err, sizeof(float));
   }
   status = mn_pass_remove_dead(graph, err);
-  if (!status) status = infer(graph, err);
+  if (!status) status = mn_head_infer(graph, 0, 0, err);
   return status ? status : mn_graph_verify(graph, err);
 }
 

@@ -33,7 +33,7 @@ struct mn_objective {
   /* What the next batch's outputs should be; `batch` is full. */
   void (*take)(mn_objective *objective, const mn_feed_batch *batch);
   mn_verdict (*judge)(mn_objective *objective, const mn_said *said);
-  /* A classifier's, which the feed or whoever trains fills: [batch][classes]; else NULL and 0. */
+  /* A classifier's targets, which the feed fills: [batch][classes]; else NULL and 0. */
   float *targets;
   int32_t batch, classes;
   mn_arena arena;
@@ -44,5 +44,25 @@ void mn_objective_free(mn_objective *objective);
 
 /* A class for each picture, by softmax and soft targets. Error: MEMORY. */
 mn_status mn_objective_classes(mn_objective **out, mn_error *err);
+
+/* A class for each pixel: masks of the input's size. */
+typedef struct mn_mask_terms {
+  int32_t height, width;
+  int32_t ignored; /* a class that says nothing, besides 255; -1: none */
+} mn_mask_terms;
+mn_status mn_objective_masks(mn_objective **out, const mn_mask_terms *terms, mn_error *err);
+
+/* Boxes, by an SSD head. */
+typedef struct mn_box_terms {
+  const float *anchors; /* [anchor_count][4], as ssd_match.h has them; outlives the objective */
+  size_t anchor_count;
+  bool torch_boxes; /* as ssd_match.h */
+  double scale[4];
+  double threshold;     /* of a match */
+  double negatives;     /* loss.h: background anchors for each of a box */
+  size_t least;         /* of them in a picture with fewer */
+  double width, height; /* of the input */
+} mn_box_terms;
+mn_status mn_objective_boxes(mn_objective **out, const mn_box_terms *terms, mn_error *err);
 
 #endif

@@ -181,6 +181,7 @@ void mn_recipe_adapt(mn_recipe *recipe, mn_task task) {
   augment->erase = 0;
   augment->mixup = 0;
   augment->smoothing = 0;
+  recipe->dropout = 0;
   if (task == MN_TASK_DETECT) {
     augment->crop = MN_CROP_SSD;
     augment->ssd = (mn_crop_ssd_rule){.zoom_out = 4, .side = {0.3, 1}};

@@ -36,6 +36,14 @@ const char *mn_family_name(mn_family family) {
 
 const char *mn_head_name(mn_head head) { return (unsigned)head < HEADS ? head_names[head] : NULL; }
 
+bool mn_head_find(mn_head *head, const char *name) {
+  for (int h = 0; h < HEADS; h++) {
+    *head = (mn_head)h;
+    if (head_names[h] && strcmp(head_names[h], name) == 0) return true;
+  }
+  return false;
+}
+
 bool mn_head_detects(mn_head head) { return head == MN_HEAD_SSD || head == MN_HEAD_SSDLITE; }
 
 bool mn_head_segments(mn_head head) {

@@ -119,5 +119,7 @@ mn_outputs mn_build_classifier(mn_net *net);
 mn_outputs mn_build_ssd(mn_net *net);
 mn_outputs mn_build_lraspp(mn_net *net, mn_id picture);
 mn_outputs mn_build_deeplab(mn_net *net, mn_id picture);
+/* That of the arch. */
+mn_outputs mn_build_head(mn_net *net, mn_id picture);
 
 #endif

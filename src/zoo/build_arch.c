@@ -16,7 +16,7 @@ static void build_backbone(mn_net *net) {
   }
 }
 
-static mn_outputs build_head(mn_net *net, mn_id picture) {
+mn_outputs mn_build_head(mn_net *net, mn_id picture) {
   net->output_stride = INT32_MAX;
   net->rate = 1;
   switch (net->arch->head) {
@@ -44,7 +44,7 @@ static mn_status build(mn_net *net, mn_error *err) {
   mn_net_begin(net);
   mn_id input = net->value;
   build_backbone(net);
-  mn_outputs outputs = build_head(net, input);
+  mn_outputs outputs = mn_build_head(net, input);
   if (net->failed || !mn_graph_set_inputs(graph, &input, 1) ||
       !mn_graph_set_outputs(graph, outputs.id, outputs.count)) {
     return mn_fail_memory(err, graph->arena.used);

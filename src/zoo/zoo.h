@@ -84,4 +84,12 @@ typedef enum mn_zoo_weights {
 mn_status mn_zoo_build(mn_graph *graph, const mn_arch *arch, mn_zoo_weights weights, uint64_t seed,
                        mn_error *err);
 
+/* Puts the arch's head on a float classifier in the place of its own, whose nodes stay: nothing
+ * reads them any more. Of the arch are read: head, classes, flavour, width (of a detector's further
+ * maps) and output_stride (of a segmenter: what is behind it is dilated). Shapes are left open, as
+ * is verification. Errors: UNSUPPORTED (no such maps in it), MEMORY. */
+mn_status mn_zoo_put_head(mn_graph *graph, const mn_arch *arch, uint64_t seed, mn_error *err);
+/* The head of that name; false: there is none. */
+bool mn_head_find(mn_head *head, const char *name);
+
 #endif

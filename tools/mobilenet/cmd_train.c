@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * `mobilenet train`: from a folder of photos to a classifier. The run is kept beside the model
+ * `mobilenet train`: from a folder of photos to a model that names them, finds objects in them or
+ * tells what every pixel shows. The run is kept beside the model
  * after every epoch, so that any end of it, Ctrl-C and a lost machine too, costs an epoch at most.
  */
 #include <math.h>
@@ -15,6 +16,7 @@
 #include "mobilenet/train.h"
 #include "mobilenet/zoo.h"
 #include "mpirun.h"
+#include "open_model.h"
 #include "options.h"
 #include "progress.h"
 #include "runner.h"
@@ -28,6 +30,7 @@ enum { MOST_SETTINGS = 64, MOST_NOTES = 12 };
 typedef struct course {
   const cli_options *options;
   const char *data, *out;
+  char *labels;   /* of --labels */
   char run[4096]; /* the checkpoint's path */
   mn_model *start;
   mn_threads *threads;
@@ -120,10 +123,18 @@ static int prepare(course *c) {
       .height = o->height,
       .width = o->width,
       .seed = (uint64_t)options_number(o, OPTION_SEED, 1),
+      .held_back = o->given[OPTION_HELD_BACK] ? o->fraction[OPTION_HELD_BACK] : 0,
+      .head = o->text[OPTION_HEAD],
+      .ignore = (int32_t)options_number(o, OPTION_IGNORE, 0),
       .progress = on_progress,
       .user = c,
       .ranks = c->ranks.count > 1 ? &c->ranks : NULL,
   };
+  if (o->text[OPTION_LABELS]) {
+    c->labels = text_file_read(o->text[OPTION_LABELS], "labels");
+    if (!c->labels) return EXIT_UNUSABLE;
+    options.labels = c->labels;
+  }
   int position = 0;
   const char *setting;
   while (options.setting_count < MOST_SETTINGS &&
@@ -153,24 +164,55 @@ static int prepare(course *c) {
 
 /* ---- Epochs -------------------------------------------------------------------------------- */
 
+/* What is told of the pictures held back: of each task its own. */
+typedef struct held_score {
+  const char *key, *text;
+  double value;
+} held_score;
+
+enum { MOST_SCORES = 2 };
+
+static int scores_of(const course *c, const mn_trained_epoch *e, held_score *scores) {
+  switch (mn_training_task(c->training)) {
+    case MN_TASK_DETECT:
+      scores[0] = (held_score){"eval_map", "mAP", e->eval_map};
+      scores[1] = (held_score){"eval_map50", "mAP50", e->eval_map50};
+      return 2;
+    case MN_TASK_SEGMENT: scores[0] = (held_score){"eval_miou", "mIoU", e->eval_miou}; return 1;
+    default: scores[0] = (held_score){"eval_top1", "", e->eval_top1}; return 1;
+  }
+}
+
+static void print_json(const course *c, const mn_trained_epoch *e, const held_score *scores,
+                       int count) {
+  json_writer line = {stdout, false};
+  json_open_object(&line, NULL);
+  json_integer(&line, "epoch", e->epoch);
+  json_double(&line, "loss", e->loss);
+  if (e->top1 >= 0) json_double(&line, "top1", e->top1);
+  for (int i = 0; i < count; i++) {
+    json_double(&line, scores[i].key, scores[i].value < 0 ? NAN : scores[i].value);
+  }
+  json_float(&line, "images_per_s", e->images_per_s);
+  json_double(&line, "lr", e->rate);
+  if (c->ranks.count > 1) json_double(&line, "waited_s", e->waited_s);
+  json_close_object(&line);
+  json_end_line(&line);
+}
+
 static void print_epoch(const course *c, const mn_trained_epoch *e) {
+  held_score scores[MOST_SCORES];
+  const int count = scores_of(c, e, scores);
   if (c->options->given[OPTION_JSON]) {
-    json_writer line = {stdout, false};
-    json_open_object(&line, NULL);
-    json_integer(&line, "epoch", e->epoch);
-    json_double(&line, "loss", e->loss);
-    json_double(&line, "top1", e->top1);
-    json_float(&line, "eval_top1", e->eval_top1 < 0 ? NAN : e->eval_top1);
-    json_float(&line, "images_per_s", e->images_per_s);
-    json_double(&line, "lr", e->rate);
-    if (c->ranks.count > 1) json_double(&line, "waited_s", e->waited_s);
-    json_close_object(&line);
-    json_end_line(&line);
+    print_json(c, e, scores, count);
     return;
   }
-  printf("epoch %*d/%d  loss %.4f  trained on %5.1f %%  ", e->epochs > 99 ? 3 : 2, e->epoch,
-         e->epochs, e->loss, 100 * e->top1);
-  if (e->eval_top1 >= 0) printf("held back %5.1f %%  ", 100 * e->eval_top1);
+  printf("epoch %*d/%d  loss %.4f  ", e->epochs > 99 ? 3 : 2, e->epoch, e->epochs, e->loss);
+  if (e->top1 >= 0) printf("trained on %5.1f %%  ", 100 * e->top1);
+  for (int i = 0; i < count && scores[i].value >= 0; i++) {
+    if (i == 0) fputs("held back ", stdout);
+    printf("%s%s%5.1f %%  ", scores[i].text, scores[i].text[0] ? " " : "", 100 * scores[i].value);
+  }
   printf("rate %.2g  %.0f images/s\n", e->rate, e->images_per_s);
   fflush(stdout);
 }
@@ -221,7 +263,12 @@ static int train(course *c) {
   c->together |= code == EXIT_DONE;
   if (code == EXIT_DONE && c->ranks.rank == 0) remove(c->run);
   if (code == EXIT_DONE && !c->options->given[OPTION_JSON]) {
-    printf("%s\n  mobilenet classify -m %s PHOTO\n", c->out, c->out);
+    const mn_task task = mn_training_task(c->training);
+    printf("%s\n  mobilenet %s -m %s PHOTO\n", c->out,
+           task == MN_TASK_DETECT    ? "detect"
+           : task == MN_TASK_SEGMENT ? "segment"
+                                     : "classify",
+           c->out);
   }
   return code;
 }
@@ -256,7 +303,7 @@ int cmd_train(const cli_options *options) {
   if (options->text[OPTION_SHOW_RECIPE]) return show_recipe(options->text[OPTION_SHOW_RECIPE]);
   course c = {.options = options, .data = options->args[0], .out = options->text[OPTION_OUT]};
   if (options->arg_count == 0) {
-    say("say which pictures: a folder with a folder a class");
+    say("say which pictures: a folder with a folder a class, or with boxes or masks");
     return EXIT_USAGE;
   }
   interrupt_watch();
@@ -270,5 +317,6 @@ int cmd_train(const cli_options *options) {
   mn_threads_free(c.threads);
   mn_model_free(c.start);
   if (code != EXIT_INTERRUPTED) ranks_leave(c.together, code);
+  free(c.labels);
   return code;
 }

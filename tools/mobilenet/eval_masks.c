@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "eval_workers.h"
 #include "json_writer.h"
@@ -64,6 +65,13 @@ static bool fits(evaluation *eval, int64_t index, const mn_mask *found, int32_t 
   return false;
 }
 
+/* The class that says nothing, as 255. */
+static void leave_out(uint8_t *classes, size_t pixels, int ignored) {
+  for (size_t i = 0; ignored >= 0 && i < pixels; i++) {
+    if (classes[i] == ignored) classes[i] = MN_MASK_IGNORED;
+  }
+}
+
 static void count_pixels(evaluation *eval, int64_t index, const mn_mask_file *truth,
                          const mn_mask *found) {
   mask_results *results = eval->results;
@@ -72,9 +80,20 @@ static void count_pixels(evaluation *eval, int64_t index, const mn_mask_file *tr
   const uint8_t *classes = mn_mask_file_classes(truth, &width, &height);
   if (!fits(eval, index, found, width, height)) return;
   const size_t pixels = (size_t)width * (size_t)height;
+  const int ignored = mn_model_ignored_class(eval->runner.opened.model);
+  uint8_t *truth_classes = malloc(pixels);
+  if (!truth_classes) {
+    complain(eval, index, "out of memory");
+    return;
+  }
+  memcpy(truth_classes, classes, pixels);
+  leave_out(truth_classes, pixels, ignored);
+  leave_out(found->classes, pixels, ignored); /* what a letterbox does not show */
   pthread_mutex_lock(&results->lock);
-  mn_status status = mn_confusion_add(results->confusion, classes, found->classes, pixels, &err);
+  mn_status status =
+      mn_confusion_add(results->confusion, truth_classes, found->classes, pixels, &err);
   pthread_mutex_unlock(&results->lock);
+  free(truth_classes);
   if (status) complain(eval, index, err.text);
 }
 

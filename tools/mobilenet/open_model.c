@@ -109,8 +109,7 @@ static char *find_model(const char *spec, bool architecture) {
   return path;
 }
 
-/* Reads a whole text file, NUL-terminated; NULL after saying why not. The caller frees it. */
-static char *read_text(const char *path, const char *option) {
+char *text_file_read(const char *path, const char *option) {
   enum { MOST = 16 << 20 };
   FILE *file = fopen(path, "rb");
   char *text = file ? malloc(MOST + 1) : NULL;
@@ -156,7 +155,7 @@ static void side_texts_free(side_texts *texts) {
 
 /* A name stays itself, a file gives its text. */
 static char *name_or_text(const char *given, const char *option, bool is_name) {
-  return is_name ? strdup(given) : read_text(given, option);
+  return is_name ? strdup(given) : text_file_read(given, option);
 }
 
 static int read_side_texts(const cli_options *options, side_texts *texts) {
@@ -172,7 +171,7 @@ static int read_side_texts(const cli_options *options, side_texts *texts) {
     texts->anchors = name_or_text(anchors, "anchors", named);
     if (!texts->anchors) return EXIT_UNUSABLE;
   }
-  if (names) texts->labels = read_text(names, "labels");
+  if (names) texts->labels = text_file_read(names, "labels");
   return names && !texts->labels ? EXIT_UNUSABLE : EXIT_DONE;
 }
 

@@ -30,6 +30,10 @@ void model_close(opened_model *opened);
  * caller frees it. */
 char *model_shipped_path(const char *name, const char *ending);
 
+/* A whole text file that an option names, NUL-terminated; NULL after saying why not. The caller
+ * frees it. */
+char *text_file_read(const char *path, const char *option);
+
 /* Says on standard error, in one line, what of the contract was assumed rather than read. */
 void model_say_assumptions(const opened_model *opened);
 
