@@ -33,6 +33,8 @@ typedef struct mn_zoo_options {
   uint64_t seed; /* of the random weights */
   /* 1: weights are shared zeros that take no memory: enough for counting and planning. */
   int32_t counts_only;
+  /* How pictures are prepared, as in mn_open_options; NULL: as the flavour's own training does. */
+  const char *contract;
 } mn_zoo_options;
 
 /* Builds an untrained network: weights He-normal from the seed, batch norms at their start, the

@@ -16,6 +16,9 @@ static mn_status make_graph(mn_training *t, const mn_model *start, mn_error *err
   contract->task = MN_TASK_CLASSIFY;
   contract->score = MN_SCORE_SOFTMAX;
   contract->labels.background = -1;
+  if (!t->options.fine_tune && t->recipe.augment.crop == MN_CROP_PADDED) {
+    contract->input.fit = MN_FIT_STRETCH; /* of pictures made for it: no border is cut off */
+  }
   contract->assumed = 0;
   return mn_training_name_classes(t, NULL, err);
 }

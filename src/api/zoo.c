@@ -27,7 +27,8 @@ mn_status mn_zoo_parse(mn_zoo_name *parsed, const char *name, mn_error *err) {
 
 /* Pictures as the flavour's own training prepares them. A raw detector has no task before its
  * anchors are known. */
-static mn_status set_contract(mn_model *model, const mn_arch *arch, mn_error *err) {
+static mn_status set_contract(mn_model *model, const mn_arch *arch, const char *contract,
+                              mn_error *err) {
   mn_contract_facts facts;
   mn_format_facts(&model->graph, &facts);
   if (facts.task == MN_TASK_DETECT) {
@@ -35,7 +36,9 @@ static mn_status set_contract(mn_model *model, const mn_arch *arch, mn_error *er
   }
   bool tensorflow = !arch->flavour.symmetric_pad;
   mn_open_options options = {.struct_size = sizeof options,
-                             .contract = tensorflow ? "tf" : "torch"};
+                             .contract = contract     ? contract
+                                         : tensorflow ? "tf"
+                                                      : "torch"};
   return mn_model_settle_contract(model, &options, &facts, err);
 }
 
@@ -52,7 +55,7 @@ mn_status mn_model_from_zoo(mn_model **out, const char *name, const mn_zoo_optio
   if (!model) return mn_fail_memory(err, sizeof *model);
   mn_zoo_weights weights = used.counts_only ? MN_ZOO_ZEROS : MN_ZOO_RANDOM;
   status = mn_zoo_build(&model->graph, &arch, weights, used.seed, err);
-  if (!status) status = set_contract(model, &arch, err);
+  if (!status) status = set_contract(model, &arch, used.contract, err);
   if (status) {
     mn_model_free(model);
     return status;

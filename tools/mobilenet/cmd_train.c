@@ -91,7 +91,8 @@ static int open_start(course *c) {
   } else if (mn_model_from_zoo(
                  &c->start, name,
                  &(mn_zoo_options){.struct_size = sizeof(mn_zoo_options),
-                                   .seed = (uint64_t)options_number(c->options, OPTION_SEED, 1)},
+                                   .seed = (uint64_t)options_number(c->options, OPTION_SEED, 1),
+                                   .contract = c->options->text[OPTION_CONTRACT]},
                  &err) == MN_OK) {
     return EXIT_DONE;
   }
