@@ -66,6 +66,9 @@ typedef struct mn_train_options {
   const char *labels; /* of masks: names of the classes from 0, one a line; NULL: the model's when
                          it has as many as the masks have classes, or numbers */
   int32_t ignore;     /* a class of masks that says nothing, besides 255; 0: there is none */
+  /* With fine_tune, what stays as it is: "backbone", all before the last layer, whose outputs are
+   * then computed once (recipe: frozen_views); or how many of the first layers. NULL: nothing. */
+  const char *freeze;
 } mn_train_options;
 
 /* Looks at every picture of `data` (docs/data.md: for a classifier a folder a class or a CSV or TSV

@@ -119,8 +119,8 @@ static mn_status make_trainer(mn_training *t, mn_error *err) {
       .batch = r->batch,
       .batches = r->accumulate,
       .ranks = t->options.ranks,
-      .height = t->height,
-      .width = t->width,
+      .height = t->kept ? 0 : t->height,
+      .width = t->kept ? 0 : t->width,
       .optimizer = r->optimizer,
       .weight_decay = r->weight_decay,
       .decay_all = r->decay_all,
@@ -128,6 +128,8 @@ static mn_status make_trainer(mn_training *t, mn_error *err) {
       .average = r->average,
       .average_warmup = r->average_warmup,
       .backbone_share = t->options.fine_tune ? r->backbone_share : 1,
+      .layer_decay = t->options.fine_tune ? r->layer_decay : 1,
+      .frozen = t->kept ? 0 : t->frozen,
       .dropout = r->dropout,
       .seed = t->options.seed,
       .norm_momentum = r->norm_momentum,
@@ -135,12 +137,11 @@ static mn_status make_trainer(mn_training *t, mn_error *err) {
       .threads = t->options.threads,
       .features = t->features,
   };
-  return mn_trainer_new(&t->trainer, &t->graph, &options, err);
+  return mn_trainer_new(&t->trainer, t->kept ? &t->last : &t->graph, &options, err);
 }
 
-static mn_status make_feeds(mn_training *t, mn_error *err) {
-  const int32_t threads = mn_threads_count(t->options.threads);
-  mn_feed_options options = {
+mn_feed_options mn_training_feed(const mn_training *t) {
+  return (mn_feed_options){
       .contract = &t->graph.contract,
       .height = t->height,
       .width = t->width,
@@ -153,10 +154,14 @@ static mn_status make_feeds(mn_training *t, mn_error *err) {
       .drop_last = true,
       .augment = t->recipe.augment,
       .seed = t->options.seed,
-      .threads = threads,
+      .threads = mn_threads_count(t->options.threads),
       .cache_bytes = t->options.cache_bytes ? t->options.cache_bytes : default_cache,
   };
-  mn_status status = mn_feed_new(&t->feed, &t->parts.train, &options, err);
+}
+
+static mn_status make_feeds(mn_training *t, mn_error *err) {
+  mn_feed_options options = mn_training_feed(t);
+  mn_status status = t->kept ? MN_OK : mn_feed_new(&t->feed, &t->parts.train, &options, err);
   if (status || t->parts.held.count == 0) return status;
   if (t->task->task != MN_TASK_CLASSIFY) return status;
   options.batch = MN_SCORED_BATCH;
@@ -184,6 +189,7 @@ static mn_status take_fingerprint(mn_training *t, mn_error *err) {
   hash(&sum, writer.text, writer.used);
   mn_json_writer_free(&writer);
   hash(&sum, &data, sizeof data);
+  hash(&sum, &t->frozen, sizeof t->frozen);
   hash(&sum, &t->height, sizeof t->height);
   hash(&sum, &t->width, sizeof t->width);
   memcpy(&t->fingerprint, &sum, sizeof sum);
@@ -191,7 +197,8 @@ static mn_status take_fingerprint(mn_training *t, mn_error *err) {
 }
 
 static int64_t steps_of(const mn_training *t) {
-  return mn_feed_batches(t->feed) / t->recipe.accumulate;
+  const int64_t batches = t->kept ? mn_features_batches(t->kept) : mn_feed_batches(t->feed);
+  return batches / t->recipe.accumulate;
 }
 
 /* What only masks need said. */
@@ -208,6 +215,7 @@ static mn_status prepare(mn_training *t, const mn_model *start, const char *data
   if (!status) status = read_recipe(t, err);
   if (!status) status = open_data(t, data, err);
   if (!status) status = make_graph(t, start, err);
+  if (!status) status = mn_training_freeze(t, err);
   if (!status) status = make_trainer(t, err);
   if (!status) status = make_feeds(t, err);
   if (!status) status = take_fingerprint(t, err);
@@ -223,6 +231,8 @@ mn_status mn_training_new(mn_training **out, const mn_model *start, const char *
   if (!t) return mn_fail_memory(err, sizeof *t);
   mn_options_read(&t->options, sizeof t->options, options);
   mn_graph_init(&t->graph);
+  mn_graph_init(&t->backbone);
+  mn_graph_init(&t->last);
   mn_status status = prepare(t, start, data, err);
   if (status) {
     mn_training_free(t);
@@ -238,6 +248,10 @@ void mn_training_free(mn_training *t) {
   mn_feed_free(t->scored);
   mn_trainer_free(t->trainer);
   mn_objective_free(t->objective);
+  mn_features_free(t->kept);
+  mn_features_free(t->kept_held);
+  mn_graph_free(&t->backbone);
+  mn_graph_free(&t->last);
   mn_graph_free(&t->graph);
   mn_parts_free(&t->parts);
   mn_free(t);
@@ -258,13 +272,19 @@ int32_t mn_training_epochs(const mn_training *t) { return t->recipe.epochs; }
 
 /* ---- An epoch ------------------------------------------------------------------------------ */
 
+static mn_status next_batch(mn_training *t, mn_feed_batch *batch, mn_error *err) {
+  float *inputs = mn_trainer_pixels(t->trainer), *targets = mn_trainer_targets(t->trainer);
+  if (!t->kept) return mn_feed_next(t->feed, inputs, targets, batch, err);
+  mn_features_next(t->kept, inputs, targets, batch);
+  return MN_OK;
+}
+
 /* This rank's batches of a step. One that lacks pictures, unreadable ones, counts for nothing. */
 static mn_status train_batches(mn_training *t, mn_error *err) {
   mn_feed_batch batch;
   mn_status status = MN_OK;
   for (int32_t i = 0; i < t->trainer->sum.batches && !status; i++) {
-    status = mn_feed_next(t->feed, mn_trainer_pixels(t->trainer), mn_trainer_targets(t->trainer),
-                          &batch, err);
+    status = next_batch(t, &batch, err);
     const bool whole = !status && batch.count == t->recipe.batch;
     if (whole) t->objective->take(t->objective, &batch);
     if (!status) mn_trainer_batch(t->trainer, whole);
@@ -294,7 +314,12 @@ mn_status mn_training_epoch(mn_training *t, mn_trained_epoch *report, mn_error *
   memset(report, 0, sizeof *report);
   const int64_t steps = steps_of(t), images = (int64_t)t->recipe.batch * t->recipe.accumulate;
   const double begin = now_s(), waited = mn_step_sum_waited_s(&t->trainer->sum);
-  mn_status status = mn_feed_seek(t->feed, (uint32_t)t->epoch, 0, err);
+  mn_status status = MN_OK;
+  if (t->kept) {
+    mn_features_seek(t->kept, (uint32_t)t->epoch);
+  } else {
+    status = mn_feed_seek(t->feed, (uint32_t)t->epoch, 0, err);
+  }
   for (int64_t s = 0; s < steps && !status; s++) {
     const mn_train_options *o = &t->options;
     if (o->progress && o->progress(o->user, "images", s * images, steps * images)) {
@@ -365,7 +390,7 @@ mn_status mn_training_model(const mn_training *t, mn_model **out, mn_error *err)
   mn_error_clear(err);
   mn_model *model = mn_alloc_zero(sizeof *model);
   if (!model) return mn_fail_memory(err, sizeof *model);
-  mn_status status = mn_trainer_snapshot(t->trainer, &model->graph, err);
+  mn_status status = mn_training_snapshot(t, &model->graph, err);
   if (!status && t->task->finish) status = t->task->finish(&model->graph, err);
   if (!status) status = own(&model->graph, &model->contract_json, err);
   if (status) {

@@ -41,7 +41,8 @@ static mn_status score(const mn_training *t, mn_trained_epoch *report, mn_error 
                               .threads = t->options.threads,
                               .features = t->features};
   mn_class_tally tally = {.classes = t->objective->classes};
-  status = mn_scoring_run(&scoring, &tally, err);
+  status = t->kept_held ? mn_features_score(t->kept_held, &graph, &tally, err)
+                        : mn_scoring_run(&scoring, &tally, err);
   if (!status && tally.pictures) report->eval_top1 = (double)tally.top1 / (double)tally.pictures;
   mn_graph_free(&graph);
   return status;

@@ -7,6 +7,7 @@
 #include "api/model.h"
 #include "mobilenet/train.h"
 #include "run/session.h"
+#include "train/features.h"
 #include "train/recipe.h"
 #include "train/trainer.h"
 
@@ -37,10 +38,23 @@ struct mn_training {
   mn_trainer *trainer;
   mn_feed *feed, *scored; /* scored: NULL when no picture is held back */
   int32_t height, width, epoch;
+  int32_t frozen; /* the graph's first nodes, which stay as they are */
+  /* Of a classifier whose backbone stays: it, what is trained behind it, and the pictures' features
+   * of both sides, in place of the feeds'; NULL: they are not kept. */
+  mn_graph backbone, last;
+  mn_features *kept, *kept_held;
   bool divided; /* the recipe's batch, among processes */
   int64_t fingerprint;
   uint32_t features;
 };
+
+/* How pictures are trained on. */
+mn_feed_options mn_training_feed(const mn_training *t);
+
+/* train_freeze.c: finds what is frozen, and makes the features where they are to be kept. */
+mn_status mn_training_freeze(mn_training *t, mn_error *err);
+/* A copy of the whole network as it is now. Errors: MEMORY. */
+mn_status mn_training_snapshot(const mn_training *t, mn_graph *out, mn_error *err);
 
 enum { MN_SCORED_BATCH = 16 }; /* of t->scored */
 

@@ -17,7 +17,8 @@ typedef enum mn_rng_use {
   MN_RNG_AUGMENT = 3, /* index: the picture */
   MN_RNG_MIXUP = 4,   /* index: the batch */
   MN_RNG_DROPOUT = 5, /* epoch: the step; index: the picture in its batch */
-  MN_RNG_WEIGHTS = 6  /* index: the element of a new head */
+  MN_RNG_WEIGHTS = 6, /* index: the element of a new head */
+  MN_RNG_VIEW = 7     /* which of its kept views a picture shows; index: the picture */
 } mn_rng_use;
 
 typedef struct mn_rng {

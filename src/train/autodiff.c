@@ -94,6 +94,10 @@ static mn_id running(walk *w, mn_id id) {
 
 /* ---- Forward -------------------------------------------------------------------------------- */
 
+static bool is_frozen(const walk *w, const mn_node *node) {
+  return node - w->model->nodes < w->tape.options->frozen;
+}
+
 static mn_id input_of(walk *w, const mn_node *node, int32_t i) {
   const mn_id id = node->in[i];
   if (id == MN_NONE) return MN_NONE;
@@ -101,7 +105,7 @@ static mn_id input_of(walk *w, const mn_node *node, int32_t i) {
   if (known != MN_NONE) return known;
   const bool layer =
       node->op == MN_OP_CONV2D || node->op == MN_OP_DWCONV2D || node->op == MN_OP_DENSE;
-  if (layer && i > 0) return parameter(w, id, node->op == MN_OP_DWCONV2D);
+  if (layer && i > 0 && !is_frozen(w, node)) return parameter(w, id, node->op == MN_OP_DWCONV2D);
   return constant(w, id);
 }
 
@@ -234,7 +238,7 @@ static mn_id drop(walk *w, const mn_node *node, mn_id in) {
 
 static void copy_node(walk *w, const mn_node *node) {
   mn_attr attr = node->attr;
-  const mn_act act = take_act(node->op, &attr);
+  const mn_act act = is_frozen(w, node) ? MN_ACT_NONE : take_act(node->op, &attr);
   mn_id in[64];
   for (int32_t i = 0; i < node->in_count; i++) in[i] = input_of(w, node, i);
   want_parameters(w);
@@ -316,7 +320,7 @@ static void forward(walk *w) {
   for (int32_t n = 0; n < w->model->node_count && !w->tape.status; n++) {
     if (w->done[n]) continue;
     const mn_node *node = &w->model->nodes[n];
-    if (node->op == MN_OP_BATCH_NORM) {
+    if (node->op == MN_OP_BATCH_NORM && !is_frozen(w, node)) {
       batch_norm(w, node);
     } else {
       copy_node(w, node);

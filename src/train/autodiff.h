@@ -41,6 +41,7 @@ typedef struct mn_autodiff_options {
   /* The model's node, counted from 1, whose input 0 is multiplied by an input of its own shape,
    * "dropout", which the graph has after the gradients; 0: none. */
   int32_t dropout;
+  int32_t frozen; /* the model's first so many nodes stay as they are, batch norms too */
 } mn_autodiff_options;
 
 /* `model` is verified, float, and its batch norms are not folded, or gone for good. For each output

@@ -14,7 +14,7 @@
 typedef struct mn_recipe {
   int32_t epochs, batch, accumulate;
   mn_optimizer optimizer;
-  double rate, backbone_share;
+  double rate, backbone_share, layer_decay;
   double weight_decay;
   bool decay_all;
   double clip;
@@ -27,6 +27,7 @@ typedef struct mn_recipe {
   double dropout;
   double norm_momentum, norm_epsilon;
   bool frozen_norm;
+  int32_t frozen_views;
   mn_augment augment;
 } mn_recipe;
 

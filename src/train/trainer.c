@@ -78,6 +78,33 @@ static void find_head(mn_trainer *t) {
   }
 }
 
+/* How many depthwise layers, as good as blocks, stand between a parameter and node `head`. */
+static int32_t depth_of(const mn_graph *model, mn_id value, mn_id head) {
+  int32_t depth = 0;
+  for (mn_id n = head; n-- > 0;) {
+    for (int32_t i = 0; i < model->nodes[n].in_count; i++) {
+      if (model->nodes[n].in[i] == value) return depth;
+    }
+    depth += model->nodes[n].op == MN_OP_DWCONV2D;
+  }
+  return depth;
+}
+
+static bool make_shares(mn_trainer *t) {
+  const mn_trainer_options *o = &t->options;
+  const mn_graph *model = t->stepper->model;
+  const mn_id head = o->head > 0 ? o->head - 1 : mn_head_layer(model);
+  const double decay = o->layer_decay > 0 ? o->layer_decay : 1;
+  t->shares = mn_arena_array(&t->arena, (size_t)parameter_count(t), sizeof *t->shares);
+  for (int32_t i = 0; t->shares && i < parameter_count(t); i++) {
+    t->shares[i] = 1;
+    if (i >= t->head) continue;
+    t->shares[i] =
+        o->backbone_share * pow(decay, depth_of(model, parameter(t, i)->model_value, head));
+  }
+  return t->shares != NULL;
+}
+
 static mn_status open_objective(const mn_trainer *t, mn_error *err) {
   mn_shape shapes[MN_OBJECTIVE_OUTPUTS];
   const mn_graph *graph = &t->stepper->training.graph;
@@ -97,6 +124,7 @@ static mn_status build(mn_trainer *t, const mn_graph *model, mn_error *err) {
                    .width = o->width,
                    .norm_momentum = (float)o->norm_momentum,
                    .frozen_norm = o->frozen_norm,
+                   .frozen = o->frozen,
                    .dropout = o->dropout > 0 ? mn_head_layer(model) + 1 : 0},
       .threads = o->threads,
       .features = o->features,
@@ -111,7 +139,7 @@ static mn_status build(mn_trainer *t, const mn_graph *model, mn_error *err) {
                                    .frozen_norm = o->frozen_norm};
   status = mn_step_sum_open(&t->sum, t->stepper, &sum, err);
   if (status) return status;
-  const bool made = make_slots(t) && make_averages(t) && list_gradients(t);
+  const bool made = make_shares(t) && make_slots(t) && make_averages(t) && list_gradients(t);
   return made ? MN_OK : mn_fail_memory(err, t->arena.used);
 }
 
@@ -154,7 +182,7 @@ static void update_range(const update *u, int32_t i, size_t begin, size_t end) {
   mn_trainer *t = u->trainer;
   const mn_parameter *p = parameter(t, i);
   const float *gradient = t->sum.gradients[i];
-  const double share = i < t->head ? t->options.backbone_share : 1;
+  const double share = t->shares[i];
   if (!gradient || share <= 0) return;
   const mn_update step = {
       .weights = p->data,

@@ -24,6 +24,8 @@ typedef struct mn_trainer_options {
   /* The first node of what begins anew, counted from 1; 0: the last layer with weights. */
   int32_t head;
   double backbone_share; /* of the rate, for what is before it; 0: that stays as it is */
+  double layer_decay;    /* and times this for each depthwise layer between it and the head; 0: 1 */
+  int32_t frozen;        /* the first nodes, which stay as they are, batch norms too */
   double norm_momentum;  /* of batch norms */
   bool frozen_norm;
   double dropout; /* of the last layer's input; by `seed` and the step */
@@ -38,6 +40,7 @@ typedef struct mn_trainer {
   mn_step_sum sum;
   int64_t steps;    /* done */
   int32_t head;     /* the first parameter of what begins anew */
+  double *shares;   /* [parameters] of the rate */
   float **slots;    /* [parameters][MN_OPTIMIZER_SLOTS], each as its parameter */
   float **averages; /* [parameters]; NULL: none */
   mn_gradients gradients;

@@ -123,6 +123,7 @@ static int prepare(course *c) {
       .fine_tune = o->text[OPTION_FROM] != NULL,
       .height = o->height,
       .width = o->width,
+      .freeze = o->text[OPTION_FREEZE],
       .seed = (uint64_t)options_number(o, OPTION_SEED, 1),
       .held_back = o->given[OPTION_HELD_BACK] ? o->fraction[OPTION_HELD_BACK] : 0,
       .head = o->text[OPTION_HEAD],
