@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * What a frozen backbone says of each picture, computed once and kept, so that the head behind it is
- * trained on numbers and not on pictures. Of each picture as it is, or of a fixed number of
+ * What a frozen backbone says of each picture, computed once and kept, so that the head behind it
+ * is trained on numbers and not on pictures. Of each picture as it is, or of a fixed number of
  * augmented views, of which every epoch takes one. */
 #ifndef MN_TRAIN_FEATURES_H
 #define MN_TRAIN_FEATURES_H

@@ -11,36 +11,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../temp_folder.h"
+#include "../striped_set.h"
 #include "mobilenet/convert.h"
 #include "mobilenet/train.h"
 #include "mobilenet/zoo.h"
-
-enum { SIDE = 40, PICTURES = 24 };
-
-/* Two stripes across, or down, somewhere: the classes differ by direction alone. */
-static void write_picture(const char *path, int across, unsigned seed) {
-  FILE *file = fopen(path, "wb");
-  assert_non_null(file);
-  fprintf(file, "P6\n%d %d\n255\n", SIDE, SIDE);
-  for (unsigned i = 0; i < SIDE * SIDE; i++) {
-    const unsigned at = (across ? i / SIDE : i % SIDE) + seed % 10;
-    const unsigned noise = (i * 40503u + seed * 2654435761u) >> 9 & 31;
-    for (int c = 0; c < 3; c++) fputc((int)((at / 5 % 2 ? 190 : 30) + noise), file);
-  }
-  fclose(file);
-}
-
-static void write_set(void) {
-  char path[64];
-  for (int i = 0; i < PICTURES; i++) {
-    for (int across = 0; across < 2; across++) {
-      snprintf(path, sizeof path, "set/%s/%02d.ppm", across ? "across" : "down", i);
-      temp_put(path, "");
-      write_picture(temp_path(path), across, (unsigned)(7919 * i + across));
-    }
-  }
-}
 
 static void check(mn_status status, const mn_error *err) {
   if (status) fail_msg("%s: %s", err->where, err->text);
