@@ -17,6 +17,8 @@ typedef struct walk {
   mn_id *reader;    /* [model values] the last node that reads it */
   bool *done;       /* [model nodes] part of one before it */
   mn_id dropout;    /* what a layer's input is multiplied by */
+  mn_id inputs[4];
+  mn_id *ranges; /* [groups of codes] where a group's range is */
 } walk;
 
 /* ---- Values --------------------------------------------------------------------------------- */
@@ -67,7 +69,18 @@ static mn_id state(walk *w, mn_id id, float **data, size_t *count) {
   return *known;
 }
 
-static mn_id parameter(walk *w, mn_id id, bool depthwise) {
+/* The graph reads a rounded copy of a layer's weights; the gradient of that is the weights'. */
+static void round_weights(walk *w, mn_parameter *p, mn_op layer) {
+  const mn_autodiff_options *options = w->tape.options;
+  p->seen = p->data;
+  p->layer = layer;
+  if (!options->codes || !options->rounded || p->vector || p->value == MN_NONE) return;
+  p->seen = mn_arena_array(&w->tape.graph->arena, p->count, sizeof *p->seen);
+  if (!p->seen) fail(w);
+  w->tape.graph->values[p->value].data = p->seen;
+}
+
+static mn_id parameter(walk *w, mn_id id, mn_op layer) {
   mn_training_graph *training = w->tape.training;
   if (id == MN_NONE || training->value_of[id] != MN_NONE || w->tape.status) {
     return id == MN_NONE ? MN_NONE : training->value_of[id];
@@ -76,8 +89,9 @@ static mn_id parameter(walk *w, mn_id id, bool depthwise) {
   const mn_value *value = &w->model->values[id];
   *p = (mn_parameter){.model_value = id, .gradient = MN_NONE};
   p->vector = value->shape.rank == 1;
-  p->depthwise = depthwise && !p->vector;
+  p->depthwise = layer == MN_OP_DWCONV2D && !p->vector;
   p->value = state(w, id, &p->data, &p->count);
+  round_weights(w, p, layer);
   training->parameter_count += p->value != MN_NONE;
   return p->value;
 }
@@ -90,6 +104,82 @@ static mn_id running(walk *w, mn_id id) {
   mn_id value = state(w, id, &r->data, &r->count);
   training->running_count += value != MN_NONE;
   return value;
+}
+
+/* ---- Codes ---------------------------------------------------------------------------------- */
+
+/* Memory for the ranges of all groups; those that are known before are there already. */
+static void add_ranges(walk *w) {
+  const mn_code_points *codes = w->tape.options->codes;
+  mn_training_graph *training = w->tape.training;
+  if (!codes) return;
+  const size_t count = (size_t)codes->group_count;
+  const mn_shape shape = {1, {2}};
+  w->ranges = mn_arena_array(&w->tape.graph->arena, count, sizeof *w->ranges);
+  training->ranges = mn_arena_array(&w->tape.graph->arena, count, sizeof *training->ranges);
+  if (!w->ranges || !training->ranges) {
+    fail(w);
+    return;
+  }
+  training->range_count = codes->group_count;
+  for (int32_t g = 0; g < codes->group_count; g++) {
+    char name[32];
+    snprintf(name, sizeof name, "/range%d", g);
+    w->ranges[g] = mn_graph_add_value(w->tape.graph, name, MN_F32, &shape);
+    if (w->ranges[g] == MN_NONE) {
+      fail(w);
+      return;
+    }
+    mn_tape_follow(&w->tape);
+    training->ranges[g] = codes->fixed[g];
+    mn_value *value = &w->tape.graph->values[w->ranges[g]];
+    value->kind = MN_KIND_STATE;
+    value->data = &training->ranges[g];
+    value->bytes = sizeof training->ranges[g];
+  }
+}
+
+static void observe(walk *w, const char *name, mn_id x, int32_t group) {
+  mn_tape *tape = &w->tape;
+  int32_t elements = 0;
+  mn_shape_elements(mn_tape_shape(tape, x), &elements);
+  const mn_emission parts = {.op = MN_TRAIN_RANGE_PARTS,
+                             .name = name,
+                             .in = {x},
+                             .in_count = 1,
+                             .out = {{2, {mn_train_parts((size_t)elements), 2}}}};
+  const mn_id extremes = mn_tape_emit(tape, &parts, NULL);
+  const mn_attr attr = {.train = {.momentum = tape->options->range_share}};
+  const mn_emission finish = {.op = MN_TRAIN_RANGE_FINISH,
+                              .name = name,
+                              .in = {w->ranges[group], extremes},
+                              .in_count = 2,
+                              .out = {{1, {2}}}};
+  w->ranges[group] = mn_tape_emit(tape, &finish, &attr);
+}
+
+/* `x` is the model's value `id`; as codes will say it. */
+static mn_id coded(walk *w, mn_id id, mn_id x) {
+  mn_tape *tape = &w->tape;
+  const mn_code_points *codes = tape->options->codes;
+  if (!codes || codes->group[id] == MN_NONE || tape->status) return x;
+  const char *name = w->model->values[id].name;
+  const int32_t group = codes->group[id];
+  if (codes->role[id] & MN_CODES_OBSERVE && tape->options->range_share > 0) {
+    observe(w, name, x, group);
+  }
+  if (!(codes->role[id] & MN_CODES_ROUND) || !tape->options->rounded) return x;
+  const mn_emission what = {.op = MN_TRAIN_FAKE_QUANT,
+                            .name = name,
+                            .in = {x, w->ranges[group]},
+                            .in_count = 2,
+                            .out = {*mn_tape_shape(tape, x)}};
+  return mn_tape_emit(tape, &what, NULL);
+}
+
+static bool is_coded(const walk *w, mn_id id) {
+  const mn_code_points *codes = w->tape.options->codes;
+  return codes && codes->group[id] != MN_NONE;
 }
 
 /* ---- Forward -------------------------------------------------------------------------------- */
@@ -105,7 +195,7 @@ static mn_id input_of(walk *w, const mn_node *node, int32_t i) {
   if (known != MN_NONE) return known;
   const bool layer =
       node->op == MN_OP_CONV2D || node->op == MN_OP_DWCONV2D || node->op == MN_OP_DENSE;
-  if (layer && i > 0 && !is_frozen(w, node)) return parameter(w, id, node->op == MN_OP_DWCONV2D);
+  if (layer && i > 0 && !is_frozen(w, node)) return parameter(w, id, node->op);
   return constant(w, id);
 }
 
@@ -199,11 +289,12 @@ static mn_id statistics(walk *w, const mn_node *node, mn_id x, mn_id *inverse) {
 static void batch_norm(walk *w, const mn_node *node) {
   mn_tape *tape = &w->tape;
   const mn_id x = input_of(w, node, 0);
-  const mn_id gamma = parameter(w, node->in[1], false), beta = parameter(w, node->in[2], false);
+  const mn_id gamma = parameter(w, node->in[1], node->op);
+  const mn_id beta = parameter(w, node->in[2], node->op);
   if (tape->status) return;
   mn_attr attr = {.train = {.act = node->attr.batch_norm.act}};
   mn_id out = node->out[0];
-  if (attr.train.act == MN_ACT_NONE) {
+  if (attr.train.act == MN_ACT_NONE && !is_coded(w, out)) {
     const mn_id next = act_after(w, out, &attr.train.act);
     if (next != MN_NONE) {
       w->done[next] = true;
@@ -213,13 +304,12 @@ static void batch_norm(walk *w, const mn_node *node) {
   mn_id inverse = MN_NONE;
   const mn_id mean = statistics(w, node, x, &inverse);
   want_parameters(w);
-  tape->training->value_of[out] = mn_tape_emit(tape,
-                                               &(mn_emission){.op = MN_TRAIN_NORM,
-                                                              .name = node->name,
-                                                              .in = {x, mean, inverse, gamma, beta},
-                                                              .in_count = 5,
-                                                              .out = {w->shapes[out]}},
-                                               &attr);
+  const mn_emission norm = {.op = MN_TRAIN_NORM,
+                            .name = node->name,
+                            .in = {x, mean, inverse, gamma, beta},
+                            .in_count = 5,
+                            .out = {w->shapes[out]}};
+  tape->training->value_of[out] = coded(w, out, mn_tape_emit(tape, &norm, &attr));
 }
 
 /* `in` with parts of it left out. */
@@ -258,7 +348,7 @@ static void copy_node(walk *w, const mn_node *node) {
     if (!new->in) fail(w);
   }
   if (act != MN_ACT_NONE) out = apply(w, node, act, out);
-  w->tape.training->value_of[node->out[0]] = out;
+  w->tape.training->value_of[node->out[0]] = coded(w, node->out[0], out);
 }
 
 /* ---- From start to end ---------------------------------------------------------------------- */
@@ -312,7 +402,8 @@ static void add_inputs(walk *w) {
     const mn_id id = w->model->inputs[i], value = add_value(w, id, "");
     if (value == MN_NONE) return;
     w->tape.graph->values[value].kind = MN_KIND_INPUT;
-    w->tape.training->value_of[id] = value;
+    w->inputs[i] = value;
+    w->tape.training->value_of[id] = coded(w, id, value);
   }
 }
 
@@ -332,6 +423,7 @@ static void backward(walk *w, mn_id *seeds) {
   mn_tape *tape = &w->tape;
   const int32_t forward_nodes = tape->graph->node_count;
   tape->training->forward_nodes = forward_nodes;
+  if (tape->options->forward_only) return;
   for (int32_t i = 0; i < w->model->output_count && !tape->status; i++) {
     const mn_id id = w->model->outputs[i];
     seeds[i] = add_value(w, id, ".gradient");
@@ -352,11 +444,12 @@ static void set_ends(walk *w, const mn_id *seeds) {
     fail(w);
     return;
   }
-  for (int32_t i = 0; i < ins; i++) ids[i] = training->value_of[model->inputs[i]];
-  memcpy(ids + ins, seeds, (size_t)outs * sizeof *ids);
+  const int32_t seeded = w->tape.options->forward_only ? 0 : outs;
+  memcpy(ids, w->inputs, (size_t)ins * sizeof *ids);
+  memcpy(ids + ins, seeds, (size_t)seeded * sizeof *ids);
   const int32_t more = w->dropout != MN_NONE;
-  if (more) ids[ins + outs] = w->dropout;
-  if (!mn_graph_set_inputs(w->tape.graph, ids, ins + outs + more)) fail(w);
+  if (more) ids[ins + seeded] = w->dropout;
+  if (!mn_graph_set_inputs(w->tape.graph, ids, ins + seeded + more)) fail(w);
   for (int32_t i = 0; i < outs; i++) ids[i] = training->value_of[model->outputs[i]];
   int32_t count = outs;
   for (int32_t i = 0; i < training->parameter_count && !w->tape.status; i++) {
@@ -381,6 +474,7 @@ mn_status mn_autodiff(mn_training_graph *out, const mn_graph *model,
   }
   if (!seeds) fail(&w);
   if (!w.tape.status) w.tape.status = infer_shapes(&w);
+  if (!w.tape.status) add_ranges(&w);
   if (!w.tape.status) add_inputs(&w);
   if (!w.tape.status) forward(&w);
   if (!w.tape.status) backward(&w, seeds);

@@ -5,7 +5,7 @@
 #ifndef MN_TRAIN_AUTODIFF_H
 #define MN_TRAIN_AUTODIFF_H
 
-#include "graph/graph.h"
+#include "train/code_points.h"
 
 /* A constant of the model that training changes. */
 typedef struct mn_parameter {
@@ -13,7 +13,9 @@ typedef struct mn_parameter {
   mn_id value;       /* STATE of the training graph */
   mn_id gradient;    /* TEMP of the same shape */
   float *data;       /* [count] in the training graph's arena */
+  float *seen;       /* [count] what the graph reads: data, or that rounded to codes */
   size_t count;
+  mn_op layer;            /* whose weights these are */
   bool depthwise, vector; /* depthwise weights; a bias, gamma or beta: recipes decay these less */
 } mn_parameter;
 
@@ -31,6 +33,8 @@ typedef struct mn_training_graph {
   int32_t parameter_count;
   mn_running *running;
   int32_t running_count;
+  mn_code_range *ranges; /* [range_count] STATE: of groups of activations, as observed so far */
+  int32_t range_count;
   int32_t forward_nodes; /* the first nodes are the forward pass */
 } mn_training_graph;
 
@@ -42,6 +46,11 @@ typedef struct mn_autodiff_options {
    * "dropout", which the graph has after the gradients; 0: none. */
   int32_t dropout;
   int32_t frozen; /* the model's first so many nodes stay as they are, batch norms too */
+  /* Training for 8 bits; NULL: none. Of the model, which mn_deploy_prepare made. */
+  const mn_code_points *codes;
+  float range_share; /* of the batch in the running ranges; 0: they stay */
+  bool rounded;      /* weights and activations are rounded to codes; else only observed */
+  bool forward_only; /* no gradients */
 } mn_autodiff_options;
 
 /* `model` is verified, float, and its batch norms are not folded, or gone for good. For each output

@@ -174,6 +174,19 @@ static void logistic(const rule *r) {
               emit1(r, MN_TRAIN_LOGISTIC_GRADIENT, r->node->out[0], r->gradient, shape, NULL));
 }
 
+/* Straight through the rounding. */
+static void fake_quant(const rule *r) {
+  mn_tape *tape = r->tape;
+  const mn_id x = r->node->in[0];
+  if (!mn_tape_wants(tape, x)) return;
+  const mn_emission what = {.op = MN_TRAIN_FAKE_QUANT_GRADIENT,
+                            .name = r->node->name,
+                            .in = {x, r->node->in[1], r->gradient},
+                            .in_count = 3,
+                            .out = {*mn_tape_shape(tape, x)}};
+  mn_tape_add(tape, x, mn_tape_emit(tape, &what, NULL));
+}
+
 /* ---- Moving and averaging ------------------------------------------------------------------- */
 
 static void mean(const rule *r) {
@@ -240,6 +253,7 @@ void mn_gradient_of(mn_tape *tape, int32_t index) {
     case MN_OP_HARD_SWISH: act(&r, MN_ACT_HARD_SWISH); break;
     case MN_OP_HARD_SIGMOID: act(&r, MN_ACT_NONE); break;
     case MN_OP_LOGISTIC: logistic(&r); break;
+    case MN_TRAIN_FAKE_QUANT: fake_quant(&r); break;
     case MN_OP_RESIZE_BILINEAR: resize(&r); break;
     case MN_OP_MEAN:
     case MN_OP_AVG_POOL: mean(&r); break;

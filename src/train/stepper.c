@@ -3,6 +3,8 @@
 #include "train/stepper.h"
 
 #include "base/alloc.h"
+#include "base/threads.h"
+#include "train/code_weights.h"
 #include "train/train_ops.h"
 
 /* The first step of a node from `first_node` on. */
@@ -12,13 +14,55 @@ static int32_t step_of(const mn_plan *plan, int32_t first_node) {
   return i;
 }
 
+/* ---- Weights that the graph reads as codes --------------------------------------------------- */
+
+static bool is_rounded(const mn_parameter *p) { return p->seen != p->data; }
+
+static size_t channels_of(const mn_stepper *s, const mn_parameter *p) {
+  if (!is_rounded(p)) return 0;
+  return mn_weight_channels(p->layer, &s->training.graph.values[p->value].shape);
+}
+
+/* Channels [begin, end) of all rounded parameters, one after the other. */
+static void round_channels(void *context, int worker, size_t begin, size_t end) {
+  const mn_stepper *s = context;
+  size_t first = 0; /* channel of parameter i */
+  (void)worker;
+  for (int32_t i = 0; i < s->training.parameter_count && first < end; i++) {
+    const mn_parameter *p = &s->training.parameters[i];
+    const mn_shape *shape = &s->training.graph.values[p->value].shape;
+    const size_t channels = channels_of(s, p);
+    for (size_t c = begin > first ? begin - first : 0; c < channels && first + c < end; c++) {
+      const mn_weight_channel at = mn_weight_channel_of(p->layer, shape, c);
+      const float scale = mn_weight_scale(p->data, at, s->kernels);
+      mn_weight_round(p->data, p->seen, at, scale, s->kernels);
+    }
+    first += channels;
+  }
+}
+
+static void round_weights(mn_stepper *s) {
+  size_t channels = 0;
+  for (int32_t i = 0; i < s->training.parameter_count; i++) {
+    channels += channels_of(s, &s->training.parameters[i]);
+  }
+  if (channels == 0) return;
+  mn_threads_run(s->threads, mn_threads_count(s->threads), channels, round_channels, s);
+}
+
+/* ---- Beginning and end ----------------------------------------------------------------------- */
+
 static mn_status build(mn_stepper *s, const mn_stepper_options *options, mn_error *err) {
   mn_status status = mn_autodiff(&s->training, s->model, &options->autodiff, err);
   if (status) return status;
+  s->threads = options->threads;
+  s->kernels = mn_grad_kernels_select(options->features);
+  round_weights(s);
   const mn_plan_request request = {
       .threads = mn_threads_count(options->threads),
       .features = options->features,
       .goal = MN_PLAN_LAYERS, /* whole maps: the backward pass reads them */
+      .keep_all = options->keep_all,
       .impl_of = mn_train_impl_of,
   };
   status = mn_plan_build(&s->plan, &s->training.graph, &request, err);
@@ -100,7 +144,10 @@ int32_t mn_stepper_gradient_step(const mn_stepper *s, int32_t index) {
   return s->plan->step_count;
 }
 
-void mn_stepper_changed(mn_stepper *s) { mn_plan_repack(s->plan); }
+void mn_stepper_changed(mn_stepper *s) {
+  round_weights(s);
+  mn_plan_repack(s->plan);
+}
 
 static mn_status put(mn_graph *graph, mn_id id, const float *data, size_t count, mn_error *err) {
   const float *copy = mn_arena_copy(&graph->arena, data, count * sizeof *data);

@@ -5,6 +5,7 @@
 #ifndef MN_TRAIN_STEPPER_H
 #define MN_TRAIN_STEPPER_H
 
+#include "kernels/grad/grad.h"
 #include "run/session.h"
 #include "train/autodiff.h"
 
@@ -14,12 +15,15 @@ typedef struct mn_stepper {
   mn_plan *plan;
   mn_session *session;
   int32_t backward; /* the first step of it */
+  mn_threads *threads;
+  const mn_grad_kernels *kernels;
 } mn_stepper;
 
 typedef struct mn_stepper_options {
   mn_autodiff_options autodiff;
   mn_threads *threads; /* NULL: the caller alone */
   uint32_t features;   /* mn_cpu_features */
+  bool keep_all;       /* every value can be read after a pass: mn_session_value */
 } mn_stepper_options;
 
 /* `model` outlives the stepper. Errors: those of mn_autodiff; MEMORY. */

@@ -86,6 +86,15 @@ typedef struct mn_focal_args {
   float gamma, scale;
 } mn_focal_args;
 
+/* x said in 8-bit codes: out = scale * r, r = x / scale rounded to the nearest even and held to
+ * [low, high], which are codes without their zero point. */
+typedef struct mn_fake_quant_args {
+  const float *x, *gradient; /* [count] */
+  float *out;                /* [count]; may be x or gradient */
+  size_t count;
+  float scale, low, high;
+} mn_fake_quant_args;
+
 typedef struct mn_grad_kernels {
   const char *name;
   void (*outer)(const mn_outer_args *args);
@@ -100,6 +109,11 @@ typedef struct mn_grad_kernels {
   void (*norm_sums)(const mn_norm_args *args);
   /* out = gradient of x. */
   void (*norm_gradient)(const mn_norm_args *args);
+  /* Moves *low down and *high up to where x[count] is; what is no number moves neither. */
+  void (*extremes)(const float *x, size_t count, float *low, float *high);
+  void (*fake_quant)(const mn_fake_quant_args *args);
+  /* out = gradient where x was not held to an end, else 0. */
+  void (*fake_quant_gradient)(const mn_fake_quant_args *args);
   void (*softmax)(const mn_softmax_args *args);
   double (*focal)(const mn_focal_args *args);
 } mn_grad_kernels;

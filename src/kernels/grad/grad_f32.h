@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "kernels/grad/grad_codes.h"
 #include "kernels/grad/grad_loss.h"
 
 /* ---- outer ---------------------------------------------------------------------------------- */
@@ -330,6 +331,9 @@ const mn_grad_kernels JOIN(mn_grad_kernels_, NAME) = {
     .norm = norm,
     .norm_sums = norm_sums,
     .norm_gradient = norm_gradient,
+    .extremes = extremes,
+    .fake_quant = fake_quant,
+    .fake_quant_gradient = fake_quant_gradient,
     .softmax = softmax,
     .focal = focal,
 };
