@@ -28,7 +28,10 @@ static double now_s(void) {
 
 static mn_status read_recipe(mn_training *t, mn_error *err) {
   const mn_train_options *o = &t->options;
-  const char *name = o->recipe ? o->recipe : o->fine_tune ? "finetune" : "small-data";
+  const char *name = o->recipe                 ? o->recipe
+                     : o->fine_tune && o->int8 ? "qat"
+                     : o->fine_tune            ? "finetune"
+                                               : "small-data";
   mn_status status = mn_recipe_find(&t->recipe, name, err);
   if (!status) mn_recipe_adapt(&t->recipe, t->task->task);
   for (int32_t i = 0; i < o->setting_count && !status; i++) {
@@ -102,6 +105,7 @@ static mn_status make_graph(mn_training *t, const mn_model *start, mn_error *err
   t->width = t->options.width ? t->options.width : input->dim[2];
   if (t->graph.open_size) t->graph.open_size = false;
   status = mn_head_infer(&t->graph, t->height, t->width, err);
+  if (!status) status = mn_training_prepare_int8(t, err);
   return status ? status : t->task->make_objective(t, err);
 }
 
@@ -134,6 +138,7 @@ static mn_status make_trainer(mn_training *t, mn_error *err) {
       .seed = t->options.seed,
       .norm_momentum = r->norm_momentum,
       .frozen_norm = t->options.fine_tune && r->frozen_norm,
+      .codes = t->options.int8 ? &t->codes : NULL,
       .threads = t->options.threads,
       .features = t->features,
   };
@@ -190,6 +195,7 @@ static mn_status take_fingerprint(mn_training *t, mn_error *err) {
   mn_json_writer_free(&writer);
   hash(&sum, &data, sizeof data);
   hash(&sum, &t->frozen, sizeof t->frozen);
+  hash(&sum, &t->options.int8, sizeof t->options.int8);
   hash(&sum, &t->height, sizeof t->height);
   hash(&sum, &t->width, sizeof t->width);
   memcpy(&t->fingerprint, &sum, sizeof sum);
@@ -268,6 +274,13 @@ int64_t mn_training_pictures(const mn_training *t, int held_back) {
 
 mn_task mn_training_task(const mn_training *t) { return t->task->task; }
 
+const char *mn_training_class(const mn_training *t, int index, double *recall) {
+  const mn_contract *contract = &t->graph.contract;
+  const bool known = index >= 0 && index < contract->labels.count;
+  if (recall) *recall = known && t->recall ? t->recall[index] : -1;
+  return known ? contract->labels.names[index] : NULL;
+}
+
 int32_t mn_training_epochs(const mn_training *t) { return t->recipe.epochs; }
 
 /* ---- An epoch ------------------------------------------------------------------------------ */
@@ -312,12 +325,12 @@ static mn_status train_step(mn_training *t, mn_trained_epoch *report, mn_error *
 mn_status mn_training_epoch(mn_training *t, mn_trained_epoch *report, mn_error *err) {
   mn_error_clear(err);
   memset(report, 0, sizeof *report);
+  mn_status status = mn_training_enter_stage(t, err);
   const int64_t steps = steps_of(t), images = (int64_t)t->recipe.batch * t->recipe.accumulate;
   const double begin = now_s(), waited = mn_step_sum_waited_s(&t->trainer->sum);
-  mn_status status = MN_OK;
   if (t->kept) {
     mn_features_seek(t->kept, (uint32_t)t->epoch);
-  } else {
+  } else if (!status) {
     status = mn_feed_seek(t->feed, (uint32_t)t->epoch, 0, err);
   }
   for (int64_t s = 0; s < steps && !status; s++) {
@@ -333,6 +346,8 @@ mn_status mn_training_epoch(mn_training *t, mn_trained_epoch *report, mn_error *
   report->loss /= (double)steps;
   report->top1 /= (double)steps;
   report->eval_top1 = report->eval_miou = report->eval_map = report->eval_map50 = -1;
+  report->eval_top1_float = report->worst_recall = -1;
+  report->codes_differ = report->layer_differs = -1;
   if (mn_ranks_first(t->options.ranks)) status = t->task->score(t, report, err);
   if (status) return status;
   report->epoch = ++t->epoch;
@@ -390,7 +405,7 @@ mn_status mn_training_model(const mn_training *t, mn_model **out, mn_error *err)
   mn_error_clear(err);
   mn_model *model = mn_alloc_zero(sizeof *model);
   if (!model) return mn_fail_memory(err, sizeof *model);
-  mn_status status = mn_training_snapshot(t, &model->graph, err);
+  mn_status status = mn_training_deployed(t, &model->graph, err);
   if (!status && t->task->finish) status = t->task->finish(&model->graph, err);
   if (!status) status = own(&model->graph, &model->contract_json, err);
   if (status) {

@@ -36,6 +36,8 @@ struct mn_training {
   int32_t head;   /* as mn_trainer_options has it */
   mn_objective *objective;
   mn_trainer *trainer;
+  mn_code_points codes; /* training for 8 bits, else no groups; in the graph's arena */
+  double *recall;       /* [classes] of the last score, in the graph's arena; < 0: none held back */
   mn_feed *feed, *scored; /* scored: NULL when no picture is held back */
   int32_t height, width, epoch;
   int32_t frozen; /* the graph's first nodes, which stay as they are */
@@ -57,6 +59,18 @@ mn_status mn_training_freeze(mn_training *t, mn_error *err);
 mn_status mn_training_snapshot(const mn_training *t, mn_graph *out, mn_error *err);
 
 enum { MN_SCORED_BATCH = 16 }; /* of t->scored */
+
+/* ---- train_codes.c: training for 8 bits ------------------------------------------------------ */
+
+/* Makes of t->graph one that int8 can say, and finds its codes; nothing without options.int8. */
+mn_status mn_training_prepare_int8(mn_training *t, mn_error *err);
+/* Enters the stage of the epoch in hand. */
+mn_status mn_training_enter_stage(mn_training *t, mn_error *err);
+/* The network that is deployed, as it is now: int8, or mn_training_snapshot's. */
+mn_status mn_training_deployed(const mn_training *t, mn_graph *out, mn_error *err);
+/* How far training's codes are from those of `int8`, over a few pictures held back. */
+mn_status mn_training_compare_int8(const mn_training *t, const mn_graph *int8,
+                                   mn_trained_epoch *report, mn_error *err);
 
 /* Names of the data's classes in the contract, numbers where it has none; after `background`, the
  * name of output 0, unless that is NULL. Error: MEMORY. */

@@ -10,6 +10,7 @@
 #include "format/format.h"
 
 #define STATE_NAME "train/state"
+#define RANGES_NAME "train/ranges"
 enum { STATE_NUMBERS = sizeof(mn_run_state) / sizeof(int64_t), NAME_BYTES = 256 };
 
 /* What a checkpoint has of a parameter besides the weights: slots, then the average. */
@@ -47,6 +48,11 @@ static mn_status add_arrays(const mn_trainer *t, const mn_run_state *state, mn_g
       name_array(t, i, k, name);
       id = mn_graph_add_const(graph, name, MN_F32, &shape, array_of(t, i, k));
     }
+  }
+  const mn_training_graph *training = &t->stepper->training;
+  const mn_shape ranges = {2, {training->range_count, 2}};
+  if (id != MN_NONE && training->range_count > 0) {
+    id = mn_graph_add_const(graph, RANGES_NAME, MN_F32, &ranges, training->ranges);
   }
   return id == MN_NONE ? mn_fail_memory(err, sizeof(mn_value)) : MN_OK;
 }
@@ -101,6 +107,12 @@ static bool visit(mn_trainer *t, const mn_graph *graph, bool put, mn_error *err)
     const void *data = find(graph, wanted, MN_F32, r->count * sizeof(float), err);
     if (!data) return false;
     if (put) memcpy(r->data, data, r->count * sizeof(float));
+  }
+  const size_t ranges = (size_t)training->range_count * sizeof *training->ranges;
+  if (ranges > 0) {
+    const void *data = find(graph, RANGES_NAME, MN_F32, ranges, err);
+    if (!data) return false;
+    if (put) memcpy(training->ranges, data, ranges);
   }
   return true;
 }

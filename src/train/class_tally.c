@@ -43,5 +43,5 @@ double mn_class_recall(const mn_class_tally *tally, int32_t class_index) {
   const int64_t *row = tally->confusion + (size_t)class_index * (size_t)tally->classes;
   int64_t all = 0;
   for (int32_t c = 0; c < tally->classes; c++) all += row[c];
-  return all > 0 ? (double)row[class_index] / (double)all : 0;
+  return all > 0 ? (double)row[class_index] / (double)all : -1;
 }

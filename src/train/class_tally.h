@@ -23,7 +23,7 @@ int32_t mn_class_best(const float *scores /* [classes] */, int32_t classes);
 void mn_class_tally_add(mn_class_tally *tally, const float *scores, /* [rows][classes] */
                         const int32_t *truth, size_t rows);
 
-/* Of the pictures of a class, how many were told. 0 when it has none; needs the confusion. */
+/* Of the pictures of a class, how many were told. -1 when it has none; needs the confusion. */
 double mn_class_recall(const mn_class_tally *tally, int32_t class_index);
 
 #endif

@@ -28,6 +28,9 @@ typedef struct mn_recipe {
   double norm_momentum, norm_epsilon;
   bool frozen_norm;
   int32_t frozen_views;
+  struct {
+    double start, range_decay, range_freeze, norm_freeze;
+  } qat;
   mn_augment augment;
 } mn_recipe;
 

@@ -15,6 +15,8 @@ typedef struct named_recipe {
 /* Numbers that a recipe does not use are those that its alternatives usually have, so that changing
  * the optimizer or erasing takes one field. */
 #define USUAL_ADAMW .beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-8
+#define USUAL_QAT \
+  .qat = {.start = 0.75, .range_decay = 0.99, .range_freeze = 0.9, .norm_freeze = 0.85}
 #define USUAL_ERASE .erase_area = {0.02, 0.33}, .erase_aspect = {0.3, 3.3}
 
 static const named_recipe recipes[] = {
@@ -47,6 +49,7 @@ static const named_recipe recipes[] = {
       .dropout = 0.2,
       .norm_momentum = 0.003,
       .norm_epsilon = 0.001,
+      USUAL_QAT,
       .augment = {.crop = MN_CROP_INCEPTION,
                   .area = {0.05, 1},
                   .aspect = {0.75, 1.33},
@@ -74,6 +77,7 @@ static const named_recipe recipes[] = {
       .dropout = 0.2,
       .norm_momentum = 0.1,
       .norm_epsilon = 1e-5,
+      USUAL_QAT,
       .augment = {.crop = MN_CROP_INCEPTION,
                   .area = {0.08, 1},
                   .aspect = {3.0 / 4, 4.0 / 3},
@@ -96,6 +100,7 @@ static const named_recipe recipes[] = {
       .average_warmup = true,
       .dropout = 0.2,
       .norm_momentum = 0.03,
+      USUAL_QAT,
       .augment = {.crop = MN_CROP_INCEPTION,
                   .area = {0.25, 1},
                   .aspect = {3.0 / 4, 4.0 / 3},
@@ -124,6 +129,35 @@ static const named_recipe recipes[] = {
       .average_warmup = true,
       .dropout = 0.2,
       .norm_momentum = 0.03,
+      USUAL_QAT,
+      .augment = {.crop = MN_CROP_INCEPTION,
+                  .area = {0.35, 1},
+                  .aspect = {3.0 / 4, 4.0 / 3},
+                  .flip = 0.5,
+                  .brightness = 0.2,
+                  .contrast = 0.2,
+                  .saturation = 0.2,
+                  USUAL_ERASE,
+                  .fill = {124, 116, 104},
+                  .smoothing = 0.1}}},
+    {"qat",
+     "a trained network, which goes on in 8 bits (--qat)",
+     {.epochs = 10,
+      .batch = 32,
+      .accumulate = 1,
+      .optimizer = {.kind = MN_ADAMW, .momentum = 0.9, .decay = 0.9, USUAL_ADAMW},
+      .rate = 1e-4,
+      .backbone_share = 1,
+      .layer_decay = 1,
+      .weight_decay = 0.01,
+      .clip = 5,
+      .schedule = MN_SCHEDULE_COSINE,
+      .warmup_epochs = 0.5,
+      .average = 0.99,
+      .average_warmup = true,
+      .dropout = 0.2,
+      .norm_momentum = 0.03,
+      .qat = {.start = 0, .range_decay = 0.99, .range_freeze = 0.5, .norm_freeze = 0.3},
       .augment = {.crop = MN_CROP_INCEPTION,
                   .area = {0.35, 1},
                   .aspect = {3.0 / 4, 4.0 / 3},
@@ -153,6 +187,7 @@ static const named_recipe recipes[] = {
       .rising = 0.3,
       .norm_momentum = 0.1,
       .norm_epsilon = 1e-5,
+      USUAL_QAT,
       .augment = {.crop = MN_CROP_PADDED, .padding = 4, .flip = 0.5, USUAL_ERASE}}},
 };
 enum { RECIPES = sizeof recipes / sizeof *recipes };

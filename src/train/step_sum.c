@@ -4,6 +4,25 @@
 
 #include <string.h>
 
+/* ---- What moves in a forward pass ----------------------------------------------------------- */
+
+/* Running statistics of batch norms, and after them the ranges of codes. */
+static int32_t moving_count(const mn_step_sum *s) {
+  const mn_training_graph *training = &s->stepper->training;
+  return training->running_count + (training->range_count > 0);
+}
+
+static mn_running moving(const mn_step_sum *s, int32_t i) {
+  const mn_training_graph *training = &s->stepper->training;
+  if (i < training->running_count) return training->running[i];
+  const size_t count = (size_t)training->range_count * sizeof *training->ranges / sizeof(float);
+  return (mn_running){.data = &training->ranges[0].low, .count = count};
+}
+
+static bool is_frozen(const mn_step_sum *s, const mn_step_sum_options *o, int32_t i) {
+  return i < s->stepper->training.running_count ? o->frozen_norm : o->frozen_ranges;
+}
+
 /* ---- What is summed ------------------------------------------------------------------------- */
 
 /* A parameter's gradient, or running statistics, before they are put in the order of steps. */
@@ -23,12 +42,13 @@ static void insert(entry *entries, int32_t count, entry new) {
   entries[at] = new;
 }
 
-static int32_t list_entries(const mn_step_sum *s, bool frozen_norm, entry *entries) {
+static int32_t list_entries(const mn_step_sum *s, const mn_step_sum_options *o, entry *entries) {
   const mn_training_graph *training = training_of(s);
   int32_t count = 0;
-  for (int32_t i = 0; i < training->running_count && !frozen_norm; i++) {
-    const mn_running *r = &training->running[i];
-    const mn_summand summand = {r->data, r->count, s->stepper->backward};
+  for (int32_t i = 0; i < moving_count(s); i++) {
+    const mn_running r = moving(s, i);
+    const mn_summand summand = {r.data, r.count, s->stepper->backward};
+    if (is_frozen(s, o, i)) continue;
     insert(entries, count++, (entry){summand, training->parameter_count + i});
   }
   for (int32_t i = training->parameter_count; i-- > 0;) {
@@ -43,13 +63,13 @@ static int32_t list_entries(const mn_step_sum *s, bool frozen_norm, entry *entri
 
 static mn_status make_sum(mn_step_sum *s, const mn_step_sum_options *o, mn_error *err) {
   const mn_training_graph *training = training_of(s);
-  const size_t most = (size_t)(training->parameter_count + training->running_count);
+  const size_t most = (size_t)(training->parameter_count + moving_count(s));
   entry *entries = mn_arena_array(&s->arena, most, sizeof *entries);
   mn_summand *summands = mn_arena_array(&s->arena, most, sizeof *summands);
   s->summand_of = mn_arena_array(&s->arena, most, sizeof *s->summand_of);
   if (!entries || !summands || !s->summand_of) return mn_fail_memory(err, most * sizeof *entries);
   for (size_t i = 0; i < most; i++) s->summand_of[i] = -1;
-  const int32_t count = list_entries(s, o->frozen_norm, entries);
+  const int32_t count = list_entries(s, o, entries);
   for (int32_t i = 0; i < count; i++) {
     summands[i] = entries[i].summand;
     s->summand_of[entries[i].index] = i;
@@ -66,7 +86,7 @@ static mn_status make_sum(mn_step_sum *s, const mn_step_sum_options *o, mn_error
 static mn_status reserve(mn_step_sum *s, int32_t all_batches, mn_error *err) {
   const mn_training_graph *training = training_of(s);
   size_t running = 0;
-  for (int32_t i = 0; i < training->running_count; i++) running += training->running[i].count;
+  for (int32_t i = 0; i < moving_count(s); i++) running += moving(s, i).count;
   s->before = mn_arena_array(&s->arena, running, sizeof *s->before);
   s->mine = mn_arena_array(&s->arena, (size_t)s->batches, sizeof *s->mine);
   s->all = mn_arena_array(&s->arena, (size_t)all_batches, sizeof *s->all);
@@ -101,14 +121,14 @@ typedef enum direction { REMEMBER, PUT_BACK } direction;
 
 static void move_running(const mn_step_sum *s, direction where) {
   float *before = s->before;
-  for (int32_t i = 0; i < training_of(s)->running_count; i++) {
-    const mn_running *r = &training_of(s)->running[i];
+  for (int32_t i = 0; i < moving_count(s); i++) {
+    const mn_running r = moving(s, i);
     if (where == REMEMBER) {
-      memcpy(before, r->data, r->count * sizeof *before);
+      memcpy(before, r.data, r.count * sizeof *before);
     } else {
-      memcpy(r->data, before, r->count * sizeof *before);
+      memcpy(r.data, before, r.count * sizeof *before);
     }
-    before += r->count;
+    before += r.count;
   }
 }
 
@@ -137,12 +157,12 @@ void mn_step_sum_backward(mn_step_sum *s, const mn_batch_numbers *numbers) {
 
 static void set_running(const mn_step_sum *s, double batches) {
   const mn_training_graph *training = training_of(s);
-  for (int32_t i = 0; i < training->running_count; i++) {
+  for (int32_t i = 0; i < moving_count(s); i++) {
     const int32_t summand = s->summand_of[training->parameter_count + i];
-    const mn_running *r = &training->running[i];
+    const mn_running r = moving(s, i);
     if (summand < 0) continue;
     const float *sum = mn_gradient_sum_of(s->sum, summand);
-    for (size_t c = 0; c < r->count; c++) r->data[c] = (float)((double)sum[c] / batches);
+    for (size_t c = 0; c < r.count; c++) r.data[c] = (float)((double)sum[c] / batches);
   }
 }
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  * A step of several batches, of which this process may have a share only: what the stepper makes
  * of each, summed for the update. A step of one batch in one process is summed by nobody: its
- * gradients are the stepper's own. Running statistics begin each batch of a step where the step
- * began and end it at the mean of where the batches took them, so that neither the order of batches
- * nor who computes them matters. */
+ * gradients are the stepper's own. Running statistics, and ranges of codes, begin each batch of a
+ * step where the step began and end it at the mean of where the batches took them, so that neither
+ * the order of batches nor who computes them matters. */
 #ifndef MN_TRAIN_STEP_SUM_H
 #define MN_TRAIN_STEP_SUM_H
 
@@ -22,8 +22,8 @@ typedef struct mn_step_sum {
   mn_gradient_sum *sum;         /* NULL: there is one batch */
   int32_t batches;              /* of this rank */
   int32_t taken;                /* of them in this step */
-  int32_t *summand_of;          /* [parameters, then running statistics]; -1: none */
-  float *before;                /* running statistics as the step began, end to end */
+  int32_t *summand_of;          /* [parameters, running statistics, ranges]; -1: none */
+  float *before;                /* what moves as the step began, end to end */
   mn_batch_numbers *mine, *all; /* [batches], [batches of all ranks] */
   float **gradients;            /* [parameters]; NULL: it has none */
   mn_arena arena;
@@ -33,7 +33,7 @@ typedef struct mn_step_sum_options {
   const mn_ranks *ranks;
   int32_t batches; /* of a step, in all ranks */
   mn_threads *threads;
-  bool frozen_norm; /* running statistics stay */
+  bool frozen_norm, frozen_ranges; /* running statistics stay; ranges of codes do */
 } mn_step_sum_options;
 
 /* Error: MEMORY. */

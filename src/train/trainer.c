@@ -3,6 +3,7 @@
 #include "train/trainer.h"
 
 #include <math.h>
+#include <string.h>
 
 #include "base/alloc.h"
 #include "base/threads.h"
@@ -116,28 +117,41 @@ static mn_status open_objective(const mn_trainer *t, mn_error *err) {
   return t->options.objective->open(t->options.objective, shapes, count, err);
 }
 
-static mn_status build(mn_trainer *t, const mn_graph *model, mn_error *err) {
+static mn_status make_stepper(const mn_trainer *t, mn_stepper **out, mn_error *err) {
   const mn_trainer_options *o = &t->options;
   const mn_stepper_options stepper = {
       .autodiff = {.batch = o->batch,
                    .height = o->height,
                    .width = o->width,
                    .norm_momentum = (float)o->norm_momentum,
-                   .frozen_norm = o->frozen_norm,
+                   .frozen_norm = o->frozen_norm || t->stage.frozen_norm,
                    .frozen = o->frozen,
-                   .dropout = o->dropout > 0 ? mn_head_layer(model) + 1 : 0},
+                   .dropout = o->dropout > 0 ? mn_head_layer(t->model) + 1 : 0,
+                   .codes = o->codes,
+                   .range_share = t->stage.range_share,
+                   .rounded = t->stage.rounded},
       .threads = o->threads,
       .features = o->features,
   };
-  mn_status status = mn_stepper_new(&t->stepper, model, &stepper, err);
-  if (!status) status = open_objective(t, err);
-  if (status) return status;
-  find_head(t);
+  return mn_stepper_new(out, t->model, &stepper, err);
+}
+
+static mn_status open_sum(mn_trainer *t, mn_error *err) {
+  const mn_trainer_options *o = &t->options;
   const mn_step_sum_options sum = {.ranks = o->ranks,
                                    .batches = o->batches > 0 ? o->batches : 1,
                                    .threads = o->threads,
-                                   .frozen_norm = o->frozen_norm};
-  status = mn_step_sum_open(&t->sum, t->stepper, &sum, err);
+                                   .frozen_norm = o->frozen_norm || t->stage.frozen_norm,
+                                   .frozen_ranges = t->stage.range_share <= 0};
+  return mn_step_sum_open(&t->sum, t->stepper, &sum, err);
+}
+
+static mn_status build(mn_trainer *t, mn_error *err) {
+  mn_status status = make_stepper(t, &t->stepper, err);
+  if (!status) status = open_objective(t, err);
+  if (status) return status;
+  find_head(t);
+  status = open_sum(t, err);
   if (status) return status;
   const bool made = make_shares(t) && make_slots(t) && make_averages(t) && list_gradients(t);
   return made ? MN_OK : mn_fail_memory(err, t->arena.used);
@@ -149,7 +163,8 @@ mn_status mn_trainer_new(mn_trainer **out, const mn_graph *model, const mn_train
   mn_trainer *t = mn_alloc_zero(sizeof *t);
   if (!t) return mn_fail_memory(err, sizeof *t);
   t->options = *options;
-  mn_status status = build(t, model, err);
+  t->model = model;
+  mn_status status = build(t, err);
   if (status) {
     mn_trainer_free(t);
     return status;
@@ -164,6 +179,42 @@ void mn_trainer_free(mn_trainer *t) {
   mn_stepper_free(t->stepper);
   mn_arena_free(&t->arena);
   mn_free(t);
+}
+
+/* ---- Stages ------------------------------------------------------------------------------- */
+
+static void copy_learned(mn_training_graph *to, const mn_training_graph *from) {
+  for (int32_t i = 0; i < from->parameter_count; i++) {
+    const mn_parameter *p = &from->parameters[i];
+    memcpy(to->parameters[i].data, p->data, p->count * sizeof *p->data);
+  }
+  for (int32_t i = 0; i < from->running_count; i++) {
+    const mn_running *r = &from->running[i];
+    memcpy(to->running[i].data, r->data, r->count * sizeof *r->data);
+  }
+  if (from->range_count == 0) return;
+  memcpy(to->ranges, from->ranges, (size_t)from->range_count * sizeof *from->ranges);
+}
+
+mn_status mn_trainer_enter(mn_trainer *t, mn_trainer_stage stage, mn_error *err) {
+  const mn_trainer_stage before = t->stage;
+  if (before.rounded == stage.rounded && before.range_share == stage.range_share &&
+      before.frozen_norm == stage.frozen_norm) {
+    return MN_OK;
+  }
+  mn_stepper *old = t->stepper;
+  t->stage = stage;
+  mn_step_sum_close(&t->sum);
+  t->sum = (mn_step_sum){.stepper = NULL};
+  mn_status status = make_stepper(t, &t->stepper, err);
+  if (!status) {
+    copy_learned(&t->stepper->training, &old->training);
+    mn_stepper_changed(t->stepper);
+    status = open_sum(t, err);
+  }
+  mn_stepper_free(old);
+  if (!status && !list_gradients(t)) status = mn_fail_memory(err, sizeof(float *));
+  return status;
 }
 
 /* ---- A step ------------------------------------------------------------------------------- */

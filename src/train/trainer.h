@@ -28,14 +28,24 @@ typedef struct mn_trainer_options {
   int32_t frozen;        /* the first nodes, which stay as they are, batch norms too */
   double norm_momentum;  /* of batch norms */
   bool frozen_norm;
-  double dropout; /* of the last layer's input; by `seed` and the step */
+  const mn_code_points *codes; /* training for 8 bits: outlive the trainer; NULL: floats */
+  double dropout;              /* of the last layer's input; by `seed` and the step */
   uint64_t seed;
   mn_threads *threads;
   uint32_t features;
 } mn_trainer_options;
 
+/* What changes in the course of a training for 8 bits. */
+typedef struct mn_trainer_stage {
+  bool rounded;      /* weights and activations are rounded to codes */
+  float range_share; /* of a batch in the ranges of activations; 0: they stay */
+  bool frozen_norm;  /* batch norms keep their statistics and use them */
+} mn_trainer_stage;
+
 typedef struct mn_trainer {
   mn_trainer_options options;
+  mn_trainer_stage stage;
+  const mn_graph *model;
   mn_stepper *stepper;
   mn_step_sum sum;
   int64_t steps;    /* done */
@@ -60,6 +70,15 @@ static inline float *mn_trainer_pixels(const mn_trainer *trainer) {
 }
 static inline float *mn_trainer_targets(const mn_trainer *trainer) {
   return trainer->options.objective->targets; /* [batch][classes] */
+}
+
+/* Goes on in another stage, with all that was learned. Error: MEMORY; then it can only be
+ * freed. */
+mn_status mn_trainer_enter(mn_trainer *trainer, mn_trainer_stage stage, mn_error *err);
+
+/* Ranges of the groups of options.codes, as observed so far. */
+static inline mn_code_range *mn_trainer_ranges(const mn_trainer *trainer) {
+  return trainer->stepper->training.ranges; /* [range_count] */
 }
 
 typedef struct mn_trained_step {

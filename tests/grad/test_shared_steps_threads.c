@@ -12,6 +12,7 @@
 #include <stdlib.h>
 
 #include "filled_network.h"
+#include "train/deploy.h"
 #include "train/objective.h"
 #include "train/ranks.h"
 #include "train/trainer.h"
@@ -89,6 +90,8 @@ typedef struct run {
   mn_trainer_options options;
   int32_t ranks, rank, batch, batches;
   int32_t unfilled; /* a batch of each step, or -1 */
+  bool int8;        /* trained for 8 bits */
+  mn_arena arena;
   seat seat;
   mn_ranks link;
   mn_graph model;
@@ -114,9 +117,22 @@ static run usual(void) {
                .seat = {.calls_left = -1}};
 }
 
+static const mn_code_points *find_codes(run *r) {
+  mn_error err;
+  mn_code_points *codes = mn_arena_take(&r->arena, sizeof *codes);
+  assert_non_null(codes);
+  mn_contract_default(&r->model.contract);
+  check(mn_contract_preset(&r->model.contract, "tf", &err), &err);
+  r->model.has_contract = true;
+  check(mn_deploy_prepare(&r->model, &err), &err);
+  check(mn_code_points_prepared(codes, &r->model, &r->arena, &err), &err);
+  return codes;
+}
+
 static void open_run(run *r) {
   mn_error err;
   build_network(&r->model, network, CLASSES);
+  r->arena = (mn_arena){0};
   check(mn_objective_classes(&r->objective, &err), &err);
   r->link = (mn_ranks){sizeof r->link, r->rank, r->ranks, &r->seat, exchange, gather};
   r->seat.rank = r->rank;
@@ -126,14 +142,19 @@ static void open_run(run *r) {
   o.batch = r->batch;
   o.batches = r->batches;
   o.ranks = &r->link;
+  if (r->int8) o.codes = find_codes(r);
   check(mn_trainer_new(&r->trainer, &r->model, &o, &err), &err);
   fill_network(r->trainer->stepper);
+  if (!r->int8) return;
+  const mn_trainer_stage stage = {.rounded = true, .range_share = 0.1f};
+  check(mn_trainer_enter(r->trainer, stage, &err), &err);
 }
 
 static void close_run(run *r) {
   mn_trainer_free(r->trainer);
   mn_objective_free(r->objective);
   mn_graph_free(&r->model);
+  mn_arena_free(&r->arena);
 }
 
 /* Pictures `first` and so on of a step. */
@@ -210,6 +231,11 @@ static void expect_same(const run *a, const run *b) {
     assert_memory_equal(one->running[k].data, other->running[k].data,
                         one->running[k].count * sizeof(float));
   }
+  assert_int_equal(one->range_count > 0, a->int8);
+  for (int32_t k = 0; k < one->range_count; k++) {
+    assert_true(one->ranges[k].low == other->ranges[k].low);
+    assert_true(one->ranges[k].high == other->ranges[k].high);
+  }
   assert_memory_equal(a->losses, b->losses, sizeof a->losses);
 }
 
@@ -251,24 +277,40 @@ static void test_one_large_batch(void **state) {
   close_run(&first);
 }
 
+/* One rank and so many, the batches of a step among them. */
+static void expect_any_ranks(run r, int ranks) {
+  static run shared[MOST_RANKS];
+  meeting m;
+  run alone = work_alone(r);
+  for (int i = 0; i < ranks; i++) shared[i] = r;
+  work_together(shared, ranks, &m);
+  for (int i = 0; i < ranks; i++) {
+    assert_int_equal(shared[i].status, MN_OK);
+    expect_same(&alone, &shared[i]);
+    close_run(&shared[i]);
+  }
+  close_run(&alone);
+}
+
 static void test_rank_counts(void **state) {
   (void)state;
   static const int cases[][2] = {{4, 2}, {4, 4}, {3, 3}, {6, 3}, {6, 6}}; /* batches, ranks */
-  static run shared[MOST_RANKS];
   for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
-    meeting m;
     run r = usual();
     r.batches = cases[c][0];
-    run alone = work_alone(r);
-    for (int i = 0; i < cases[c][1]; i++) shared[i] = r;
-    work_together(shared, cases[c][1], &m);
-    for (int i = 0; i < cases[c][1]; i++) {
-      assert_int_equal(shared[i].status, MN_OK);
-      expect_same(&alone, &shared[i]);
-      close_run(&shared[i]);
-    }
-    close_run(&alone);
+    expect_any_ranks(r, cases[c][1]);
   }
+}
+
+/* Ranges of activations, too, are those that all batches of the step make. */
+static void test_int8(void **state) {
+  (void)state;
+  run r = usual();
+  r.int8 = true;
+  r.batches = 4;
+  expect_any_ranks(r, 2);
+  r.batches = 3;
+  expect_any_ranks(r, 3);
 }
 
 static void test_unfilled_batch(void **state) {
@@ -315,7 +357,9 @@ static void test_sharing(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(test_one_large_batch),
                                      cmocka_unit_test(test_rank_counts),
+                                     cmocka_unit_test(test_int8),
                                      cmocka_unit_test(test_unfilled_batch),
-                                     cmocka_unit_test(test_gone), cmocka_unit_test(test_sharing)};
+                                     cmocka_unit_test(test_gone),
+                                     cmocka_unit_test(test_sharing)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -26,11 +26,12 @@ typedef struct run {
   mn_training *training;
 } run;
 
-static void begin(run *r, int threads) {
+static void begin_as(run *r, int threads, int int8) {
   mn_error err;
   static const char *const settings[] = {
-      "epochs=24", "batch=8", "rate=0.1",        "average=0",         "rand_ops=0", "mixup=0",
-      "flip=0",    "erase=0", "warmup_epochs=0", "norm_momentum=0.3", "dropout=0.1"};
+      "epochs=24",   "batch=8",       "rate=0.1",        "average=0",       "rand_ops=0",
+      "mixup=0",     "flip=0",        "erase=0",         "warmup_epochs=0", "norm_momentum=0.3",
+      "dropout=0.1", "qat_start=0.5", "norm_freeze=0.75"};
   check(mn_model_from_zoo(&r->start, "v1-0.25-32", NULL, &err), &err);
   check(mn_threads_new(&r->threads, threads, &err), &err);
   const mn_train_options options = {.struct_size = sizeof options,
@@ -38,9 +39,12 @@ static void begin(run *r, int threads) {
                                     .setting_count = sizeof settings / sizeof settings[0],
                                     .held_back = 0.25,
                                     .seed = 3,
+                                    .int8 = int8,
                                     .threads = r->threads};
   check(mn_training_new(&r->training, r->start, temp_path("set"), &options, &err), &err);
 }
+
+static void begin(run *r, int threads) { begin_as(r, threads, 0); }
 
 static void end(run *r) {
   mn_training_free(r->training);
@@ -109,6 +113,79 @@ static void test_learning(void **state) {
   end(&stopped);
 }
 
+/* In 8 bits, from the middle on; stopped where batch norms still learn, and gone on from there. */
+static void test_int8(void **state) {
+  (void)state;
+  run one, two, stopped;
+  size_t sizes[3];
+  begin_as(&one, 1, 1);
+  begin_as(&two, 2, 1);
+  const mn_trained_epoch last = epochs(&one, 24);
+  printf("int8: held back %.2f, as floats %.2f; %.2f %% of codes differ, %.2f %% of %s\n",
+         last.eval_top1, last.eval_top1_float, 100 * last.codes_differ, 100 * last.layer_differs,
+         last.layer);
+  assert_true(last.eval_top1 > 0.9 && last.eval_top1_float > 0.9);
+  assert_true(last.codes_differ >= 0 && last.codes_differ < 0.5 && last.layer_differs < 0.5);
+  assert_true(last.worst_recall >= 0 && last.worst_recall <= last.eval_top1);
+  double recall;
+  assert_string_equal(mn_training_class(one.training, last.worst_class, &recall),
+                      last.worst_class ? "down" : "across");
+  assert_true(recall == last.worst_recall);
+  assert_null(mn_training_class(one.training, 2, NULL));
+  epochs(&two, 24);
+
+  mn_error err;
+  begin_as(&stopped, 2, 1);
+  epochs(&stopped, 14);
+  check(mn_training_save(stopped.training, temp_path("run8.safetensors"), &err), &err);
+  end(&stopped);
+  int32_t done;
+  begin_as(&stopped, 1, 1);
+  check(mn_training_resume(stopped.training, temp_path("run8.safetensors"), &done, &err), &err);
+  epochs(&stopped, 10);
+
+  char *files[3] = {file_of(&one, "one8.safetensors", &sizes[0]),
+                    file_of(&two, "two8.safetensors", &sizes[1]),
+                    file_of(&stopped, "three8.safetensors", &sizes[2])};
+  for (int i = 1; i < 3; i++) {
+    assert_int_equal(sizes[0], sizes[i]);
+    assert_memory_equal(files[0], files[i], sizes[0]);
+  }
+  for (int i = 0; i < 3; i++) free(files[i]);
+  end(&one);
+  end(&two);
+  end(&stopped);
+}
+
+/* A trained model of the very classes keeps its last layer: it is right from the start. */
+static void test_trained_one(void **state) {
+  (void)state;
+  mn_error err;
+  run one;
+  begin(&one, 1);
+  epochs(&one, 24);
+  mn_model *trained;
+  check(mn_training_model(one.training, &trained, &err), &err);
+  end(&one);
+
+  static const char *const settings[] = {"epochs=1", "batch=8", "rate=1e-7"};
+  const mn_train_options options = {.struct_size = sizeof options,
+                                    .settings = settings,
+                                    .setting_count = 3,
+                                    .fine_tune = 1,
+                                    .held_back = 0.25,
+                                    .seed = 3,
+                                    .int8 = 1};
+  mn_training *training;
+  mn_trained_epoch epoch;
+  check(mn_training_new(&training, trained, temp_path("set"), &options, &err), &err);
+  check(mn_training_epoch(training, &epoch, &err), &err);
+  assert_true(epoch.eval_top1 > 0.8);
+  assert_true(epoch.loss < 0.6);
+  mn_training_free(training);
+  mn_model_free(trained);
+}
+
 static void test_refusals(void **state) {
   (void)state;
   mn_error err;
@@ -137,7 +214,8 @@ static int prepare(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(test_learning),
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_learning), cmocka_unit_test(test_int8),
+                                     cmocka_unit_test(test_trained_one),
                                      cmocka_unit_test(test_refusals)};
   return cmocka_run_group_tests(tests, prepare, temp_drop);
 }

@@ -131,6 +131,7 @@ static int prepare(course *c) {
       .progress = on_progress,
       .user = c,
       .ranks = c->ranks.count > 1 ? &c->ranks : NULL,
+      .int8 = o->given[OPTION_QAT],
   };
   if (o->text[OPTION_LABELS]) {
     c->labels = text_file_read(o->text[OPTION_LABELS], "labels");
@@ -185,6 +186,35 @@ static int scores_of(const course *c, const mn_trained_epoch *e, held_score *sco
   }
 }
 
+static void json_part(json_writer *line, const char *key, double part) {
+  json_float(line, key, part < 0 ? NAN : part);
+}
+
+/* In the order of the classes. */
+static void json_recall(const course *c, json_writer *line) {
+  double recall;
+  json_open_array(line, "eval_recall");
+  for (int i = 0; mn_training_class(c->training, i, &recall); i++) json_part(line, NULL, recall);
+  json_close_array(line);
+}
+
+static void json_int8(const mn_trained_epoch *e, json_writer *line) {
+  json_part(line, "eval_top1_float", e->eval_top1_float);
+  json_part(line, "codes_differ", e->codes_differ);
+  json_part(line, "layer_differs", e->layer_differs);
+  json_text(line, "layer", e->layer);
+}
+
+static void print_int8(const mn_trained_epoch *e) {
+  if (e->eval_top1_float < 0) return;
+  printf("  int8; as floats %.1f %%", 100 * e->eval_top1_float);
+  if (e->codes_differ >= 0) {
+    printf("; %.2f %% of codes are not what training had, %.1f %% in %s", 100 * e->codes_differ,
+           100 * e->layer_differs, e->layer);
+  }
+  printf("\n");
+}
+
 static void print_json(const course *c, const mn_trained_epoch *e, const held_score *scores,
                        int count) {
   json_writer line = {stdout, false};
@@ -198,6 +228,8 @@ static void print_json(const course *c, const mn_trained_epoch *e, const held_sc
   json_float(&line, "images_per_s", e->images_per_s);
   json_double(&line, "lr", e->rate);
   if (c->ranks.count > 1) json_double(&line, "waited_s", e->waited_s);
+  if (e->worst_recall >= 0) json_recall(c, &line);
+  if (c->options->given[OPTION_QAT]) json_int8(e, &line);
   json_close_object(&line);
   json_end_line(&line);
 }
@@ -215,7 +247,12 @@ static void print_epoch(const course *c, const mn_trained_epoch *e) {
     if (i == 0) fputs("held back ", stdout);
     printf("%s%s%5.1f %%  ", scores[i].text, scores[i].text[0] ? " " : "", 100 * scores[i].value);
   }
+  if (e->worst_recall >= 0) {
+    printf("%s %.1f %%  ", mn_training_class(c->training, e->worst_class, NULL),
+           100 * e->worst_recall);
+  }
   printf("rate %.2g  %.0f images/s\n", e->rate, e->images_per_s);
+  print_int8(e);
   fflush(stdout);
 }
 
