@@ -133,6 +133,9 @@ typedef union mn_attr {
     mn_act act;
     float epsilon, momentum;
     int32_t parts; /* that a sum over pixels is split into */
+    mn_act in_act; /* of the batch norm that the input still has to go through, if it is ... */
+    bool normed;   /* ... one that does */
+    bool frozen;   /* statistics are not the batch's */
   } train;         /* operators from MN_OP_COUNT on */
 } mn_attr;
 

@@ -183,6 +183,14 @@ static void gather_window(const conv *p, const float *in, size_t i, float *to) {
   int64_t y = (int64_t)oy * w->stride_h - w->pad_top;
   for (int32_t kh = 0; kh < w->kernel_h; kh++, y += w->dilation_h) {
     int64_t x = (int64_t)ox * w->stride_w - w->pad_left;
+    if (w->dilation_w == 1 && y >= 0 && y < (int64_t)p->in_h && x >= 0 &&
+        x + w->kernel_w <= (int64_t)p->in_w) { /* the usual case: one piece of memory */
+      const size_t at = (image * p->in_h + (size_t)y) * p->in_w + (size_t)x;
+      const size_t floats = (size_t)w->kernel_w * p->ic;
+      memcpy(to, in + at * p->ic, floats * sizeof *to);
+      to += floats;
+      continue;
+    }
     for (int32_t kw = 0; kw < w->kernel_w; kw++, x += w->dilation_w, to += p->ic) {
       if (y >= 0 && y < (int64_t)p->in_h && x >= 0 && x < (int64_t)p->in_w) {
         const size_t at = (image * p->in_h + (size_t)y) * p->in_w + (size_t)x;

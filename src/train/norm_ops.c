@@ -7,7 +7,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "train/train_ops.h"
+#include "train/fused.h"
 
 typedef struct norm {
   const mn_grad_kernels *kernels;
@@ -15,7 +15,7 @@ typedef struct norm {
   mn_grad_act act;
 } norm;
 
-static mn_grad_act act_of(mn_act act) {
+mn_grad_act mn_grad_act_of(mn_act act) {
   switch (act) {
     case MN_ACT_RELU: return MN_GRAD_RELU;
     case MN_ACT_RELU6: return MN_GRAD_RELU6;
@@ -32,7 +32,7 @@ static mn_status plan_norm(mn_step *step, const mn_op_request *request, mn_error
       .pixels = mn_operand_pixels(&step->in[0]),
       .channels = mn_operand_channels(&step->in[0]),
       .parts = (size_t)step->node->attr.train.parts,
-      .act = act_of(step->node->attr.train.act),
+      .act = mn_grad_act_of(step->node->attr.train.act),
   };
   step->params = p;
   step->kernel_name = p->kernels->name;
@@ -51,6 +51,22 @@ static mn_status plan_parts(mn_step *step, const mn_op_request *request, mn_erro
   return MN_OK;
 }
 
+void mn_fused_put_moments(const mn_norm_args *sums, size_t pixels, float *part) {
+  const double count = (double)pixels;
+  for (size_t c = 0; c < sums->channels; c++) {
+    const double first = sums->first[c], second = sums->second[c];
+    part[c] = (float)((double)sums->mean[c] + first / count);
+    part[sums->channels + c] = (float)fmax(second - first * first / count, 0);
+  }
+}
+
+void mn_fused_put_sums(const mn_norm_args *sums, float *part) {
+  for (size_t c = 0; c < sums->channels; c++) {
+    part[c] = (float)sums->second[c];
+    part[sums->channels + c] = (float)sums->first[c];
+  }
+}
+
 static void run_moments(const mn_step *step, const mn_run *run, size_t begin, size_t end) {
   const norm *p = step->params;
   double *first = run->scratch, *second = first + p->channels;
@@ -58,18 +74,14 @@ static void run_moments(const mn_step *step, const mn_run *run, size_t begin, si
     const size_t from = mn_part_begin(p->pixels, p->parts, i);
     const size_t to = mn_part_begin(p->pixels, p->parts, i + 1);
     const float *x = mn_train_read(run, step, 0) + from * p->channels;
-    float *mean = mn_train_write(run, step) + 2 * i * p->channels, *spread = mean + p->channels;
-    p->kernels->moments(&(mn_norm_args){.x = x,
-                                        .mean = x,
-                                        .first = first,
-                                        .second = second,
-                                        .pixels = to - from,
-                                        .channels = p->channels});
-    const double count = (double)(to - from);
-    for (size_t c = 0; c < p->channels; c++) {
-      mean[c] = (float)((double)x[c] + first[c] / count);
-      spread[c] = (float)fmax(second[c] - first[c] * first[c] / count, 0);
-    }
+    const mn_norm_args sums = {.x = x,
+                               .mean = x,
+                               .first = first,
+                               .second = second,
+                               .pixels = to - from,
+                               .channels = p->channels};
+    p->kernels->moments(&sums);
+    mn_fused_put_moments(&sums, to - from, mn_train_write(run, step) + 2 * i * p->channels);
   }
 }
 
@@ -205,11 +217,7 @@ static void run_sums(const mn_step *step, const mn_run *run, size_t begin, size_
     args.first = first;
     args.second = second;
     p->kernels->norm_sums(&args);
-    float *gamma = mn_train_write(run, step) + 2 * i * p->channels, *beta = gamma + p->channels;
-    for (size_t c = 0; c < p->channels; c++) {
-      gamma[c] = (float)second[c];
-      beta[c] = (float)first[c];
-    }
+    mn_fused_put_sums(&args, mn_train_write(run, step) + 2 * i * p->channels);
   }
 }
 

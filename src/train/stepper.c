@@ -5,6 +5,7 @@
 #include "base/alloc.h"
 #include "base/threads.h"
 #include "train/code_weights.h"
+#include "train/fuse.h"
 #include "train/train_ops.h"
 
 /* The first step of a node from `first_node` on. */
@@ -54,6 +55,7 @@ static void round_weights(mn_stepper *s) {
 
 static mn_status build(mn_stepper *s, const mn_stepper_options *options, mn_error *err) {
   mn_status status = mn_autodiff(&s->training, s->model, &options->autodiff, err);
+  if (!status) status = mn_fuse(&s->training, err);
   if (status) return status;
   s->threads = options->threads;
   s->kernels = mn_grad_kernels_select(options->features);

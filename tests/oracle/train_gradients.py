@@ -95,11 +95,13 @@ def prepare(model):
             module.momentum = 0.1
 
 
-def gradients(model, size, tensor, kind):
-    """The weighted output and all gradients, computed in `kind`, of a copy of the model."""
+def gradients(model, size, tensor, kind, nudge=0.0):
+    """The weighted output and all gradients, computed in `kind`, of a copy of the model; of pixels
+    that are moved by `nudge` at most."""
     model = copy.deepcopy(model).to(kind)
     x = numbers(tensor, BATCH * 3 * size * size).reshape(BATCH, 3, size, size)
-    out = model(torch.from_numpy(x).to(kind))
+    moved = numbers(tensor + 7000, x.size).reshape(x.shape).astype(np.float64) * nudge
+    out = model(torch.from_numpy(x.astype(np.float64) + moved).to(kind))
     seeds = torch.from_numpy(numbers(SEEDS, out.numel()).reshape(out.shape))
     total = (out * seeds.to(kind)).sum()
     total.backward()
@@ -107,13 +109,16 @@ def gradients(model, size, tensor, kind):
 
 
 def steady_input(model, size):
-    """An input whose gradients are the same in float and double but for rounding: with others a
-    sum lies so near the corner of a ReLU that rounding decides, and gradients jump there."""
-    for tensor in range(FIRST_INPUT, FIRST_INPUT + 100):
+    """An input whose gradients are the same in float and double but for rounding, and when every
+    pixel moves by as much as sums in another order would do: with others a sum lies so near the
+    corner of a ReLU that rounding decides, and gradients jump there."""
+    for tensor in range(FIRST_INPUT, FIRST_INPUT + 400):
         exact = gradients(model, size, tensor, torch.float64)
-        rounded = gradients(model, size, tensor, torch.float32)
-        errors = [((a - b).norm() / a.norm()).item() for a, b in zip(exact[2], rounded[2])
-                  if a.norm() > 1e-6]
+        others = [gradients(model, size, tensor, torch.float32),
+                  gradients(model, size, tensor, torch.float64, 2e-7),
+                  gradients(model, size, tensor, torch.float64, -2e-7)]
+        errors = [((a - b).norm() / a.norm()).item() for other in others
+                  for a, b in zip(exact[2], other[2]) if a.norm() > 1e-6]
         if max(errors) < 5e-5:
             return tensor, exact
     raise SystemExit("no input without a corner")

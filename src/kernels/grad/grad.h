@@ -52,6 +52,7 @@ typedef struct mn_norm_args {
   float *out;                                  /* [pixels][channels] */
   double *first, *second;                      /* [channels], of sums */
   size_t pixels, channels;
+  bool more;   /* sums go on from what they are */
   float count; /* pixels of the whole batch; 0: statistics are frozen */
   mn_grad_act act;
 } mn_norm_args;

@@ -12,7 +12,7 @@
 
 /* ---- outer ---------------------------------------------------------------------------------- */
 
-enum { COLS = 2 * LANES, DEPTH = 256 };
+enum { COLS = 2 * LANES, DEPTH = 256, MOST_ROW_TAPS = 7 };
 
 /* rows x COLS of c, `count` columns of which exist. */
 INLINE void outer_tile(const mn_outer_args *args, size_t m, size_t n, size_t from, size_t to,
@@ -73,54 +73,111 @@ static void outer(const mn_outer_args *args) {
 
 /* ---- Depthwise ------------------------------------------------------------------------------ */
 
-static void taps(const mn_taps_args *args) {
-  size_t c = 0;
-  for (; c + LANES <= args->channels; c += LANES) {
-    vec sum = {0};
-    for (size_t t = 0; t < args->taps; t++) sum += load(args->a[t] + c) * load(args->b[t] + c);
-    store(args->out + c, sum);
+INLINE void taps_at(const mn_taps_args *args, size_t c, size_t count, const int partial) {
+  vec sum = {0};
+  for (size_t t = 0; t < args->taps; t++) {
+    if (partial) {
+      sum += load_some(args->a[t] + c, count) * load_some(args->b[t] + c, count);
+    } else {
+      sum += load(args->a[t] + c) * load(args->b[t] + c);
+    }
   }
-  for (; c < args->channels; c++) {
-    float sum = 0;
-    for (size_t t = 0; t < args->taps; t++) sum += args->a[t][c] * args->b[t][c];
-    args->out[c] = sum;
+  if (partial) {
+    store_some(args->out + c, sum, count);
+  } else {
+    store(args->out + c, sum);
   }
 }
 
-/* Outputs [*begin, *end) whose tap k lies inside the row. */
-INLINE void inside(const mn_dw_outer_args *args, size_t k, size_t *begin, size_t *end) {
-  const size_t at = k * args->dilation;
-  *begin = at < args->pad ? (args->pad - at + args->stride - 1) / args->stride : 0;
-  const size_t reach = args->in_width + args->pad;
-  *end = reach > at ? (reach - at - 1) / args->stride + 1 : 0;
+static void taps(const mn_taps_args *args) {
+  size_t c = 0;
+  for (; c + LANES <= args->channels; c += LANES) taps_at(args, c, LANES, 0);
+  if (c < args->channels) taps_at(args, c, args->channels - c, 1);
+}
+
+/* The part of a row of outputs whose windows are all inside: [*begin, *end). */
+INLINE void inner_part(const mn_dw_outer_args *args, size_t *begin, size_t *end) {
+  const size_t reach = args->in_width + args->pad, span = (args->kernel_w - 1) * args->dilation + 1;
+  *begin = (args->pad + args->stride - 1) / args->stride;
+  *end = reach >= span ? (reach - span) / args->stride + 1 : 0;
   if (*end > args->width) *end = args->width;
+  if (*begin > *end) *begin = *end;
+}
+
+/* Outputs [from, to), whose taps may lie outside, for one vector of channels. */
+INLINE void outer_edge(const mn_dw_outer_args *args, size_t c, size_t count, size_t from, size_t to,
+                       vec *sums, const int taps) {
+  for (size_t x = from; x < to; x++) {
+    const vec g = load_some(args->gradient + x * args->gradient_stride + c, count);
+    UNROLL for (int k = 0; k < taps; k++) {
+      const size_t at = x * args->stride + (size_t)k * args->dilation; /* and pad */
+      if (at < args->pad || at - args->pad >= args->in_width) continue;
+      sums[k] += load_some(args->in + (at - args->pad) * args->in_stride + c, count) * g;
+    }
+  }
+}
+
+/* `taps` of a row for one vector of channels, in one pass: gradients are read once. */
+INLINE void outer_inner(const mn_dw_outer_args *args, size_t c, size_t count, size_t from,
+                        size_t to, vec *sums, const int taps, const int partial) {
+  vec sum[MOST_ROW_TAPS];
+  UNROLL for (int k = 0; k < taps; k++) sum[k] = sums[k];
+  const float *in = args->in + (from * args->stride - args->pad) * args->in_stride + c;
+  const float *gradient = args->gradient + from * args->gradient_stride + c;
+  const size_t next = args->dilation * args->in_stride, step = args->stride * args->in_stride;
+  for (size_t x = from; x < to; x++, in += step, gradient += args->gradient_stride) {
+    const vec g = partial ? load_some(gradient, count) : load(gradient);
+    UNROLL for (int k = 0; k < taps; k++) {
+      sum[k] +=
+          (partial ? load_some(in + (size_t)k * next, count) : load(in + (size_t)k * next)) * g;
+    }
+  }
+  UNROLL for (int k = 0; k < taps; k++) sums[k] = sum[k];
+}
+
+INLINE void outer_channels(const mn_dw_outer_args *args, size_t c, size_t count, const int taps,
+                           const int partial) {
+  vec sums[MOST_ROW_TAPS];
+  size_t from, to;
+  inner_part(args, &from, &to);
+  UNROLL for (int k = 0; k < taps; k++) {
+    sums[k] = load_some(args->sums + (size_t)k * args->sums_stride + c, count);
+  }
+  outer_edge(args, c, count, 0, from, sums, taps);
+  outer_inner(args, c, count, from, to, sums, taps, partial);
+  outer_edge(args, c, count, to, args->width, sums, taps);
+  UNROLL for (int k = 0; k < taps; k++) {
+    store_some(args->sums + (size_t)k * args->sums_stride + c, sums[k], count);
+  }
+}
+
+INLINE void outer_taps(const mn_dw_outer_args *args, const int taps) {
+  size_t c = 0;
+  for (; c + LANES <= args->channels; c += LANES) outer_channels(args, c, LANES, taps, 0);
+  if (c < args->channels) outer_channels(args, c, args->channels - c, taps, 1);
+}
+
+/* Of windows wider than MOST_ROW_TAPS the same, a column at a time. */
+static void outer_columns(const mn_dw_outer_args *args) {
+  for (size_t k = 0; k < args->kernel_w; k++) {
+    for (size_t x = 0; x < args->width; x++) {
+      const size_t at = x * args->stride + k * args->dilation; /* and pad */
+      if (at < args->pad || at - args->pad >= args->in_width) continue;
+      const float *in = args->in + (at - args->pad) * args->in_stride;
+      const float *gradient = args->gradient + x * args->gradient_stride;
+      float *sums = args->sums + k * args->sums_stride;
+      for (size_t c = 0; c < args->channels; c++) sums[c] += in[c] * gradient[c];
+    }
+  }
 }
 
 static void dw_outer(const mn_dw_outer_args *args) {
-  for (size_t k = 0; k < args->kernel_w; k++) {
-    size_t begin, end;
-    inside(args, k, &begin, &end);
-    if (begin >= end) continue;
-    const float *in =
-        args->in + (begin * args->stride + k * args->dilation - args->pad) * args->in_stride;
-    const float *gradient = args->gradient + begin * args->gradient_stride;
-    const size_t step = args->stride * args->in_stride;
-    float *sums = args->sums + k * args->sums_stride;
-    size_t c = 0;
-    for (; c + LANES <= args->channels; c += LANES) {
-      vec sum = load(sums + c);
-      for (size_t x = 0; x < end - begin; x++) {
-        sum += load(in + x * step + c) * load(gradient + x * args->gradient_stride + c);
-      }
-      store(sums + c, sum);
-    }
-    for (; c < args->channels; c++) {
-      float sum = sums[c];
-      for (size_t x = 0; x < end - begin; x++) {
-        sum += in[x * step + c] * gradient[x * args->gradient_stride + c];
-      }
-      sums[c] = sum;
-    }
+  switch (args->kernel_w) {
+    case 1: outer_taps(args, 1); break;
+    case 3: outer_taps(args, 3); break;
+    case 5: outer_taps(args, 5); break;
+    case 7: outer_taps(args, 7); break;
+    default: outer_columns(args);
   }
 }
 
@@ -277,6 +334,7 @@ static void act_gradient(const mn_act_gradient_args *args) {
 }
 
 static void clear_sums(const mn_norm_args *args) {
+  if (args->more) return;
   memset(args->first, 0, args->channels * sizeof(double));
   memset(args->second, 0, args->channels * sizeof(double));
 }
