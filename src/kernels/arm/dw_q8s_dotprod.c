@@ -108,22 +108,64 @@ static __attribute__((noinline)) uint8x16_t load_part(const uint8_t *from, size_
   return vld1q_u8(bytes);
 }
 
-static void fill_columns(work *x, const block *b, size_t c, size_t count) {
-  const mn_dw_strip *strip = &x->args->strip;
+/* A column of padding. */
+static void fill_outside(const work *x, const block *b, quads *to) {
+  int8x16_t rows[4];
+  const uint8x16_t zeros = load_part((const uint8_t *)x->args->strip.zeros + b->channel, b->count);
+  const int8x16_t codes = vreinterpretq_s8_u8(veorq_u8(zeros, vdupq_n_u8(x->args->flip ^ 0x80)));
+  for (int k = 0; k < 4; k++) rows[k] = codes;
+  interleave(*to, rows);
+}
+
+/* Columns [c, c + count) of a group's four rows, all within the map. */
+MN_INLINE void fill_inside(const work *x, const block *b, size_t group, size_t c, size_t count,
+                           quads *to, const bool whole) {
   const uint8x16_t flips = vdupq_n_u8(x->args->flip ^ 0x80);
-  quads *to = x->columns;
-  for (size_t i = 0; i < count; i++, c++) {
-    const bool inside = c < strip->window->in_width; /* c wraps left of the row */
-    for (size_t g = 0; g < x->groups; g++, to++) {
-      int8x16_t rows[4];
-      MN_UNROLL for (size_t k = 0; k < 4; k++) {
-        const uint8_t *from = inside ? x->row[4 * g + k] + c * x->step[4 * g + k] : strip->zeros;
-        from += b->channel;
-        const uint8x16_t codes = b->count == COLS ? vld1q_u8(from) : load_part(from, b->count);
-        rows[k] = vreinterpretq_s8_u8(veorq_u8(codes, flips));
-      }
-      interleave(*to, rows);
+  const size_t next = x->groups, channels = b->count;
+  const uint8_t *from[4];
+  size_t step[4];
+  MN_UNROLL for (int k = 0; k < 4; k++) {
+    step[k] = x->step[4 * group + (size_t)k];
+    from[k] = x->row[4 * group + (size_t)k] + b->channel + c * step[k];
+  }
+  for (; count > 0; count--, to += next) {
+    int8x16_t rows[4];
+    MN_UNROLL for (int k = 0; k < 4; k++) {
+      const uint8x16_t codes = whole ? vld1q_u8(from[k]) : load_part(from[k], channels);
+      rows[k] = vreinterpretq_s8_u8(veorq_u8(codes, flips));
+      from[k] += step[k];
     }
+    interleave(*to, rows);
+  }
+}
+
+/* Functions of their own: their loops need all registers. */
+static __attribute__((noinline)) void fill_whole(const work *x, const block *b, size_t group,
+                                                 size_t c, size_t count, quads *to) {
+  fill_inside(x, b, group, c, count, to, true);
+}
+
+static __attribute__((noinline)) void fill_part(const work *x, const block *b, size_t group,
+                                                size_t c, size_t count, quads *to) {
+  fill_inside(x, b, group, c, count, to, false);
+}
+
+/* Columns [first, first + count), which may begin left of the map and end right of it. */
+static void fill_columns(work *x, const block *b, ptrdiff_t first, size_t count) {
+  const ptrdiff_t width = (ptrdiff_t)x->args->strip.window->in_width;
+  const ptrdiff_t last = first + (ptrdiff_t)count;
+  const ptrdiff_t begin = first < 0 ? 0 : first, end = last < width ? last : width;
+  quads *columns = x->columns;
+  for (ptrdiff_t c = first; c < last; c++) {
+    for (size_t g = 0; g < x->groups && (c < begin || c >= end); g++) {
+      fill_outside(x, b, columns + (size_t)(c - first) * x->groups + g);
+    }
+  }
+  if (begin >= end) return;
+  columns += (size_t)(begin - first) * x->groups;
+  for (size_t g = 0; g < x->groups; g++, columns++) {
+    const size_t inside = (size_t)(end - begin);
+    (b->count == COLS ? fill_whole : fill_part)(x, b, g, (size_t)begin, inside, columns);
   }
 }
 
@@ -132,7 +174,8 @@ static void fill_columns(work *x, const block *b, size_t c, size_t count) {
 /* Four channels of `units` outputs of one row, or of it and the next: the products of `taps` taps
  * of `groups` groups, their weights in registers. */
 MN_INLINE void multiply_four(work *x, const block *b, size_t units, size_t plane, const int j,
-                             const int taps, const int groups, const int outputs) {
+                             const int taps, const int groups, const int outputs,
+                             const bool first) {
   const mn_dw_window *w = x->args->strip.window;
   const size_t next = w->stride_w * (size_t)groups, apart = w->dilation_w * (size_t)groups;
   int8x16_t weights[GROUPS * TAPS][2];
@@ -140,9 +183,10 @@ MN_INLINE void multiply_four(work *x, const block *b, size_t units, size_t plane
     MN_UNROLL for (int o = 0; o < outputs; o++) weights[i][o] = b->weights[plane][i][o][j];
   }
   const quads *column = (const quads *)x->columns;
+  const int32x4_t bias = b->bias[j];
   for (size_t u = 0; u < units; u++, column += next) {
     int32x4_t sum[2];
-    MN_UNROLL for (int o = 0; o < outputs; o++) { sum[o] = plane ? x->sums[o][u][j] : b->bias[j]; }
+    MN_UNROLL for (int o = 0; o < outputs; o++) { sum[o] = first ? bias : x->sums[o][u][j]; }
     MN_UNROLL for (int g = 0; g < groups; g++) {
       MN_UNROLL for (int t = 0; t < taps; t++) {
         const int8x16_t codes = column[(size_t)t * apart + (size_t)g][j];
@@ -157,8 +201,9 @@ MN_INLINE void multiply_four(work *x, const block *b, size_t units, size_t plane
 
 MN_INLINE void multiply(work *x, const block *b, size_t units, const int taps, const int groups,
                         const int outputs) {
-  for (size_t plane = 0; plane < x->args->planes; plane++) {
-    for (int j = 0; j < 4; j++) multiply_four(x, b, units, plane, j, taps, groups, outputs);
+  for (int j = 0; j < 4; j++) multiply_four(x, b, units, 0, j, taps, groups, outputs, true);
+  for (size_t plane = 1; plane < x->args->planes; plane++) {
+    for (int j = 0; j < 4; j++) multiply_four(x, b, units, plane, j, taps, groups, outputs, false);
   }
 }
 
@@ -203,15 +248,24 @@ MN_INLINE uint8x16_t codes_of(const int32x4_t *sum, const requant_neon *by, cons
                      requant_codes_neon(sum[2], sum[3], &by[1], kind));
 }
 
+MN_INLINE void store_whole(const work *x, const block *b, uint8_t *out, size_t o, size_t units,
+                           const int kind) {
+  const size_t stride = x->args->strip.out_stride;
+  const requant_neon by[2] = {b->requant[0], b->requant[1]}; /* in registers, whatever is stored */
+  const sums *from = x->sums[o];
+  for (size_t u = 0; u < units; u++, out += stride) vst1q_u8(out, codes_of(from[u], by, kind));
+}
+
 static void store_outputs(work *x, const block *b, uint8_t *out, size_t o, size_t units) {
   const size_t stride = x->args->strip.out_stride;
-  const bool right = b->requant[0].kind == REQUANT_RIGHT && b->requant[1].kind == REQUANT_RIGHT;
+  const int kind = b->count == COLS && b->requant[0].kind == b->requant[1].kind ? b->requant[0].kind
+                                                                                : REQUANT_FIXED;
   out += b->channel;
-  if (right && b->count == COLS) {
-    for (size_t u = 0; u < units; u++, out += stride) {
-      vst1q_u8(out, codes_of(x->sums[o][u], b->requant, REQUANT_RIGHT));
-    }
-    return;
+  switch (kind) {
+    case REQUANT_RELU: store_whole(x, b, out, o, units, REQUANT_RELU); return;
+    case REQUANT_SIGNED: store_whole(x, b, out, o, units, REQUANT_SIGNED); return;
+    case REQUANT_RIGHT: store_whole(x, b, out, o, units, REQUANT_RIGHT); return;
+    default: break;
   }
   for (size_t u = 0; u < units; u++, out += stride) {
     const size_t low = b->count < 8 ? b->count : 8;
@@ -232,7 +286,8 @@ static void run_rows(work *x, size_t y, size_t outputs, size_t blocks) {
   for (size_t at = 0, units; at < w->width; at += units) {
     units = w->width - at < most ? w->width - at : most;
     for (const block *b = x->blocks; b < x->blocks + blocks; b++) {
-      fill_columns(x, b, at * w->stride_w - w->pad_left, (units - 1) * w->stride_w + span);
+      fill_columns(x, b, (ptrdiff_t)(at * w->stride_w) - (ptrdiff_t)w->pad_left,
+                   (units - 1) * w->stride_w + span);
       if (w->kernel_w == 3 && x->groups == 1) {
         multiply_3_1(x, b, units, outputs);
       } else if (w->kernel_w == 5 && x->groups == 2) {

@@ -80,6 +80,14 @@ MN_INLINE void one_row(const tile_dw *x, size_t c, int32x4_t sum[WIDE][2], const
   }
 }
 
+MN_INLINE void store_wide(const tile_dw *x, uint8_t *out, int32x4_t sum[WIDE][2],
+                          const requant_neon *by, const int kind) {
+  const size_t step = x->out_step;
+  MN_UNROLL for (int i = 0; i < WIDE; i++, out += step) {
+    vst1_u8(out, requant_codes_neon(sum[i][0], sum[i][1], by, kind));
+  }
+}
+
 /* Eight channels from c on. */
 MN_INLINE void tile_channels(const tile_dw *x, size_t c, const int taps, const int stride,
                              const bool xored) {
@@ -100,11 +108,13 @@ MN_INLINE void tile_channels(const tile_dw *x, size_t c, const int taps, const i
   requant_neon requant;
   requant_load_neon(&requant, &args->requant, c);
   uint8_t *out = x->out + c;
-  if (requant.kind == REQUANT_RIGHT && x->count == WIDE) {
-    MN_UNROLL for (int i = 0; i < WIDE; i++, out += x->out_step) {
-      vst1_u8(out, requant_codes_neon(sum[i][0], sum[i][1], &requant, REQUANT_RIGHT));
+  if (x->count == WIDE) {
+    switch (requant.kind) {
+      case REQUANT_RELU: store_wide(x, out, sum, &requant, REQUANT_RELU); return;
+      case REQUANT_SIGNED: store_wide(x, out, sum, &requant, REQUANT_SIGNED); return;
+      case REQUANT_RIGHT: store_wide(x, out, sum, &requant, REQUANT_RIGHT); return;
+      default: break;
     }
-    return;
   }
   int32x4_t aside[2 * WIDE];
   MN_UNROLL for (int i = 0; i < 2 * WIDE; i++) aside[i] = sum[i / 2][i % 2];

@@ -12,6 +12,8 @@ typedef struct block {
   size_t most; /* k of rows that are copied */
   bool in_place;
   size_t stride;
+  size_t tile_rows[BLOCK_ROWS]; /* of each tile of a panel */
+  size_t tiles;
   int32_t extra[BLOCK_ROWS]; /* w_zero times a row's codes */
   int8_t codes[STAGE_BYTES];
 } block;
@@ -43,12 +45,13 @@ static uint32_t sum_codes(const uint8_t *from, size_t k, uint8_t flip) {
   return sum;
 }
 
-/* Rows [first, first + rows) of the block. */
-static void multiply_rows(block *x, mn_q8s_tile *tile, size_t first, size_t rows) {
+/* `repeat` tiles of so many rows, from row `first` of the block on. */
+static void multiply_rows(block *x, mn_q8s_tile *tile, size_t first, size_t rows, size_t repeat) {
   const mn_gemm_q8_args *args = x->args;
   const size_t m = x->m + first;
   const int8_t *panel = tile->b;
   tile->extra = args->w_zero ? x->extra + first : NULL;
+  tile->repeat = repeat;
   if (x->in_place || args->k <= x->most) {
     tile->begun = false, tile->last = true, tile->depth = args->k;
     tile->a =
@@ -69,27 +72,44 @@ static void multiply_rows(block *x, mn_q8s_tile *tile, size_t first, size_t rows
 }
 
 /* Rows are dealt evenly to the tiles of a panel. */
+static void deal_rows(block *x) {
+  size_t tiles = (x->rows + x->form->rows - 1) / x->form->rows, left = x->rows;
+  for (x->tiles = 0; left > 0; x->tiles++, tiles--) {
+    const size_t rows = whole((left + tiles - 1) / tiles, x->form->unit);
+    x->tile_rows[x->tiles] = rows < left ? rows : left;
+    left -= x->tile_rows[x->tiles];
+  }
+}
+
+/* Tiles of one height at once, unless their rows are too long to be there together. */
+static void multiply_panel(block *x, mn_q8s_tile *tile, uint8_t *c) {
+  const bool together = x->in_place || x->args->k <= x->most;
+  for (size_t i = 0, first = 0, repeat; i < x->tiles; i += repeat) {
+    const size_t rows = x->tile_rows[i];
+    for (repeat = 1; together && i + repeat < x->tiles && x->tile_rows[i + repeat] == rows;) {
+      repeat++;
+    }
+    tile->c = c + (x->m + first) * tile->c_stride;
+    multiply_rows(x, tile, first, rows, repeat);
+    first += rows * repeat;
+  }
+}
+
 static void multiply_block(block *x) {
   const mn_gemm_q8_args *args = x->args;
-  const mn_q8s_form *form = x->form;
+  const size_t panel = whole(args->k, x->form->step) * COLS;
   int32x4_t sums[2 * MN_Q8S_ROWS];
   mn_q8s_tile tile = {.b = args->b, .sums = sums, .c_stride = args->c_stride};
   for (size_t i = 0; args->w_zero && i < x->rows; i++) {
     const uint8_t *row = args->a + (x->m + i) * args->a_stride;
     x->extra[i] = (int32_t)((uint32_t)args->w_zero * sum_codes(row, args->k, args->flip));
   }
-  for (size_t n = 0; n < args->n; n += COLS, tile.b += whole(args->k, form->step) * COLS) {
-    size_t tiles = (x->rows + form->rows - 1) / form->rows, rows;
+  deal_rows(x);
+  for (size_t n = 0; n < args->n; n += COLS, tile.b += panel) {
     tile.bias = args->bias_signed + n;
     tile.count = args->n - n < COLS ? args->n - n : COLS;
     requant_load_neon(&tile.requant, &args->requant, n);
-    for (size_t i = 0; i < x->rows; i += rows, tiles--) {
-      const size_t left = x->rows - i;
-      rows = whole((left + tiles - 1) / tiles, form->unit);
-      if (rows > left) rows = left;
-      tile.c = args->c + (x->m + i) * args->c_stride + n;
-      multiply_rows(x, &tile, i, rows);
-    }
+    multiply_panel(x, &tile, args->c + n);
   }
 }
 

@@ -11,8 +11,9 @@
 
 enum { MN_Q8S_COLS = 8, MN_Q8S_ROWS = 8 };
 
-/* Some rows times a panel, or a part of their k. */
+/* Some rows times a panel, or a part of their k; `repeat` times, of so many rows each. */
 typedef struct mn_q8s_tile {
+  size_t repeat;
   const int8_t *a; /* rows `stride` bytes apart, or as the form copies them */
   size_t stride;
   const int8_t *b;
@@ -33,7 +34,7 @@ typedef struct mn_q8s_form {
   /* Copies rows [m, m + rows), k [k, k + depth); returns the bytes of one. */
   size_t (*copy)(int8_t *to, const mn_gemm_q8_args *args, size_t m, size_t rows, size_t k,
                  size_t depth);
-  void (*const *run)(const mn_q8s_tile *tile); /* [rows]: of 1, 2... rows */
+  void (*const *run)(const mn_q8s_tile *tile); /* [rows]: tiles of 1, 2... rows */
 } mn_q8s_form;
 
 /* in_place: rows are signed bytes of whole steps and need not be copied. */
@@ -42,6 +43,13 @@ void mn_gemm_q8s_blocks(const mn_gemm_q8_args *args, const mn_q8s_form *form, bo
 /* Rows one after the other, zeros up to whole steps of `step`. */
 size_t mn_gemm_q8s_copy(int8_t *to, const uint8_t *from, size_t from_stride, size_t rows,
                         size_t depth, size_t step, uint8_t flip);
+
+/* To the tile below. */
+MN_INLINE void next_tile(mn_q8s_tile *x, size_t rows) {
+  x->a += rows * x->stride;
+  x->c += rows * x->c_stride;
+  if (x->extra) x->extra += rows;
+}
 
 /* The sums that row i of a tile begins with. */
 MN_INLINE void begin_row(const mn_q8s_tile *x, size_t i, int32x4_t *sum) {
@@ -58,14 +66,25 @@ MN_INLINE void begin_row(const mn_q8s_tile *x, size_t i, int32x4_t *sum) {
   }
 }
 
+MN_INLINE void store_tile(const mn_q8s_tile *x, int32x4_t (*sum)[2], const int rows,
+                          const int kind) {
+  uint8_t *c = x->c;
+  const size_t stride = x->c_stride;
+  const requant_neon by = x->requant; /* in registers, whatever is stored */
+  MN_UNROLL for (int i = 0; i < rows; i++, c += stride) {
+    vst1_u8(c, requant_codes_neon(sum[i][0], sum[i][1], &by, kind));
+  }
+}
+
 /* What becomes of a tile's sums: nearly always whole rows of codes, by way of registers alone. */
 MN_INLINE void end_tile(const mn_q8s_tile *x, int32x4_t (*sum)[2], const int rows) {
-  if (x->last && x->requant.kind == REQUANT_RIGHT && x->count == MN_Q8S_COLS) {
-    uint8_t *c = x->c;
-    MN_UNROLL for (int i = 0; i < rows; i++, c += x->c_stride) {
-      vst1_u8(c, requant_codes_neon(sum[i][0], sum[i][1], &x->requant, REQUANT_RIGHT));
+  if (x->last && x->count == MN_Q8S_COLS) {
+    switch (x->requant.kind) {
+      case REQUANT_RELU: store_tile(x, sum, rows, REQUANT_RELU); return;
+      case REQUANT_SIGNED: store_tile(x, sum, rows, REQUANT_SIGNED); return;
+      case REQUANT_RIGHT: store_tile(x, sum, rows, REQUANT_RIGHT); return;
+      default: break;
     }
-    return;
   }
   int32x4_t *to = x->sums;
   MN_UNROLL for (int i = 0; i < 2 * rows; i++) to[i] = sum[i / 2][i % 2];

@@ -50,14 +50,20 @@ MN_INLINE void tile(const mn_q8s_tile *x, const int rows) {
   end_tile(x, sum, rows);
 }
 
-static void tile_1(const mn_q8s_tile *x) { tile(x, 1); }
-static void tile_2(const mn_q8s_tile *x) { tile(x, 2); }
-static void tile_3(const mn_q8s_tile *x) { tile(x, 3); }
-static void tile_4(const mn_q8s_tile *x) { tile(x, 4); }
-static void tile_5(const mn_q8s_tile *x) { tile(x, 5); }
-static void tile_6(const mn_q8s_tile *x) { tile(x, 6); }
-static void tile_7(const mn_q8s_tile *x) { tile(x, 7); }
-static void tile_8(const mn_q8s_tile *x) { tile(x, 8); }
+/* A call a panel, not one a tile. */
+MN_INLINE void tiles(const mn_q8s_tile *x, const int rows) {
+  mn_q8s_tile now = *x;
+  for (size_t i = x->repeat; i > 0; i--, next_tile(&now, (size_t)rows)) tile(&now, rows);
+}
+
+static void tile_1(const mn_q8s_tile *x) { tiles(x, 1); }
+static void tile_2(const mn_q8s_tile *x) { tiles(x, 2); }
+static void tile_3(const mn_q8s_tile *x) { tiles(x, 3); }
+static void tile_4(const mn_q8s_tile *x) { tiles(x, 4); }
+static void tile_5(const mn_q8s_tile *x) { tiles(x, 5); }
+static void tile_6(const mn_q8s_tile *x) { tiles(x, 6); }
+static void tile_7(const mn_q8s_tile *x) { tiles(x, 7); }
+static void tile_8(const mn_q8s_tile *x) { tiles(x, 8); }
 
 void mn_gemm_q8s_8x8_dotprod(const mn_gemm_q8_args *args) {
   static void (*const run[ROWS])(const mn_q8s_tile *) = {tile_1, tile_2, tile_3, tile_4,

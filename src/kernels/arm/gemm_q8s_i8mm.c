@@ -23,8 +23,9 @@ static size_t copy(int8_t *to, const mn_gemm_q8_args *args, size_t m, size_t row
     for (; i + 1 < rows && depth - j >= 16; j += 16, to += 32) {
       const uint8x16_t x = veorq_u8(vld1q_u8(first + j), flips);
       const uint8x16_t y = veorq_u8(vld1q_u8(second + j), flips);
-      vst1q_s8(to, vreinterpretq_s8_u8(vcombine_u8(vget_low_u8(x), vget_low_u8(y))));
-      vst1q_s8(to + 16, vreinterpretq_s8_u8(vcombine_u8(vget_high_u8(x), vget_high_u8(y))));
+      const uint64x2_t a = vreinterpretq_u64_u8(x), b = vreinterpretq_u64_u8(y);
+      vst1q_s8(to, vreinterpretq_s8_u64(vzip1q_u64(a, b)));
+      vst1q_s8(to + 16, vreinterpretq_s8_u64(vzip2q_u64(a, b)));
     }
     for (; j < depth; j += STEP, to += 2 * STEP) {
       const uint8x8_t x = eight_codes(args, m + i, k + j, depth - j);
@@ -86,14 +87,20 @@ MN_INLINE void tile(const mn_q8s_tile *x, const int rows) {
   end_tile(x, sum, rows);
 }
 
-static void tile_1(const mn_q8s_tile *x) { tile(x, 1); }
-static void tile_2(const mn_q8s_tile *x) { tile(x, 2); }
-static void tile_3(const mn_q8s_tile *x) { tile(x, 3); }
-static void tile_4(const mn_q8s_tile *x) { tile(x, 4); }
-static void tile_5(const mn_q8s_tile *x) { tile(x, 5); }
-static void tile_6(const mn_q8s_tile *x) { tile(x, 6); }
-static void tile_7(const mn_q8s_tile *x) { tile(x, 7); }
-static void tile_8(const mn_q8s_tile *x) { tile(x, 8); }
+/* A call a panel, not one a tile. */
+MN_INLINE void tiles(const mn_q8s_tile *x, const int rows) {
+  mn_q8s_tile now = *x;
+  for (size_t i = x->repeat; i > 0; i--, next_tile(&now, (size_t)rows)) tile(&now, rows);
+}
+
+static void tile_1(const mn_q8s_tile *x) { tiles(x, 1); }
+static void tile_2(const mn_q8s_tile *x) { tiles(x, 2); }
+static void tile_3(const mn_q8s_tile *x) { tiles(x, 3); }
+static void tile_4(const mn_q8s_tile *x) { tiles(x, 4); }
+static void tile_5(const mn_q8s_tile *x) { tiles(x, 5); }
+static void tile_6(const mn_q8s_tile *x) { tiles(x, 6); }
+static void tile_7(const mn_q8s_tile *x) { tiles(x, 7); }
+static void tile_8(const mn_q8s_tile *x) { tiles(x, 8); }
 
 void mn_gemm_q8s_8x8_i8mm(const mn_gemm_q8_args *args) {
   static void (*const run[ROWS])(const mn_q8s_tile *) = {tile_1, tile_2, tile_3, tile_4,

@@ -13,20 +13,27 @@ static size_t copy(int8_t *to, const mn_gemm_q8_args *args, size_t m, size_t row
                           args->flip);
 }
 
-/* [rows][8 columns] of four partial sums += 16 k. */
+/* [rows][8 columns] of four partial sums += 16 k. Two columns at a time, so that a CPU that does
+ * not reorder has four products to work on while it waits for one. */
 MN_INLINE void multiply_step(int32x4_t sum[ROWS][COLS], const int8x16_t *a, const int8_t *b,
                              const int rows, const int form) {
-  MN_UNROLL for (int j = 0; j < COLS; j++) {
-    const int8x16_t w = vld1q_s8(b + 16 * j);
-    MN_UNROLL for (int i = 0; i < rows; i++) {
-      int16x8_t products = vmull_s8(vget_low_s8(a[i]), vget_low_s8(w));
-      if (form == TWO_PRODUCTS) {
-        products = vmlal_high_s8(products, a[i], w);
+  MN_UNROLL for (int j = 0; j < COLS; j += 2) {
+    int8x16_t w[2];
+    int16x8_t products[2 * ROWS];
+    MN_UNROLL for (int c = 0; c < 2; c++) w[c] = vld1q_s8(b + 16 * (j + c));
+    MN_UNROLL for (int i = 0; i < 2 * rows; i++) {
+      products[i] = vmull_s8(vget_low_s8(a[i / 2]), vget_low_s8(w[i % 2]));
+    }
+    MN_UNROLL for (int i = 0; i < 2 * rows; i++) {
+      if (form == ONE_PRODUCT) {
+        sum[i / 2][j + i % 2] = vpadalq_s16(sum[i / 2][j + i % 2], products[i]);
+        products[i] = vmull_high_s8(a[i / 2], w[i % 2]);
       } else {
-        sum[i][j] = vpadalq_s16(sum[i][j], products);
-        products = vmull_high_s8(a[i], w);
+        products[i] = vmlal_high_s8(products[i], a[i / 2], w[i % 2]);
       }
-      sum[i][j] = vpadalq_s16(sum[i][j], products);
+    }
+    MN_UNROLL for (int i = 0; i < 2 * rows; i++) {
+      sum[i / 2][j + i % 2] = vpadalq_s16(sum[i / 2][j + i % 2], products[i]);
     }
   }
 }
@@ -55,10 +62,16 @@ MN_INLINE void tile(const mn_q8s_tile *x, const int rows, const int form) {
   end_tile(x, sum, rows);
 }
 
-static void tile_1(const mn_q8s_tile *x) { tile(x, 1, TWO_PRODUCTS); }
-static void tile_2(const mn_q8s_tile *x) { tile(x, 2, TWO_PRODUCTS); }
-static void careful_tile_1(const mn_q8s_tile *x) { tile(x, 1, ONE_PRODUCT); }
-static void careful_tile_2(const mn_q8s_tile *x) { tile(x, 2, ONE_PRODUCT); }
+/* A call a panel, not one a tile. */
+MN_INLINE void tiles(const mn_q8s_tile *x, const int rows, const int form) {
+  mn_q8s_tile now = *x;
+  for (size_t i = x->repeat; i > 0; i--, next_tile(&now, (size_t)rows)) tile(&now, rows, form);
+}
+
+static void tile_1(const mn_q8s_tile *x) { tiles(x, 1, TWO_PRODUCTS); }
+static void tile_2(const mn_q8s_tile *x) { tiles(x, 2, TWO_PRODUCTS); }
+static void careful_tile_1(const mn_q8s_tile *x) { tiles(x, 1, ONE_PRODUCT); }
+static void careful_tile_2(const mn_q8s_tile *x) { tiles(x, 2, ONE_PRODUCT); }
 
 /* Whether one of `count` weights, a multiple of 16, is -128. */
 static bool has_least(const int8_t *w, size_t count) {

@@ -9,8 +9,10 @@
 #include "kernels/arm/simd_neon.h"
 #include "kernels/kernels.h"
 
-/* Every channel shifts to the right (nearly all layers); any fixed form; the float form. */
-enum { REQUANT_RIGHT, REQUANT_FIXED, REQUANT_FLOAT };
+/* The fixed form where every channel shifts to the right, in falling order of speed: signed codes
+ * of which those below zero are clamped away, as behind a relu; signed codes as far as they go; any
+ * limits. Then any fixed form, and the float form. */
+enum { REQUANT_RELU, REQUANT_SIGNED, REQUANT_RIGHT, REQUANT_FIXED, REQUANT_FLOAT };
 
 /* Channels [n, n + 8) of one layer. */
 typedef struct requant_neon {
@@ -23,6 +25,9 @@ typedef struct requant_neon {
 
 MN_INLINE void requant_load_neon(requant_neon *x, const mn_requant *from, size_t n) {
   x->kind = from->multiplier ? REQUANT_RIGHT : REQUANT_FLOAT;
+  if (from->multiplier && from->out_min == INT8_MIN && from->out_max == INT8_MAX) {
+    x->kind = from->out_zero == INT8_MIN ? REQUANT_RELU : REQUANT_SIGNED;
+  }
   x->out_zero = from->out_zero;
   x->zero = vdupq_n_s16((int16_t)(from->multiplier ? from->out_zero : from->base));
   x->min = vdupq_n_s16((int16_t)from->out_min);
@@ -56,9 +61,10 @@ MN_INLINE int32x4_t multiply_quantized_neon(int32x4_t x, int32x4_t multiplier, i
 /* Of a kind whose results, zero point added, are clamped to 16 bits. */
 MN_INLINE int32x4_t requant_vector_neon(int32x4_t x, const requant_neon *by, const int j,
                                         const int kind) {
-  if (kind == REQUANT_RIGHT) {
+  if (kind < REQUANT_FIXED) {
     x = vqrdmulhq_s32(x, by->multiplier[j]);
-    return vrshlq_s32(vsraq_n_s32(x, x, 31), by->right[j]);
+    if (kind != REQUANT_RELU) x = vsraq_n_s32(x, x, 31); /* else any rounding below zero will do */
+    return vrshlq_s32(x, by->right[j]);
   }
   if (kind == REQUANT_FIXED) {
     x = multiply_quantized_neon(x, by->multiplier[j], by->left[j], by->right[j]);
@@ -77,6 +83,7 @@ MN_INLINE uint8x8_t requant_codes_neon(int32x4_t a, int32x4_t b, const requant_n
                                        const int kind) {
   const int32x4_t x = requant_vector_neon(a, by, 0, kind), y = requant_vector_neon(b, by, 1, kind);
   int16x8_t codes = vqaddq_s16(vqmovn_high_s32(vqmovn_s32(x), y), by->zero);
+  if (kind < REQUANT_RIGHT) return vreinterpret_u8_s8(vqmovn_s16(codes));
   codes = vminq_s16(vmaxq_s16(codes, by->min), by->max);
   return vreinterpret_u8_s8(vmovn_s16(codes));
 }
