@@ -53,7 +53,7 @@ mn_status mn_scoring_run(const mn_scoring *s, mn_class_tally *tally, mn_error *e
   if (status) return status;
   const mn_session_options with = {.struct_size = sizeof with, .threads = s->threads};
   status = mn_session_new(&session, plan, &with, err);
-  buffers of = {NULL};
+  buffers of = {.pixels = NULL};
   if (!status) status = make_buffers(s, tally->classes, &of, err);
   if (!status) status = score_batches(s, session, &of, tally, err);
   mn_free(of.pixels);
