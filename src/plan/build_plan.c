@@ -4,6 +4,7 @@
 
 #include "base/alloc.h"
 #include "base/checked.h"
+#include "base/threads.h"
 #include "passes/passes.h"
 #include "plan/plan.h"
 
@@ -140,16 +141,28 @@ mn_status mn_plan_build(mn_plan **out, const mn_graph *graph, const mn_plan_requ
   return MN_OK;
 }
 
-void mn_plan_repack(const mn_plan *plan) {
-  for (int32_t s = 0; s < plan->step_count; s++) {
-    const mn_step *step = &plan->steps[s];
-    bool changed = false;
-    for (int32_t i = 0; i < step->node->in_count; i++) {
-      const mn_id id = step->in[i].value;
-      changed |= id != MN_NONE && plan->graph.values[id].kind == MN_KIND_STATE;
-    }
-    if (changed && step->impl->pack) step->impl->pack(step, (void *)(uintptr_t)step->packed);
+/* Some step reads what training has changed. */
+static bool reads_state(const mn_plan *plan, const mn_step *step) {
+  for (int32_t i = 0; i < step->node->in_count; i++) {
+    const mn_id id = step->in[i].value;
+    if (id != MN_NONE && plan->graph.values[id].kind == MN_KIND_STATE) return true;
   }
+  return false;
+}
+
+static void repack_steps(void *context, int worker, size_t begin, size_t end) {
+  const mn_plan *plan = context;
+  (void)worker;
+  for (size_t s = begin; s < end; s++) {
+    const mn_step *step = &plan->steps[s];
+    if (!step->impl->pack || !reads_state(plan, step)) continue;
+    step->impl->pack(step, (void *)(uintptr_t)step->packed);
+  }
+}
+
+void mn_plan_repack(const mn_plan *plan, mn_threads *threads) {
+  const size_t steps = (size_t)plan->step_count;
+  mn_threads_run(threads, mn_threads_count(threads), steps, repack_steps, (void *)(uintptr_t)plan);
 }
 
 uint64_t mn_plan_step_macs(const mn_plan *plan, const mn_step *step) {

@@ -73,7 +73,7 @@ mn_status mn_plan_build(mn_plan **out, const mn_graph *graph, const mn_plan_requ
                         mn_error *err);
 
 /* Packs again what is STATE, since it has changed. Sessions of the plan are at rest. */
-void mn_plan_repack(const mn_plan *plan);
+void mn_plan_repack(const mn_plan *plan, mn_threads *threads);
 
 /* The node's steps that a step stands for: a chain's, or the step itself. */
 static inline mn_step *mn_plan_parts(mn_step *step, int32_t *count) {

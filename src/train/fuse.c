@@ -12,7 +12,7 @@
 enum {
   MOST_PARTS = 32,
   LEAST_PARTS = 4,              /* fewer: too little for threads, and caches hold the maps anyway */
-  PART_PIXELS = 256,            /* at least, of a pointwise layer */
+  PART_PIXELS = 128,            /* at least, of a pointwise layer */
   MOST_WEIGHT_FLOATS = 1 << 20, /* of all parts' gradients of weights together */
   MOST_KERNEL = 7
 };

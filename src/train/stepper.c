@@ -148,7 +148,7 @@ int32_t mn_stepper_gradient_step(const mn_stepper *s, int32_t index) {
 
 void mn_stepper_changed(mn_stepper *s) {
   round_weights(s);
-  mn_plan_repack(s->plan);
+  mn_plan_repack(s->plan, s->threads);
 }
 
 static mn_status put(mn_graph *graph, mn_id id, const float *data, size_t count, mn_error *err) {

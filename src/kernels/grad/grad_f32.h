@@ -14,60 +14,73 @@
 
 enum { COLS = 2 * LANES, DEPTH = 256, MOST_ROW_TAPS = 7 };
 
-/* rows x COLS of c, `count` columns of which exist. */
+/* rows x (vectors * LANES) of c; `partial`: the last vector has fewer columns. */
 INLINE void outer_tile(const mn_outer_args *args, size_t m, size_t n, size_t from, size_t to,
-                       const int rows, const int partial) {
-  const size_t count = partial ? args->n - n : COLS;
-  const size_t low = count < LANES ? count : LANES, high = count - low;
+                       const int rows, const int vectors, const int partial) {
+  const size_t last =
+      args->n - n - (size_t)(vectors - 1) * LANES; /* of the last vector, if partial */
   vec sum[ROWS][2];
   UNROLL for (int i = 0; i < rows; i++) {
     const float *c = args->c + (m + (size_t)i) * args->c_stride + n;
-    sum[i][0] = partial ? load_some(c, low) : load(c);
-    sum[i][1] = partial ? load_some(c + low, high) : load(c + LANES);
+    UNROLL for (int v = 0; v < vectors; v++) {
+      const int some = partial && v == vectors - 1;
+      sum[i][v] = some ? load_some(c + v * LANES, last) : load(c + v * LANES);
+    }
   }
   const float *a = args->a + from * args->a_stride + m, *b = args->b + from * args->b_stride + n;
   for (size_t p = from; p < to; p++, a += args->a_stride, b += args->b_stride) {
-    const vec b0 = partial ? load_some(b, low) : load(b);
-    const vec b1 = partial ? load_some(b + low, high) : load(b + LANES);
+    vec column[2];
+    UNROLL for (int v = 0; v < vectors; v++) {
+      const int some = partial && v == vectors - 1;
+      column[v] = some ? load_some(b + v * LANES, last) : load(b + v * LANES);
+    }
     UNROLL for (int i = 0; i < rows; i++) {
-      sum[i][0] += a[i] * b0;
-      sum[i][1] += a[i] * b1;
+      UNROLL for (int v = 0; v < vectors; v++) sum[i][v] += a[i] * column[v];
     }
   }
   UNROLL for (int i = 0; i < rows; i++) {
     float *c = args->c + (m + (size_t)i) * args->c_stride + n;
-    if (partial) {
-      store_some(c, sum[i][0], low);
-      store_some(c + low, sum[i][1], high);
-    } else {
-      store(c, sum[i][0]);
-      store(c + LANES, sum[i][1]);
+    UNROLL for (int v = 0; v < vectors; v++) {
+      if (partial && v == vectors - 1) {
+        store_some(c + v * LANES, sum[i][v], last);
+      } else {
+        store(c + v * LANES, sum[i][v]);
+      }
     }
   }
 }
 
-static void outer_rows(const mn_outer_args *args, size_t m, size_t from, size_t to, int partial) {
-  const size_t whole = args->n / COLS * COLS;
-  const int all_rows = args->m - m >= ROWS;
-  for (size_t n = 0; n < whole; n += COLS) {
-    if (all_rows) {
-      outer_tile(args, m, n, from, to, ROWS, 0);
-    } else {
-      for (size_t i = m; i < args->m; i++) outer_tile(args, i, n, from, to, 1, 0);
-    }
+INLINE void outer_strip(const mn_outer_args *args, size_t m, size_t from, size_t to,
+                        const int rows) {
+  const size_t left = args->n % COLS, whole = args->n - left;
+  for (size_t n = 0; n < whole; n += COLS) outer_tile(args, m, n, from, to, rows, 2, 0);
+  if (left > LANES) outer_tile(args, m, whole, from, to, rows, 2, 1);
+  if (left > 0 && left <= LANES) outer_tile(args, m, whole, from, to, rows, 1, 1);
+}
+
+/* The rows that are left after whole strips, in few. */
+static void outer_rest(const mn_outer_args *args, size_t m, size_t from, size_t to) {
+  if (ROWS > 8 && args->m - m >= 8) {
+    outer_strip(args, m, from, to, ROWS > 8 ? 8 : 1);
+    m += 8;
   }
-  if (!partial) return;
-  if (all_rows) {
-    outer_tile(args, m, whole, from, to, ROWS, 1);
-  } else {
-    for (size_t i = m; i < args->m; i++) outer_tile(args, i, whole, from, to, 1, 1);
+  if (ROWS > 4 && args->m - m >= 4) {
+    outer_strip(args, m, from, to, ROWS > 4 ? 4 : 1);
+    m += 4;
   }
+  if (args->m - m >= 2) {
+    outer_strip(args, m, from, to, 2);
+    m += 2;
+  }
+  if (args->m > m) outer_strip(args, m, from, to, 1);
 }
 
 static void outer(const mn_outer_args *args) {
+  const size_t whole = args->m / ROWS * ROWS;
   for (size_t from = 0; from < args->pixels; from += DEPTH) {
     const size_t to = args->pixels - from < DEPTH ? args->pixels : from + DEPTH;
-    for (size_t m = 0; m < args->m; m += ROWS) outer_rows(args, m, from, to, args->n % COLS != 0);
+    for (size_t m = 0; m < whole; m += ROWS) outer_strip(args, m, from, to, ROWS);
+    outer_rest(args, whole, from, to);
   }
 }
 
