@@ -196,6 +196,7 @@ static mn_status take_fingerprint(mn_training *t, mn_error *err) {
   hash(&sum, &data, sizeof data);
   hash(&sum, &t->frozen, sizeof t->frozen);
   hash(&sum, &t->options.int8, sizeof t->options.int8);
+  hash(&sum, &t->options.ignore, sizeof t->options.ignore);
   hash(&sum, &t->height, sizeof t->height);
   hash(&sum, &t->width, sizeof t->width);
   memcpy(&t->fingerprint, &sum, sizeof sum);

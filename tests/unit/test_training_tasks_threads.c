@@ -22,6 +22,13 @@
 
 enum { SIDE = 64, PICTURES = 96 };
 
+/* Sanitizers are slow: they see the same code, but not whether it has learned. */
+#ifdef MN_TEST_SANITIZED
+enum { LEARNS = 0, DETECTOR_EPOCHS = 2, SEGMENTER_EPOCHS = 1 };
+#else
+enum { LEARNS = 1, DETECTOR_EPOCHS = 40, SEGMENTER_EPOCHS = 6 };
+#endif
+
 typedef struct square {
   int x, y, side;
 } square;
@@ -321,9 +328,9 @@ static void test_detector(void **state) {
   size_t size;
   begin(&r, "v1-0.25-64+ssdlite", NULL, 2);
   assert_int_equal(mn_training_task(r.training), MN_TASK_DETECT);
-  const mn_trained_epoch last = epochs(&r, 40);
+  const mn_trained_epoch last = epochs(&r, DETECTOR_EPOCHS);
   printf("loss %.3f, mAP %.3f, mAP50 %.3f\n", last.loss, last.eval_map, last.eval_map50);
-  assert_true(last.eval_map50 > 0.6);
+  assert_true(!LEARNS || last.eval_map50 > 0.6);
   assert_true(last.eval_miou < 0 && last.eval_top1 < 0 && last.top1 < 0);
   free(file_of(&r, "detector.safetensors", &size));
   open_use(&u, "detector.safetensors");
@@ -333,11 +340,12 @@ static void test_detector(void **state) {
     int count = 100;
     show(&u, i);
     check(mn_session_detections(u.session, 0, found, &count, &err), &err);
-    assert_true(count > 0);
+    assert_true(!LEARNS || count > 0);
+    if (count == 0) continue;
     assert_string_equal(found[0].label, "square");
     right += overlap(&s, found[0].box) > 0.5;
   }
-  assert_true(right > SHOWN * 8 / 10); /* by rounding, a few more or less */
+  assert_true(!LEARNS || right > SHOWN * 8 / 10); /* by rounding, a few more or less */
   close_use(&u);
   end(&r);
 }
@@ -351,9 +359,9 @@ static void test_segmenter(void **state) {
   uint8_t classes[SIDE * SIDE];
   begin(&r, "v2-0.25-64+lraspp", NULL, 2);
   assert_int_equal(mn_training_task(r.training), MN_TASK_SEGMENT);
-  const mn_trained_epoch last = epochs(&r, 6);
+  const mn_trained_epoch last = epochs(&r, SEGMENTER_EPOCHS);
   printf("loss %.3f, mIoU %.3f, pixels trained on %.3f\n", last.loss, last.eval_miou, last.top1);
-  assert_true(last.eval_miou > 0.7);
+  assert_true(!LEARNS || last.eval_miou > 0.7);
   assert_true(last.eval_map < 0 && last.eval_top1 < 0);
   free(file_of(&r, "segmenter.safetensors", &size));
   open_use(&u, "segmenter.safetensors");
@@ -363,7 +371,7 @@ static void test_segmenter(void **state) {
   check(mn_session_mask(u.session, 0, &mask, &err), &err);
   const square s = square_of(5);
   for (int i = 0; i < SIDE * SIDE; i++) right += classes[i] == inside(&s, i % SIDE, i / SIDE);
-  assert_true(right > SIDE * SIDE * 8 / 10);
+  assert_true(!LEARNS || right > SIDE * SIDE * 8 / 10);
   assert_string_equal(mn_model_label(u.model, 1), "square");
   assert_int_equal(mn_model_ignored_class(u.model), 2);
   close_use(&u);
