@@ -123,6 +123,7 @@ static mn_status make_trainer(mn_training *t, mn_error *err) {
       .batch = r->batch,
       .batches = r->accumulate,
       .ranks = t->options.ranks,
+      .sync_norm = r->sync_norm,
       .height = t->kept ? 0 : t->height,
       .width = t->kept ? 0 : t->width,
       .optimizer = r->optimizer,

@@ -136,7 +136,8 @@ typedef union mn_attr {
     mn_act in_act; /* of the batch norm that the input still has to go through, if it is ... */
     bool normed;   /* ... one that does */
     bool frozen;   /* statistics are not the batch's */
-  } train;         /* operators from MN_OP_COUNT on */
+    const struct mn_ranks *ranks; /* processes whose batches they are of, too; NULL: one */
+  } train;                        /* operators from MN_OP_COUNT on */
 } mn_attr;
 
 typedef enum mn_op {

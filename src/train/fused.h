@@ -13,6 +13,7 @@
 #ifndef MN_TRAIN_FUSED_H
 #define MN_TRAIN_FUSED_H
 
+#include "mobilenet/train.h"
 #include "train/train_ops.h"
 
 enum { MN_FORWARD_NORM = 2 }; /* first of the four numbers, forward */
@@ -28,6 +29,12 @@ enum {
 };
 
 mn_grad_act mn_grad_act_of(mn_act act); /* norm_ops.c */
+
+/* Pixels that a batch norm's statistics are of. */
+static inline float mn_norm_count(const mn_step *step, size_t pixels) {
+  const mn_ranks *ranks = step->node->attr.train.ranks;
+  return (float)pixels * (float)(ranks ? ranks->count : 1);
+}
 
 /* The numbers of a batch norm, inputs `first` to `first` + 3. */
 static inline mn_norm_args mn_fused_norm(const mn_step *step, const mn_run *run, int32_t first,
@@ -48,7 +55,7 @@ static inline mn_norm_args mn_fused_gradient(const mn_step *step, const mn_run *
   args.gamma_gradient = mn_train_read(run, step, MN_BACK_GAMMA_GRADIENT);
   args.beta_gradient = mn_train_read(run, step, MN_BACK_BETA_GRADIENT);
   const bool frozen = step->node->attr.train.frozen;
-  args.count = frozen ? 0 : (float)mn_operand_pixels(&step->in[MN_BACK_Y]);
+  args.count = frozen ? 0 : mn_norm_count(step, mn_operand_pixels(&step->in[MN_BACK_Y]));
   return args;
 }
 

@@ -231,7 +231,7 @@ static void run_gradient(const mn_step *step, const mn_run *run, size_t begin, s
   args.gradient = mn_train_read(run, step, 1) + from * p->channels;
   args.gamma_gradient = mn_train_read(run, step, 6);
   args.beta_gradient = mn_train_read(run, step, 7);
-  args.count = p->parts ? (float)p->pixels : 0; /* 0 parts: frozen */
+  args.count = p->parts ? mn_norm_count(step, p->pixels) : 0; /* 0 parts: frozen */
   args.out = mn_train_write(run, step) + from * p->channels;
   p->kernels->norm_gradient(&args);
 }

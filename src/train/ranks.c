@@ -11,6 +11,11 @@ static bool power_of_two(int32_t n) { return n > 0 && (n & (n - 1)) == 0; }
 
 mn_status mn_ranks_share(const mn_ranks *ranks, mn_recipe *recipe, mn_error *err) {
   const int32_t count = ranks ? ranks->count : 1;
+  if (recipe->sync_norm && recipe->accumulate > 1 && recipe->accumulate != count) {
+    return mn_fail(err, MN_ERR_ARGUMENT, "sync_norm",
+                   "batch norms over the %d batches of a step need %d processes, and there %s %d",
+                   recipe->accumulate, recipe->accumulate, count == 1 ? "is" : "are", count);
+  }
   if (count == 1) return MN_OK;
   if (recipe->accumulate == 1 && recipe->batch % count == 0) {
     recipe->accumulate = count;

@@ -103,7 +103,7 @@ static mn_status reserve(mn_step_sum *s, int32_t all_batches, mn_error *err) {
 mn_status mn_step_sum_open(mn_step_sum *s, mn_stepper *stepper, const mn_step_sum_options *o,
                            mn_error *err) {
   const int32_t ranks = o->ranks ? o->ranks->count : 1;
-  *s = (mn_step_sum){.stepper = stepper, .batches = o->batches / ranks};
+  *s = (mn_step_sum){.stepper = stepper, .batches = o->batches / ranks, .at_end = o->at_end};
   if (ranks > 1) s->ranks = o->ranks;
   mn_status status = reserve(s, o->batches, err);
   if (!status && o->batches > 1) status = make_sum(s, o, err);
@@ -139,6 +139,10 @@ void mn_step_sum_begin(mn_step_sum *s) {
 void mn_step_sum_backward(mn_step_sum *s, const mn_batch_numbers *numbers) {
   s->mine[s->taken] = *numbers;
   int32_t from = s->stepper->backward;
+  if (s->at_end && numbers->whole > 0) {
+    from = s->stepper->plan->step_count;
+    mn_stepper_run(s->stepper, s->stepper->backward, from);
+  }
   for (int32_t b = 0; s->sum && b < mn_gradient_sum_buckets(s->sum); b++) {
     const int32_t ready = mn_gradient_sum_ready(s->sum, b);
     if (numbers->whole > 0) {
@@ -147,7 +151,7 @@ void mn_step_sum_backward(mn_step_sum *s, const mn_batch_numbers *numbers) {
     } else {
       mn_gradient_sum_take_nothing(s->sum, s->taken, b);
     }
-    from = ready;
+    if (from < ready) from = ready;
   }
   if (numbers->whole > 0) mn_stepper_run(s->stepper, from, s->stepper->plan->step_count);
   s->taken++;

@@ -18,10 +18,11 @@ typedef struct mn_batch_numbers {
 
 typedef struct mn_step_sum {
   mn_stepper *stepper;
-  const mn_ranks *ranks;        /* NULL: there is one */
-  mn_gradient_sum *sum;         /* NULL: there is one batch */
-  int32_t batches;              /* of this rank */
-  int32_t taken;                /* of them in this step */
+  const mn_ranks *ranks; /* NULL: there is one */
+  mn_gradient_sum *sum;  /* NULL: there is one batch */
+  int32_t batches;       /* of this rank */
+  int32_t taken;         /* of them in this step */
+  bool at_end;
   int32_t *summand_of;          /* [parameters, running statistics, ranges]; -1: none */
   float *before;                /* what moves as the step began, end to end */
   mn_batch_numbers *mine, *all; /* [batches], [batches of all ranks] */
@@ -34,6 +35,7 @@ typedef struct mn_step_sum_options {
   int32_t batches; /* of a step, in all ranks */
   mn_threads *threads;
   bool frozen_norm, frozen_ranges; /* running statistics stay; ranges of codes do */
+  bool at_end; /* nothing travels before the backward pass is over: it talks itself */
 } mn_step_sum_options;
 
 /* Error: MEMORY. */

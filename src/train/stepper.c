@@ -6,6 +6,7 @@
 #include "base/threads.h"
 #include "train/code_weights.h"
 #include "train/fuse.h"
+#include "train/sync_norm.h"
 #include "train/train_ops.h"
 
 /* The first step of a node from `first_node` on. */
@@ -56,6 +57,7 @@ static void round_weights(mn_stepper *s) {
 static mn_status build(mn_stepper *s, const mn_stepper_options *options, mn_error *err) {
   mn_status status = mn_autodiff(&s->training, s->model, &options->autodiff, err);
   if (!status) status = mn_fuse(&s->training, err);
+  if (!status && options->sync) status = mn_sync_norms(&s->training, options->sync, err);
   if (status) return status;
   s->threads = options->threads;
   s->kernels = mn_grad_kernels_select(options->features);

@@ -6,6 +6,7 @@
 #define MN_TRAIN_STEPPER_H
 
 #include "kernels/grad/grad.h"
+#include "mobilenet/train.h"
 #include "run/session.h"
 #include "train/autodiff.h"
 
@@ -21,9 +22,10 @@ typedef struct mn_stepper {
 
 typedef struct mn_stepper_options {
   mn_autodiff_options autodiff;
-  mn_threads *threads; /* NULL: the caller alone */
-  uint32_t features;   /* mn_cpu_features */
-  bool keep_all;       /* every value can be read after a pass: mn_session_value */
+  const mn_ranks *sync; /* batch norms are over these; NULL: each over its own batch */
+  mn_threads *threads;  /* NULL: the caller alone */
+  uint32_t features;    /* mn_cpu_features */
+  bool keep_all;        /* every value can be read after a pass: mn_session_value */
 } mn_stepper_options;
 
 /* `model` outlives the stepper. Errors: those of mn_autodiff; MEMORY. */

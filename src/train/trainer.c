@@ -117,6 +117,13 @@ static mn_status open_objective(const mn_trainer *t, mn_error *err) {
   return t->options.objective->open(t->options.objective, shapes, count, err);
 }
 
+/* Frozen statistics are nobody's batch's. */
+static bool is_synced(const mn_trainer *t) {
+  const mn_trainer_options *o = &t->options;
+  return o->sync_norm && !o->frozen_norm && !t->stage.frozen_norm && o->ranks &&
+         o->ranks->count > 1;
+}
+
 static mn_status make_stepper(const mn_trainer *t, mn_stepper **out, mn_error *err) {
   const mn_trainer_options *o = &t->options;
   const mn_stepper_options stepper = {
@@ -130,6 +137,7 @@ static mn_status make_stepper(const mn_trainer *t, mn_stepper **out, mn_error *e
                    .codes = o->codes,
                    .range_share = t->stage.range_share,
                    .rounded = t->stage.rounded},
+      .sync = is_synced(t) ? o->ranks : NULL,
       .threads = o->threads,
       .features = o->features,
   };
@@ -142,11 +150,15 @@ static mn_status open_sum(mn_trainer *t, mn_error *err) {
                                    .batches = o->batches > 0 ? o->batches : 1,
                                    .threads = o->threads,
                                    .frozen_norm = o->frozen_norm || t->stage.frozen_norm,
+                                   .at_end = is_synced(t),
                                    .frozen_ranges = t->stage.range_share <= 0};
   return mn_step_sum_open(&t->sum, t->stepper, &sum, err);
 }
 
 static mn_status build(mn_trainer *t, mn_error *err) {
+  if (t->options.sync_norm && t->options.codes) {
+    return mn_fail(err, MN_ERR_UNSUPPORTED, "sync_norm", "not with rounding to codes");
+  }
   mn_status status = make_stepper(t, &t->stepper, err);
   if (!status) status = open_objective(t, err);
   if (status) return status;

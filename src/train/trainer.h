@@ -15,6 +15,7 @@ typedef struct mn_trainer_options {
   int32_t batch, height, width; /* 0 for the latter two: the model's own */
   int32_t batches;              /* of a step, in all ranks, which divide them; 0: one */
   const mn_ranks *ranks;        /* outlives the trainer; NULL: this process alone */
+  bool sync_norm;               /* batch norms are over all ranks, which have a batch each */
   mn_optimizer optimizer;
   double weight_decay;
   bool decay_all;      /* vectors and depthwise weights too */

@@ -74,6 +74,14 @@ train 4 killed.safetensors --epochs 150 --resume >resumed.out 2>&1 || fail "$(ca
 train 1 whole.safetensors --epochs 150 >whole.out 2>&1 || fail "$(cat whole.out)"
 cmp whole.safetensors killed.safetensors || fail "going on has made other bits"
 
+# Batch norms over all processes: as many as there are batches, no fewer.
+train 4 sync.safetensors --epochs 3 --set sync_norm=true >sync.out 2>&1 || fail "$(cat sync.out)"
+cmp -s 1.safetensors sync.safetensors && fail "sync_norm changes nothing"
+train 2 fewer.safetensors --epochs 2 --set sync_norm=true >fewer.out 2>fewer.err &&
+  fail "two processes synchronized four batches"
+grep -q "over the 4 batches of a step need 4 processes, and there are 2" fewer.err ||
+  fail "$(cat fewer.err)"
+
 # Processes that do not fit a step.
 train 3 odd.safetensors --epochs 1 >odd.out 2>odd.err && fail "three processes shared four batches"
 grep -q "3 processes cannot share the 4 batches of a step" odd.err || fail "$(cat odd.err)"

@@ -90,7 +90,8 @@ typedef struct run {
   mn_trainer_options options;
   int32_t ranks, rank, batch, batches;
   int32_t unfilled; /* a batch of each step, or -1 */
-  bool int8;        /* trained for 8 bits */
+  int steps;
+  bool int8; /* trained for 8 bits */
   mn_arena arena;
   seat seat;
   mn_ranks link;
@@ -114,6 +115,7 @@ static run usual(void) {
                .batch = BATCH,
                .batches = 1,
                .unfilled = -1,
+               .steps = STEPS,
                .seat = {.calls_left = -1}};
 }
 
@@ -179,7 +181,7 @@ static void *work(void *context) {
   mn_error err;
   mn_trained_step done;
   const int32_t mine = r->batches / r->ranks;
-  for (int step = 0; step < STEPS && !r->status; step++) {
+  for (int step = 0; step < r->steps && !r->status; step++) {
     for (int32_t i = 0; i < mine; i++) {
       const int32_t index = r->rank * mine + i;
       fill_batch(r, step, index * r->batch);
@@ -313,6 +315,35 @@ static void test_int8(void **state) {
   expect_any_ranks(r, 3);
 }
 
+/* Batch norms over all processes are those of one large batch; all get the same bits. A step each:
+ * through batch norms rounding grows a hundredfold in three. */
+static void test_synchronized_norms(void **state) {
+  (void)state;
+  static run shared[4];
+  meeting m;
+  run r = usual(), first = usual();
+  open_run(&first);
+  r.steps = 1;
+  r.batch = 4 * BATCH;
+  run large = work_alone(r);
+  r.batch = BATCH;
+  r.batches = 4;
+  r.options.sync_norm = true;
+  for (int i = 0; i < 4; i++) shared[i] = r;
+  work_together(shared, 4, &m);
+  const double far = apart(&large, &shared[0], &first);
+  printf("batch norms over four processes: within %.1e of the way\n", far);
+  assert_true(far < 2e-4);
+  for (int i = 0; i < 4; i++) {
+    assert_int_equal(shared[i].status, MN_OK);
+    expect_same(&shared[0], &shared[i]);
+  }
+  assert_true(fabs(large.losses[0] - shared[0].losses[0]) < 1e-6 * large.losses[0]);
+  for (int i = 0; i < 4; i++) close_run(&shared[i]);
+  close_run(&large);
+  close_run(&first);
+}
+
 static void test_unfilled_batch(void **state) {
   (void)state;
   run r = usual();
@@ -358,6 +389,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(test_one_large_batch),
                                      cmocka_unit_test(test_rank_counts),
                                      cmocka_unit_test(test_int8),
+                                     cmocka_unit_test(test_synchronized_norms),
                                      cmocka_unit_test(test_unfilled_batch),
                                      cmocka_unit_test(test_gone),
                                      cmocka_unit_test(test_sharing)};
