@@ -3,11 +3,11 @@
  * SGD with momentum, of one batch that stays. Its first weights go to a file, so that another
  * framework can begin with the same.
  *
- *   train_bench NETWORK BATCH THREADS PIXELS WEIGHTS [steps]
+ *   train_bench NETWORK BATCH THREADS PIXELS WEIGHTS wall|cpu|steps
  *
  * PIXELS: float [batch][height][width][3]. WEIGHTS: all parameters end to end. Then lines of JSON:
- * at first the losses of three steps, and for each line N on standard input N milliseconds. With
- * `steps` as the last argument the time of each operator, instead. */
+ * at first the losses of three steps, and for each line N on standard input N milliseconds, of a
+ * clock on the wall or of the process's own. `steps`: the time of each operator, instead. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,9 +29,11 @@ typedef struct service {
   int32_t batch;
 } service;
 
+static clockid_t clock_used = CLOCK_MONOTONIC;
+
 static double now_ms(void) {
   struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
+  clock_gettime(clock_used, &t);
   return (double)t.tv_sec * 1e3 + (double)t.tv_nsec * 1e-6;
 }
 
@@ -159,12 +161,13 @@ static void profile(const service *s, const float *pixels) {
 int main(int argc, char **argv) {
   mn_error err;
   service s = {.batch = argc > 2 ? (int32_t)strtol(argv[2], NULL, 10) : 0};
-  if (argc < 6) return fail("NETWORK BATCH THREADS PIXELS WEIGHTS [steps]");
+  if (argc < 7) return fail("NETWORK BATCH THREADS PIXELS WEIGHTS wall|cpu|steps");
+  if (strcmp(argv[6], "cpu") == 0) clock_used = CLOCK_PROCESS_CPUTIME_ID;
   if (!open_trainer(&s, argv[1], (int)strtol(argv[3], NULL, 10), &err)) return fail(err.text);
   float *pixels = malloc(pixel_count(&s) * sizeof *pixels);
   if (!pixels || !read_batch(&s, pixels, argv[4])) return fail("the pixels cannot be read");
   if (!write_weights(&s, argv[5])) return fail("the weights cannot be written");
-  if (argc > 6) {
+  if (strcmp(argv[6], "steps") == 0) {
     profile(&s, pixels);
   } else {
     serve(&s, pixels);

@@ -63,9 +63,9 @@ class Worker(peers.Worker):
 def command_of(name, job, args):
     if name == "ours":
         return [os.path.join(args.build, "bench", "train_bench"), job["network"], str(job["batch"]),
-                str(job["threads"]), job["pixels"], job["weights"]]
+                str(job["threads"]), job["pixels"], job["weights"], args.clock]
     python = args.debian if name == "torch-debian" else sys.executable
-    return [python, os.path.join(HERE, "train_torch.py"), json.dumps(dict(job, compile=name == "torch-compile"))]
+    return [python, os.path.join(HERE, "train_torch.py"), json.dumps(dict(job, clock=args.clock, compile=name == "torch-compile"))]
 
 
 def make_job(case, threads, folder):
@@ -158,6 +158,8 @@ def parse():
     parser.add_argument("--peers", default=",".join(PEERS))
     parser.add_argument("--rounds", type=int, default=8)
     parser.add_argument("--turn", type=float, default=500, help="milliseconds of a turn (500)")
+    parser.add_argument("--clock", choices=("wall", "cpu"), default="wall",
+                        help="cpu: of the process, for one thread on a machine with other work")
     parser.add_argument("--build", default=os.path.join(os.path.dirname(HERE), "build"))
     parser.add_argument("--debian", default="/usr/bin/python3", help="the Python of torch-debian")
     parser.add_argument("--json", help="also write one JSON object a line here")
