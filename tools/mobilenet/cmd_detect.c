@@ -2,11 +2,8 @@
  * `mobilenet detect`: pictures in, the objects of each out, for people, as JSON lines, or drawn. */
 #include <stdlib.h>
 
-#include "draw.h"
 #include "message.h"
-#include "new_file.h"
-#include "output_names.h"
-#include "picture_job.h"
+#include "picture_files.h"
 #include "terminal.h"
 
 verb_fn cmd_detect;
@@ -17,20 +14,15 @@ typedef struct detections {
   mn_detection *found; /* [capacity], of which `count` are the answer, best first */
   int capacity, count, label_columns;
   double min_score;
-  output_names names; /* of the drawn files, when there are any */
-  char *drawn;        /* the file just drawn, or NULL */
+  picture_files files;
 } detections;
 
 static int begin(picture_job *job) {
   detections *all = job->own;
-  const char *folder = job->options->text[OPTION_OUT];
   all->capacity = mn_plan_detections(job->runner.plan);
   all->found = calloc((size_t)all->capacity + 1, sizeof *all->found);
   all->label_columns = class_columns(job->runner.opened.model);
-  if (!all->found) return say_out_of_memory();
-  if (!folder) return EXIT_DONE;
-  if (!output_names_make(&all->names, &job->pictures)) return say_out_of_memory();
-  return folder_make(folder, "-o") ? EXIT_DONE : EXIT_UNUSABLE;
+  return all->found ? picture_files_begin(&all->files, job) : say_out_of_memory();
 }
 
 /* Those of at least --min-score; they come best first. */
@@ -44,8 +36,9 @@ static mn_status answer(picture_job *job, mn_error *err) {
   return MN_OK;
 }
 
-static bool draw_found(draw_canvas *canvas, const detections *all) {
+static bool draw_found(const picture_job *job, draw_canvas *canvas) {
   enum { TEXT = 160 };
+  const detections *all = job->own;
   const size_t count = (size_t)all->count + 1;
   draw_object *objects = calloc(count, sizeof *objects);
   char(*texts)[TEXT] = calloc(count, sizeof *texts), buffer[32];
@@ -67,16 +60,7 @@ static bool draw_found(draw_canvas *canvas, const detections *all) {
 
 static int draw(picture_job *job) {
   detections *all = job->own;
-  free(all->drawn);
-  all->drawn = output_path(&all->names, job->index, job->options->text[OPTION_OUT]);
-  if (!all->drawn) return say_out_of_memory();
-  draw_canvas *canvas = draw_canvas_new(job->image, job->path);
-  const bool done = canvas && draw_found(canvas, all) && draw_canvas_write(canvas, all->drawn);
-  draw_canvas_free(canvas);
-  if (done) return EXIT_DONE;
-  free(all->drawn);
-  all->drawn = NULL;
-  return EXIT_SOME_FAILED;
+  return picture_files_draw(&all->files, job, draw_found);
 }
 
 static void print_json(const picture_job *job) {
@@ -115,11 +99,7 @@ static void print_text(const picture_job *job) {
            (double)one->box[0], (double)one->box[2], (double)one->box[1], (double)one->box[3]);
   }
   if (all->count == 0) printf("  nothing with a score of %g or more\n", all->min_score);
-  if (all->drawn) {
-    fputs("  drawn: ", stdout);
-    print_safe(stdout, all->drawn);
-    putchar('\n');
-  }
+  picture_files_print(&all->files);
 }
 
 int cmd_detect(const cli_options *options) {
@@ -132,7 +112,6 @@ int cmd_detect(const cli_options *options) {
   detections all = {.min_score = options_fraction(options, OPTION_MIN_SCORE, default_score)};
   int code = picture_job_run(&verb, options, &all);
   free(all.found);
-  free(all.drawn);
-  output_names_free(&all.names);
+  picture_files_free(&all.files);
   return code;
 }
