@@ -16,7 +16,12 @@
 #include "pull_list.h"
 #include "stopwatch.h"
 
-static const char default_name[] = "flowers-v1-0.25-128";
+/* The model of a verb that is used without -m. */
+static const char *default_name(const cli_verb *verb) {
+  if (strcmp(verb->name, "detect") == 0) return "pets-heads-v1-0.25-224";
+  if (strcmp(verb->name, "segment") == 0) return "pets-masks-v1-0.25-224";
+  return "flowers-v1-0.25-128";
+}
 
 /* Where models that ship with mobilenet may lie, first match wins. */
 static const char *model_folder(int index) {
@@ -74,19 +79,11 @@ static char *find_fetched(const char *name, bool *listed) {
 
 /* The model that is used without -m, or NULL after saying why there is none. */
 static char *find_default(const cli_verb *verb) {
-  if (strcmp(verb->name, "detect") == 0 || strcmp(verb->name, "segment") == 0) {
-    say("no model for '%s' ships with mobilenet; name one with -m, or fetch one first: "
-        "mobilenet pull %s",
-        verb->name,
-        strcmp(verb->name, "detect") == 0 ? "ssdlite320_mobilenet_v3_large"
-                                          : "lraspp_mobilenet_v3_large");
-    return NULL;
-  }
-  char *path = find_shipped(default_name);
+  char *path = find_shipped(default_name(verb));
   if (!path) {
     say("the model that ships with mobilenet (%s) is not where it was built or installed; "
         "name a model file with -m, or its folder in MOBILENET_MODELS",
-        default_name);
+        default_name(verb));
   }
   return path;
 }
