@@ -12,18 +12,31 @@ size_t mn_arg_max_f32_ref(const float *in, size_t count, size_t stride) {
   return best;
 }
 
-size_t mn_arg_max_u8_ref(const uint8_t *in, size_t count, size_t stride) {
-  size_t best = 0;
-  for (size_t i = 1; i < count; i++) {
-    if (in[i * stride] > in[best * stride]) best = i;
+/* Code and place in one number, so that the largest needs no branch, which pictures would make
+ * unpredictable: of equals the first has the larger number. */
+static size_t arg_max_codes(const uint8_t *in, size_t count, size_t stride, uint8_t flip) {
+  enum { PLACES = 1 << 24 };
+  size_t found = 0, most = 0; /* a code of `found`, 1 more */
+  for (size_t begin = 0; begin < count; begin += PLACES) {
+    const size_t left = count - begin, places = left < PLACES ? left : PLACES;
+    uint32_t best = 0;
+    for (size_t i = 0; i < places; i++) {
+      const uint32_t code = in[(begin + i) * stride] ^ flip;
+      const uint32_t key = code << 24 | (uint32_t)(PLACES - 1 - i);
+      best = key > best ? key : best;
+    }
+    if ((best >> 24) + 1 > most) {
+      most = (best >> 24) + 1;
+      found = begin + (PLACES - 1 - best % PLACES);
+    }
   }
-  return best;
+  return found;
+}
+
+size_t mn_arg_max_u8_ref(const uint8_t *in, size_t count, size_t stride) {
+  return arg_max_codes(in, count, stride, 0);
 }
 
 size_t mn_arg_max_i8_ref(const int8_t *in, size_t count, size_t stride) {
-  size_t best = 0;
-  for (size_t i = 1; i < count; i++) {
-    if (in[i * stride] > in[best * stride]) best = i;
-  }
-  return best;
+  return arg_max_codes((const uint8_t *)in, count, stride, 0x80);
 }
