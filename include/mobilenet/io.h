@@ -39,6 +39,12 @@ MN_API const mn_image *mn_picture_image(const mn_picture *picture);
 /* The size that the file states, as it is shown: larger than the image's with least_side only. */
 MN_API void mn_picture_full_size(const mn_picture *picture, int32_t *width, int32_t *height);
 
+/* Pixels as a JPEG file; quality 1 to 100. *bytes is to be freed with mn_jpeg_free. Errors:
+ * ARGUMENT, MEMORY. */
+MN_API mn_status mn_jpeg_encode(const mn_image *image, int quality, unsigned char **bytes,
+                                size_t *size, mn_error *err);
+MN_API void mn_jpeg_free(unsigned char *bytes);
+
 /* A mask as a PNG file keeps it: palette or gray, the class of every pixel as its index or level,
  * 255 where it says nothing. */
 typedef struct mn_mask_file mn_mask_file;

@@ -154,6 +154,9 @@ MN_API int mn_model_label_count(const mn_model *model);
 MN_API const char *mn_model_label(const mn_model *model, int index);
 /* The contract as canonical JSON. Lives as long as the model; NULL when the model has none. */
 MN_API const char *mn_model_contract(const mn_model *model);
+/* How the model was trained, as canonical JSON: recipe, seed, data, version; docs/file-format.md.
+ * Lives as long as the model; NULL when the file does not say. */
+MN_API const char *mn_model_training(const mn_model *model);
 /* One line saying which contract fields were assumed rather than read, or NULL. */
 MN_API const char *mn_model_assumptions(const mn_model *model);
 

@@ -18,7 +18,7 @@
 #ifndef MOBILENET_TRAIN_H
 #define MOBILENET_TRAIN_H
 
-#include "image.h"
+#include "io.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -130,6 +130,28 @@ MN_API mn_status mn_training_resume(mn_training *training, const char *path, int
 
 /* The model as it is now, with labels and contract; it lives on its own. Errors: MEMORY. */
 MN_API mn_status mn_training_model(const mn_training *training, mn_model **out, mn_error *err);
+
+/* ---- What a report says of a run (mobilenet train writes MODEL.report.html) -- */
+
+/* Every epoch done, those before a resume too; the list lives until the next epoch. How many. */
+MN_API int32_t mn_training_history(const mn_training *training, const mn_trained_epoch **epochs);
+
+typedef struct mn_judged_picture {
+  const char *path; /* lives as long as the training */
+  int32_t truth, answer;
+  float truth_score, score; /* softmax of both */
+} mn_judged_picture;
+
+/* What the model as it is now says of each picture held back, a classifier's. `judged` has
+ * mn_training_pictures(training, 1) places. Errors: UNSUPPORTED (another task), FORMAT, MEMORY. */
+MN_API mn_status mn_training_judge(const mn_training *training, mn_judged_picture *judged,
+                                   mn_error *err);
+/* Reads one of them. Errors: as mn_picture_read. */
+MN_API mn_status mn_training_read_held(const mn_training *training, int64_t index,
+                                       const mn_picture_options *options, mn_picture **out,
+                                       mn_error *err);
+/* All numbers of the recipe as this training has it, as mn_recipe_show. */
+MN_API mn_status mn_training_recipe(const mn_training *training, char **text, mn_error *err);
 
 /* Names of recipes and whom each is for; NULL past the last. */
 MN_API const char *mn_recipe_names(int index, const char **purpose);

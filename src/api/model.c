@@ -118,6 +118,7 @@ const char *mn_model_label(const mn_model *model, int index) {
 }
 
 const char *mn_model_contract(const mn_model *model) { return model->contract_json; }
+const char *mn_model_training(const mn_model *model) { return model->graph.training; }
 
 const char *mn_model_assumptions(const mn_model *model) { return model->assumptions; }
 

@@ -186,15 +186,15 @@ static void hash(uint64_t *sum, const void *bytes, size_t size) {
 }
 
 static mn_status take_fingerprint(mn_training *t, mn_error *err) {
-  uint64_t sum = 0xcbf29ce484222325u, data;
-  mn_status status = mn_parts_fingerprint(&t->parts, &data, err);
+  uint64_t sum = 0xcbf29ce484222325u;
+  mn_status status = mn_parts_fingerprint(&t->parts, &t->data, err);
   if (status) return status;
   mn_json_writer writer = {0};
   mn_recipe_write(&t->recipe, &writer);
   if (!writer.text) return mn_fail_memory(err, 1);
   hash(&sum, writer.text, writer.used);
   mn_json_writer_free(&writer);
-  hash(&sum, &data, sizeof data);
+  hash(&sum, &t->data, sizeof t->data);
   hash(&sum, &t->frozen, sizeof t->frozen);
   hash(&sum, &t->options.int8, sizeof t->options.int8);
   hash(&sum, &t->options.ignore, sizeof t->options.ignore);
@@ -256,6 +256,7 @@ void mn_training_free(mn_training *t) {
   mn_feed_free(t->scored);
   mn_trainer_free(t->trainer);
   mn_objective_free(t->objective);
+  mn_free(t->history);
   mn_features_free(t->kept);
   mn_features_free(t->kept_held);
   mn_graph_free(&t->backbone);
@@ -354,7 +355,7 @@ mn_status mn_training_epoch(mn_training *t, mn_trained_epoch *report, mn_error *
   if (status) return status;
   report->epoch = ++t->epoch;
   report->epochs = t->recipe.epochs;
-  return MN_OK;
+  return mn_training_remember(t, report, err);
 }
 
 /* ---- What is kept -------------------------------------------------------------------------- */
@@ -365,12 +366,16 @@ mn_status mn_training_save(const mn_training *t, const char *path, mn_error *err
                               .steps = t->trainer->steps,
                               .seed = (int64_t)t->options.seed,
                               .fingerprint = t->fingerprint};
-  return mn_checkpoint_save(t->trainer, &state, path, err);
+  const mn_run_history history = mn_training_words(t);
+  return mn_checkpoint_save(t->trainer, &state, &history, path, err);
 }
 
 static mn_status go_on(mn_training *t, const char *path, mn_error *err) {
   mn_run_state state;
-  mn_status status = mn_checkpoint_load(t->trainer, &state, path, err);
+  mn_run_history history = {0};
+  mn_status status = mn_checkpoint_load(t->trainer, &state, &history, path, err);
+  if (!status) status = mn_training_recall(t, &history, err);
+  mn_free(history.words);
   if (status) return status;
   if (state.fingerprint != t->fingerprint || state.seed != (int64_t)t->options.seed) {
     return mn_fail(
@@ -410,6 +415,7 @@ mn_status mn_training_model(const mn_training *t, mn_model **out, mn_error *err)
   mn_status status = mn_training_deployed(t, &model->graph, err);
   if (!status && t->task->finish) status = t->task->finish(&model->graph, err);
   if (!status) status = own(&model->graph, &model->contract_json, err);
+  if (!status) status = mn_training_write_card(t, &model->graph, err);
   if (status) {
     mn_model_free(model);
     return status;

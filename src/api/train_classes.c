@@ -35,6 +35,7 @@ static mn_status make_graph(mn_training *t, const mn_model *start, mn_error *err
   if (!t->options.fine_tune && t->recipe.augment.crop == MN_CROP_PADDED) {
     contract->input.fit = MN_FIT_STRETCH; /* of pictures made for it: no border is cut off */
   }
+  if (t->recipe.seen > 0) contract->input.crop_fraction = t->recipe.seen;
   contract->assumed = 0;
   return mn_training_name_classes(t, NULL, err);
 }

@@ -42,7 +42,7 @@ mn_status mn_training_freeze(mn_training *t, mn_error *err) {
   if (!status && t->frozen >= t->graph.node_count) {
     return mn_fail(err, MN_ERR_ARGUMENT, "freeze", "all layers would stay: nothing is made anew");
   }
-  if (status || t->frozen != head || t->task != &mn_train_classes) return status;
+  if (status || t->frozen != head || t->task != &mn_train_classes || t->options.int8) return status;
   return keep_features(t, head, err);
 }
 

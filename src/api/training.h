@@ -7,6 +7,7 @@
 #include "api/model.h"
 #include "mobilenet/train.h"
 #include "run/session.h"
+#include "train/checkpoint.h"
 #include "train/features.h"
 #include "train/recipe.h"
 #include "train/trainer.h"
@@ -45,7 +46,9 @@ struct mn_training {
    * of both sides, in place of the feeds'; NULL: they are not kept. */
   mn_graph backbone, last;
   mn_features *kept, *kept_held;
-  bool divided; /* the recipe's batch, among processes */
+  mn_trained_epoch *history; /* [epoch], with room for all */
+  uint64_t data;             /* mn_parts_fingerprint */
+  bool divided;              /* the recipe's batch, among processes */
   int64_t fingerprint;
   uint32_t features;
 };
@@ -75,6 +78,15 @@ mn_status mn_training_compare_int8(const mn_training *t, const mn_graph *int8,
 /* Names of the data's classes in the contract, numbers where it has none; after `background`, the
  * name of output 0, unless that is NULL. Error: MEMORY. */
 mn_status mn_training_name_classes(mn_training *t, const char *background, mn_error *err);
+
+/* ---- train_record.c ------------------------------------------------------------------------ */
+
+/* Keeps what an epoch was, for the checkpoint, and takes it from there. Errors: MEMORY. */
+mn_status mn_training_remember(mn_training *t, const mn_trained_epoch *epoch, mn_error *err);
+mn_run_history mn_training_words(const mn_training *t);
+mn_status mn_training_recall(mn_training *t, const mn_run_history *history, mn_error *err);
+/* How the model was trained, as the file has it: graph->training. Error: MEMORY. */
+mn_status mn_training_write_card(const mn_training *t, mn_graph *graph, mn_error *err);
 
 /* ---- train_head.c ---------------------------------------------------------------------------- */
 

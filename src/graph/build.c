@@ -181,6 +181,12 @@ static bool copy_labels(mn_graph *to, const mn_graph *from) {
   return true;
 }
 
+static bool copy_training(mn_graph *to, const mn_graph *from) {
+  if (!from->training) return true;
+  to->training = mn_arena_string(&to->arena, from->training, strlen(from->training));
+  return to->training != NULL;
+}
+
 mn_status mn_graph_copy(mn_graph *to, const mn_graph *from, mn_error *err) {
   mn_graph_init(to);
   to->contract = from->contract;
@@ -189,7 +195,7 @@ mn_status mn_graph_copy(mn_graph *to, const mn_graph *from, mn_error *err) {
   to->fixed_by = from->fixed_by;
   to->open_size = from->open_size;
   if (copy_values(to, from) && copy_nodes(to, from) && copy_labels(to, from) &&
-      mn_graph_set_inputs(to, from->inputs, from->input_count) &&
+      copy_training(to, from) && mn_graph_set_inputs(to, from->inputs, from->input_count) &&
       mn_graph_set_outputs(to, from->outputs, from->output_count)) {
     return MN_OK;
   }

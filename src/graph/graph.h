@@ -170,6 +170,7 @@ typedef struct mn_graph {
   int32_t input_count, output_count;
   mn_contract contract;
   bool has_contract;
+  const char *training; /* how it was trained, an object of JSON; NULL: not known */
   mn_arithmetic arithmetic;
   /* Another input size is refused, with this node's name, when the file froze one that could not
    * be raised to a rule. MN_NONE: any size. */

@@ -11,6 +11,7 @@
 
 #define STATE_NAME "train/state"
 #define RANGES_NAME "train/ranges"
+#define HISTORY_NAME "train/history"
 enum { STATE_NUMBERS = sizeof(mn_run_state) / sizeof(int64_t), NAME_BYTES = 256 };
 
 /* What a checkpoint has of a parameter besides the weights: slots, then the average. */
@@ -36,11 +37,14 @@ static void name_array(const mn_trainer *t, int32_t parameter, int kind, char *n
 
 /* ---- Saving ------------------------------------------------------------------------------- */
 
-static mn_status add_arrays(const mn_trainer *t, const mn_run_state *state, mn_graph *graph,
-                            mn_error *err) {
-  const mn_shape numbers = {1, {STATE_NUMBERS}};
+static mn_status add_arrays(const mn_trainer *t, const mn_run_state *state,
+                            const mn_run_history *history, mn_graph *graph, mn_error *err) {
+  const mn_shape numbers = {1, {STATE_NUMBERS}}, words = {1, {history->count}};
   char name[NAME_BYTES];
   mn_id id = mn_graph_add_const(graph, STATE_NAME, MN_I64, &numbers, state);
+  if (id != MN_NONE && history->count > 0) {
+    id = mn_graph_add_const(graph, HISTORY_NAME, MN_I64, &words, history->words);
+  }
   for (int32_t i = 0; i < t->stepper->training.parameter_count && id != MN_NONE; i++) {
     const mn_parameter *p = &t->stepper->training.parameters[i];
     const mn_shape shape = t->stepper->model->values[p->model_value].shape;
@@ -57,14 +61,14 @@ static mn_status add_arrays(const mn_trainer *t, const mn_run_state *state, mn_g
   return id == MN_NONE ? mn_fail_memory(err, sizeof(mn_value)) : MN_OK;
 }
 
-mn_status mn_checkpoint_save(const mn_trainer *t, const mn_run_state *state, const char *path,
-                             mn_error *err) {
+mn_status mn_checkpoint_save(const mn_trainer *t, const mn_run_state *state,
+                             const mn_run_history *history, const char *path, mn_error *err) {
   mn_graph graph;
   uint8_t *bytes = NULL;
   size_t size = 0;
   mn_status status = mn_stepper_snapshot(t->stepper, NULL, &graph, err);
   if (status) return status;
-  status = add_arrays(t, state, &graph, err);
+  status = add_arrays(t, state, history, &graph, err);
   if (!status) status = mn_safetensors_save(&graph, &bytes, &size, err);
   if (!status) status = mn_file_write(path, bytes, size, err);
   mn_free(bytes);
@@ -117,7 +121,41 @@ static bool visit(mn_trainer *t, const mn_graph *graph, bool put, mn_error *err)
   return true;
 }
 
+/* "ant, bee, cat", cut where there is no more room. */
+static void list_classes(const mn_graph *graph, char *text, size_t size) {
+  size_t used = 0;
+  text[0] = 0;
+  for (int32_t i = 0; i < graph->contract.labels.count && used < size; i++) {
+    const char *name = graph->contract.labels.names[i];
+    used += (size_t)snprintf(text + used, size - used, "%s%s", i ? ", " : "", name);
+  }
+}
+
+/* A checkpoint of other classes has other tensors too; this says it in the user's words. */
+static mn_status check_classes(const mn_trainer *t, const mn_graph *graph, mn_error *err) {
+  char theirs[200], ours[200];
+  list_classes(graph, theirs, sizeof theirs);
+  list_classes(t->stepper->model, ours, sizeof ours);
+  if (strcmp(theirs, ours) == 0) return MN_OK;
+  return mn_fail(err, MN_ERR_FORMAT, "classes",
+                 "the checkpoint's are %s, the data's are %s: give the data that it began with",
+                 theirs, ours);
+}
+
+static mn_status find_history(mn_run_history *history, const mn_graph *graph, mn_error *err) {
+  const mn_id id = mn_graph_find_value(graph, HISTORY_NAME);
+  *history = (mn_run_history){0};
+  if (id == MN_NONE || !graph->values[id].data || graph->values[id].type != MN_I64) return MN_OK;
+  const size_t bytes = graph->values[id].bytes;
+  history->words = mn_alloc(bytes);
+  if (!history->words) return mn_fail_memory(err, bytes);
+  memcpy(history->words, graph->values[id].data, bytes);
+  history->count = (int32_t)(bytes / sizeof *history->words);
+  return MN_OK;
+}
+
 static mn_status load(mn_trainer *t, mn_run_state *state, const mn_graph *graph, mn_error *err) {
+  if (check_classes(t, graph, err)) return MN_ERR_FORMAT;
   const void *numbers = find(graph, STATE_NAME, MN_I64, sizeof *state, err);
   if (!numbers || !visit(t, graph, false, err)) return MN_ERR_FORMAT;
   memcpy(state, numbers, sizeof *state);
@@ -127,7 +165,8 @@ static mn_status load(mn_trainer *t, mn_run_state *state, const mn_graph *graph,
   return MN_OK;
 }
 
-mn_status mn_checkpoint_load(mn_trainer *t, mn_run_state *state, const char *path, mn_error *err) {
+mn_status mn_checkpoint_load(mn_trainer *t, mn_run_state *state, mn_run_history *history,
+                             const char *path, mn_error *err) {
   mn_file file = {0};
   mn_graph graph;
   mn_contract_facts facts;
@@ -137,6 +176,7 @@ mn_status mn_checkpoint_load(mn_trainer *t, mn_run_state *state, const char *pat
   const mn_load_request request = {.bytes = file.bytes, .size = file.size, .name = path};
   status = mn_format_load(&graph, &request, &facts, err);
   if (!status) status = mn_graph_verify(&graph, err);
+  if (!status) status = find_history(history, &graph, err);
   if (!status) status = load(t, state, &graph, err);
   mn_graph_free(&graph);
   mn_file_close(&file);

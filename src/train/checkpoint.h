@@ -15,13 +15,20 @@ typedef struct mn_run_state {
   int64_t fingerprint; /* of the data, the recipe and the batches: what must be the same to go on */
 } mn_run_state;
 
-/* Written beside and renamed. Errors: IO, MEMORY. */
-mn_status mn_checkpoint_save(const mn_trainer *trainer, const mn_run_state *state, const char *path,
-                             mn_error *err);
+/* What else the caller wants to find again. */
+typedef struct mn_run_history {
+  int64_t *words;
+  int32_t count;
+} mn_run_history;
 
-/* Puts the file's tensors into a trainer of the same network and optimizer. Nothing is changed
- * unless all is there. Errors: FORMAT, naming what is missing or other; IO, MEMORY. */
-mn_status mn_checkpoint_load(mn_trainer *trainer, mn_run_state *state, const char *path,
-                             mn_error *err);
+/* Written beside and renamed. Errors: IO, MEMORY. */
+mn_status mn_checkpoint_save(const mn_trainer *trainer, const mn_run_state *state,
+                             const mn_run_history *history, const char *path, mn_error *err);
+
+/* Puts the file's tensors into a trainer of the same network, classes and optimizer. Nothing is
+ * changed unless all is there. history->words is the caller's to free. Errors: FORMAT, naming what
+ * is missing or other; IO, MEMORY. */
+mn_status mn_checkpoint_load(mn_trainer *trainer, mn_run_state *state, mn_run_history *history,
+                             const char *path, mn_error *err);
 
 #endif

@@ -31,6 +31,7 @@ typedef struct mn_recipe {
   struct {
     double start, range_decay, range_freeze, norm_freeze;
   } qat;
+  double seen;
   mn_augment augment;
 } mn_recipe;
 

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 
 #include "../temp_folder.h"
+#include "base/alloc.h"
 #include "filled_network.h"
 #include "train/checkpoint.h"
 
@@ -160,25 +161,33 @@ static void test_going_on(void **state) {
   mn_error err;
   run whole, first, second;
   mn_run_state saved = {.epoch = 2, .seed = 7, .fingerprint = -5}, loaded;
+  int64_t words[] = {3, -1, INT64_MIN};
+  const mn_run_history history = {words, 3};
+  mn_run_history found;
   begin(&whole, "v3-small-0.35-64", averaged("rmsprop"), 1);
   begin(&first, "v3-small-0.35-64", averaged("rmsprop"), 1);
   begin(&second, "v3-small-0.35-64", averaged("rmsprop"), 1);
   for (int i = 0; i < 4; i++) step(&whole, 2000 + i, 1e-3);
   for (int i = 0; i < 2; i++) step(&first, 2000 + i, 1e-3);
   saved.steps = first.trainer->steps;
-  check(mn_checkpoint_save(first.trainer, &saved, path, &err), &err);
-  check(mn_checkpoint_load(second.trainer, &loaded, path, &err), &err);
+  check(mn_checkpoint_save(first.trainer, &saved, &history, path, &err), &err);
+  check(mn_checkpoint_load(second.trainer, &loaded, &found, path, &err), &err);
+  assert_int_equal(found.count, 3);
+  assert_memory_equal(found.words, words, sizeof words);
+  mn_free(found.words);
   assert_memory_equal(&saved, &loaded, sizeof saved);
   for (int i = 2; i < 4; i++) step(&second, 2000 + i, 1e-3);
   expect_same(&whole, &second);
 
   run other;
   begin(&other, "v3-small-0.5-64", averaged("rmsprop"), 1);
-  assert_int_equal(mn_checkpoint_load(other.trainer, &loaded, path, &err), MN_ERR_FORMAT);
+  assert_int_equal(mn_checkpoint_load(other.trainer, &loaded, &found, path, &err), MN_ERR_FORMAT);
+  mn_free(found.words);
   assert_non_null(strstr(err.text, "another network"));
   end(&other);
   begin(&other, "v3-small-0.35-64", options_of("sgd"), 1); /* it has a slot less */
-  assert_int_equal(mn_checkpoint_load(other.trainer, &loaded, path, &err), MN_OK);
+  assert_int_equal(mn_checkpoint_load(other.trainer, &loaded, &found, path, &err), MN_OK);
+  mn_free(found.words);
   end(&other);
   end(&whole);
   end(&first);

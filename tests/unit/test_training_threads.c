@@ -29,9 +29,9 @@ typedef struct run {
 static void begin_as(run *r, int threads, int int8) {
   mn_error err;
   static const char *const settings[] = {
-      "epochs=24",   "batch=8",       "rate=0.1",        "average=0",       "rand_ops=0",
-      "mixup=0",     "flip=0",        "erase=0",         "warmup_epochs=0", "norm_momentum=0.3",
-      "dropout=0.1", "qat_start=0.5", "norm_freeze=0.75"};
+      "epochs=24",   "batch=8",       "rate=0.1",         "average=0",       "rand_ops=0",
+      "mixup=0",     "flip=0",        "erase=0",          "warmup_epochs=0", "norm_momentum=0.3",
+      "dropout=0.1", "qat_start=0.5", "norm_freeze=0.75", "seen=0"};
   check(mn_model_from_zoo(&r->start, "v1-0.25-32", NULL, &err), &err);
   check(mn_threads_new(&r->threads, threads, &err), &err);
   const mn_train_options options = {.struct_size = sizeof options,

@@ -19,6 +19,7 @@
 #include "open_model.h"
 #include "options.h"
 #include "progress.h"
+#include "report.h"
 #include "runner.h"
 #include "stopwatch.h"
 #include "verbs.h"
@@ -267,6 +268,17 @@ static int save_all(const course *c) {
   return status ? say_error(&err) : EXIT_DONE;
 }
 
+/* flowers.safetensors: the page is flowers.report.html. */
+static int report(const course *c) {
+  char path[4096];
+  const char *from = c->options->text[OPTION_FROM];
+  const report_subject subject = {c->training, c->out, c->data,
+                                  from ? from : c->options->text[OPTION_ARCH]};
+  snprintf(path, sizeof path, "%.*s.report.html", (int)(strlen(c->out) - strlen(".safetensors")),
+           c->out);
+  return report_write(&subject, path) ? EXIT_DONE : EXIT_UNUSABLE;
+}
+
 static int resume(course *c, int32_t *done) {
   mn_error err;
   *done = 0;
@@ -300,7 +312,10 @@ static int train(course *c) {
     code = save_all(c);
   }
   c->together |= code == EXIT_DONE;
-  if (code == EXIT_DONE && c->ranks.rank == 0) remove(c->run);
+  if (code == EXIT_DONE && c->ranks.rank == 0) {
+    code = report(c);
+    remove(c->run);
+  }
   if (code == EXIT_DONE && !c->options->given[OPTION_JSON]) {
     const mn_task task = mn_training_task(c->training);
     printf("%s\n  mobilenet %s -m %s PHOTO\n", c->out,

@@ -11,6 +11,7 @@
 #define MN_SAFETENSORS_FORMAT_KEY "mobilenet.format"
 #define MN_SAFETENSORS_GRAPH_KEY "mobilenet.graph"
 #define MN_SAFETENSORS_CONTRACT_KEY "mobilenet.contract"
+#define MN_SAFETENSORS_TRAINING_KEY "mobilenet.training"
 
 /* Format 2 is format 1 and the graph's key "arithmetic"; a file is written with the lowest number
  * that can say what it must. */

@@ -218,6 +218,18 @@ static mn_status load_contract(mn_safetensors_reader *reader) {
   return status;
 }
 
+/* Kept as it is: nothing here depends on it. */
+static mn_status load_training(mn_safetensors_reader *reader) {
+  const mn_json *json;
+  mn_graph *graph = reader->graph;
+  mn_status status = metadata_text(reader, MN_SAFETENSORS_TRAINING_KEY, &json);
+  if (status || !json) return status;
+  status = mn_safetensors_spend(reader, json->length);
+  if (status) return status;
+  graph->training = mn_arena_string(&graph->arena, json->text, json->length);
+  return graph->training ? MN_OK : mn_fail_memory(reader->err, json->length);
+}
+
 /* A little-endian length of the header that fits into the file, then the header, which is JSON. */
 bool mn_safetensors_is(const uint8_t *bytes, size_t size) {
   uint64_t header;
@@ -250,6 +262,7 @@ static mn_status load(mn_safetensors_reader *reader) {
   status = check_version(reader);
   if (!status) status = mn_safetensors_load_graph(reader, graph->text, graph->length);
   if (!status) status = load_contract(reader);
+  if (!status) status = load_training(reader);
   return status;
 }
 

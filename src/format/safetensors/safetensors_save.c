@@ -87,6 +87,10 @@ static bool write_metadata(saver *to) {
   mn_safetensors_save_graph(&graph, to->graph);
   mn_json_key(out, MN_SAFETENSORS_GRAPH_KEY);
   mn_json_string(out, graph.text, graph.failed ? 0 : graph.used);
+  if (to->graph->training) {
+    mn_json_key(out, MN_SAFETENSORS_TRAINING_KEY);
+    mn_json_string(out, to->graph->training, strlen(to->graph->training));
+  }
   mn_json_end(out, '}');
   bool written = !graph.failed;
   mn_json_writer_free(&graph);
