@@ -76,27 +76,36 @@ static int on_progress(void *user, const char *what, int64_t done, int64_t count
   return interrupted();
 }
 
+static mn_status open_trained(course *c, const char *from, const char *contract, mn_error *err) {
+  const mn_open_options open = {.struct_size = sizeof open, .contract = contract};
+  const mn_weights_options weights = {.struct_size = sizeof weights, .open = &open};
+  return mn_weights_has(from) ? mn_model_open_weights(&c->start, from, &weights, err)
+                              : mn_model_open(&c->start, from, &open, err);
+}
+
+static mn_status open_new(course *c, const char *name, const char *contract, mn_error *err) {
+  const mn_zoo_options zoo = {.struct_size = sizeof zoo,
+                              .seed = (uint64_t)options_number(c->options, OPTION_SEED, 1),
+                              .contract = contract};
+  return mn_model_from_zoo(&c->start, name, &zoo, err);
+}
+
 /* -a: a network by its name; --from: a model whose weights to start from. */
 static int open_start(course *c) {
   mn_error err;
+  char *contract;
   const char *name = c->options->text[OPTION_ARCH], *from = c->options->text[OPTION_FROM];
   if ((name != NULL) == (from != NULL)) {
     say("say what to train: -a ARCH for a new network (v1-0.25-128, v2-1.0-224, ...), or --from "
         "MODEL to go on from trained weights");
     return EXIT_USAGE;
   }
-  if (from) {
-    const mn_open_options open = {.struct_size = sizeof open,
-                                  .contract = c->options->text[OPTION_CONTRACT]};
-    if (mn_model_open(&c->start, from, &open, &err) == MN_OK) return EXIT_DONE;
-  } else if (mn_model_from_zoo(
-                 &c->start, name,
-                 &(mn_zoo_options){.struct_size = sizeof(mn_zoo_options),
-                                   .seed = (uint64_t)options_number(c->options, OPTION_SEED, 1),
-                                   .contract = c->options->text[OPTION_CONTRACT]},
-                 &err) == MN_OK) {
-    return EXIT_DONE;
-  }
+  const int code = contract_read(c->options, &contract);
+  if (code != EXIT_DONE) return code;
+  const mn_status failed =
+      from ? open_trained(c, from, contract, &err) : open_new(c, name, contract, &err);
+  free(contract);
+  if (!failed) return EXIT_DONE;
   say_error(&err);
   return from ? EXIT_UNUSABLE : EXIT_USAGE;
 }

@@ -155,14 +155,19 @@ static char *name_or_text(const char *given, const char *option, bool is_name) {
   return is_name ? strdup(given) : text_file_read(given, option);
 }
 
+int contract_read(const cli_options *options, char **text) {
+  const char *about = options->text[OPTION_CONTRACT];
+  *text = NULL;
+  if (!about) return EXIT_DONE;
+  if (!is_contract_name(about) && !is_there(about)) return refuse_contract(about);
+  *text = name_or_text(about, "contract", is_contract_name(about));
+  return *text ? EXIT_DONE : EXIT_UNUSABLE;
+}
+
 static int read_side_texts(const cli_options *options, side_texts *texts) {
-  const char *about = options->text[OPTION_CONTRACT], *names = options->text[OPTION_LABELS];
-  const char *anchors = options->text[OPTION_ANCHORS];
-  if (about) {
-    if (!is_contract_name(about) && !is_there(about)) return refuse_contract(about);
-    texts->contract = name_or_text(about, "contract", is_contract_name(about));
-    if (!texts->contract) return EXIT_UNUSABLE;
-  }
+  const char *names = options->text[OPTION_LABELS], *anchors = options->text[OPTION_ANCHORS];
+  const int code = contract_read(options, &texts->contract);
+  if (code != EXIT_DONE) return code;
   if (anchors) {
     bool named = strcmp(anchors, "ssd") == 0 || strcmp(anchors, "ssdlite-torch") == 0;
     texts->anchors = name_or_text(anchors, "anchors", named);

@@ -30,6 +30,10 @@ void model_close(opened_model *opened);
  * caller frees it. */
 char *model_shipped_path(const char *name, const char *ending);
 
+/* What --contract says: the text of a file, or a preset's name, to be freed by the caller; NULL in
+ * *text without the option. EXIT_DONE, or another code after saying why. */
+int contract_read(const cli_options *options, char **text);
+
 /* A whole text file that an option names, NUL-terminated; NULL after saying why not. The caller
  * frees it. */
 char *text_file_read(const char *path, const char *option);
