@@ -56,7 +56,7 @@ typedef struct mn_train_options {
                                data has no val split; 0: a fifth */
   uint64_t seed;
   mn_threads *threads;  /* NULL: the calling thread, and one that reads pictures */
-  uint64_t cache_bytes; /* decoded pictures are kept in memory up to here; 0: 1 GiB */
+  uint64_t cache_bytes; /* decoded pictures are kept in memory up to here; 0: 1 GiB, 1: none */
   mn_train_progress *progress;
   void *user;
   const mn_ranks *ranks; /* outlives the training; NULL: this process alone */
@@ -115,6 +115,14 @@ typedef struct mn_trained_epoch {
  * number any more), MEMORY; after these the training is within an epoch and can only be freed: what
  * was before is in the last checkpoint. */
 MN_API mn_status mn_training_epoch(mn_training *training, mn_trained_epoch *epoch, mn_error *err);
+
+/* Decoded pictures that are in memory so far: what was read once needs no decoder again. */
+typedef struct mn_kept_pictures {
+  int64_t kept, pictures; /* of so many that every epoch reads */
+  uint64_t bytes;
+  int32_t full; /* 1: some of those that were read found no room */
+} mn_kept_pictures;
+MN_API void mn_training_kept(const mn_training *training, mn_kept_pictures *out);
 
 /* The name of a class, NULL past the last, and which part of its pictures that are held back was
  * told after the last epoch: < 0 when there are none, or no epoch was done. */

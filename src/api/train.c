@@ -165,11 +165,20 @@ mn_feed_options mn_training_feed(const mn_training *t) {
   };
 }
 
+/* Of the memory for pictures, what is one side's: both are read in every epoch. */
+static uint64_t cache_share(const mn_training *t, uint64_t bytes, const mn_part *part) {
+  const double pictures = (double)(t->parts.train.count + t->parts.held.count);
+  return (uint64_t)((double)bytes * ((double)part->count / pictures));
+}
+
 static mn_status make_feeds(mn_training *t, mn_error *err) {
   mn_feed_options options = mn_training_feed(t);
+  const bool both = t->parts.held.count > 0 && t->task->task == MN_TASK_CLASSIFY;
+  const uint64_t cache = options.cache_bytes;
+  if (both) options.cache_bytes = cache_share(t, cache, &t->parts.train);
   mn_status status = t->kept ? MN_OK : mn_feed_new(&t->feed, &t->parts.train, &options, err);
-  if (status || t->parts.held.count == 0) return status;
-  if (t->task->task != MN_TASK_CLASSIFY) return status;
+  if (status || !both) return status;
+  options.cache_bytes = cache_share(t, cache, &t->parts.held);
   options.batch = MN_SCORED_BATCH;
   options.step = options.ranks = 1;
   options.rank = 0;
@@ -282,6 +291,20 @@ const char *mn_training_class(const mn_training *t, int index, double *recall) {
   const bool known = index >= 0 && index < contract->labels.count;
   if (recall) *recall = known && t->recall ? t->recall[index] : -1;
   return known ? contract->labels.names[index] : NULL;
+}
+
+void mn_training_kept(const mn_training *t, mn_kept_pictures *out) {
+  mn_feed *const feeds[] = {t->feed, t->feed ? t->scored : NULL};
+  const int64_t pictures[] = {t->parts.train.count, t->parts.held.count};
+  *out = (mn_kept_pictures){.kept = 0};
+  for (int i = 0; i < 2; i++) {
+    if (!feeds[i]) continue;
+    const mn_feed_counts counts = mn_feed_count(feeds[i]);
+    out->pictures += pictures[i];
+    out->kept += (int64_t)counts.kept_pictures;
+    out->bytes += counts.kept_bytes;
+    out->full |= counts.full;
+  }
 }
 
 int32_t mn_training_epochs(const mn_training *t) { return t->recipe.epochs; }

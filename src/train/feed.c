@@ -66,7 +66,11 @@ static slot *slot_at(const mn_feed *feed, uint64_t number) {
 
 /* Remembers a decoded picture where there is room for it. True: `raw` is the feed's now. */
 static bool keep(mn_feed *feed, int64_t item, const mn_raw_picture *raw) {
-  if (feed->kept[item] || raw->bytes > feed->options.cache_bytes - feed->kept_bytes) return false;
+  if (feed->kept[item]) return false;
+  if (raw->bytes > feed->options.cache_bytes - feed->kept_bytes) {
+    feed->counts.full = true;
+    return false;
+  }
   feed->kept[item] = mn_alloc(sizeof *raw);
   if (!feed->kept[item]) return false;
   *feed->kept[item] = *raw;

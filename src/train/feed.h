@@ -65,6 +65,7 @@ const char *mn_feed_note(mn_feed *feed, size_t index);
 
 typedef struct mn_feed_counts {
   uint64_t made, decoded, kept_pictures, kept_bytes;
+  bool full; /* a picture found no room */
 } mn_feed_counts;
 mn_feed_counts mn_feed_count(mn_feed *feed);
 

@@ -73,6 +73,19 @@ grep -q 'mobilenet.training' split.safetensors || fail "the model file does not 
 # One picture more than a batch: the last batch of one is left out, and trains nothing.
 train set one.safetensors --epochs 1 --set batch=15 >one.out 2>&1 || fail "$(cat one.out)"
 
+# Decoded pictures in memory, all of them, some, or none: the same bytes.
+train set all.safetensors --epochs 3 >all.out 2>&1 || fail "$(cat all.out)"
+grep -q "decoded" all.out && fail "nothing is to be said where all fit: $(cat all.out)"
+for size in 1M 12K 0; do
+  train set $size.safetensors --epochs 3 --cache $size >$size.out 2>&1 || fail "$(cat $size.out)"
+  cmp all.safetensors $size.safetensors || fail "--cache $size makes other bytes"
+done
+says 1M.out "20 pictures stay decoded in memory, 1 MB"
+says 12K.out "6 of 20 pictures stay decoded in memory, 1 MB; --cache 1M would hold about all"
+grep -q "decoded" 0.out && fail "nothing is kept with --cache 0: $(cat 0.out)"
+train set size.safetensors --cache 4GB >size.out 2>&1 && fail "4GB is no size"
+says size.out "--cache takes a number of bytes such as 512M or 4G, not '4GB'"
+
 # Killed within an epoch, and gone on with.
 wait_for() { # wait_for FILE
   tries=0

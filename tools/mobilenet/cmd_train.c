@@ -121,6 +121,12 @@ static void say_data(const course *c) {
          (long long)mn_training_pictures(c->training, 1));
 }
 
+/* Of --cache; 0: as much as is usual. No picture fits one byte. */
+static uint64_t cache_bytes(const cli_options *options) {
+  const uint64_t given = (uint64_t)options_number(options, OPTION_CACHE, 0);
+  return options->given[OPTION_CACHE] && given == 0 ? 1 : given;
+}
+
 static int prepare(course *c) {
   mn_error err;
   const cli_options *o = c->options;
@@ -142,6 +148,7 @@ static int prepare(course *c) {
       .user = c,
       .ranks = c->ranks.count > 1 ? &c->ranks : NULL,
       .int8 = o->given[OPTION_QAT],
+      .cache_bytes = cache_bytes(o),
   };
   if (o->text[OPTION_LABELS]) {
     c->labels = text_file_read(o->text[OPTION_LABELS], "labels");
@@ -266,6 +273,24 @@ static void print_epoch(const course *c, const mn_trained_epoch *e) {
   fflush(stdout);
 }
 
+/* Decoded pictures in memory, after the first epoch, where there is something to choose. */
+static void say_cache(const course *c) {
+  const cli_options *o = c->options;
+  const double mega = 1024.0 * 1024;
+  mn_kept_pictures cache;
+  mn_training_kept(c->training, &cache);
+  if (cache.kept == 0 || (!cache.full && !o->given[OPTION_CACHE])) return;
+  const double all = (double)cache.bytes / (double)cache.kept * (double)cache.pictures;
+  if (cache.full) {
+    say("%lld of %lld pictures stay decoded in memory, %.0f MB; --cache %.0fM would hold about all",
+        (long long)cache.kept, (long long)cache.pictures, ceil((double)cache.bytes / mega),
+        ceil(1.05 * all / mega));
+  } else {
+    say("%lld pictures stay decoded in memory, %.0f MB", (long long)cache.kept,
+        ceil((double)cache.bytes / mega));
+  }
+}
+
 static int save_all(const course *c) {
   mn_error err;
   mn_model *model = NULL;
@@ -310,6 +335,7 @@ static int train(course *c) {
   int32_t done;
   int code = resume(c, &done);
   c->together = code != EXIT_DONE;
+  const int32_t before = done;
   while (code == EXIT_DONE && done < mn_training_epochs(c->training)) {
     mn_status status = mn_training_epoch(c->training, &epoch, &err);
     progress_clear(&c->bar);
@@ -318,6 +344,7 @@ static int train(course *c) {
     if (status) return say_error(&err);
     done = epoch.epoch;
     print_epoch(c, &epoch);
+    if (done == before + 1 && c->ranks.rank == 0) say_cache(c);
     code = save_all(c);
   }
   c->together |= code == EXIT_DONE;

@@ -82,6 +82,20 @@ static bool parse_extent(const char *text, const option_spec *spec, cli_options 
   return true;
 }
 
+/* "512M" */
+static bool parse_bytes(const char *text, int64_t *number) {
+  static const char units[] = "KMGT";
+  char digits[16] = {0};
+  const size_t length = strlen(text);
+  const char *unit = length > 0 ? strchr(units, text[length - 1]) : NULL;
+  const int shift = unit ? 10 * (int)(unit - units + 1) : 0;
+  if (length >= sizeof digits) return false;
+  memcpy(digits, text, unit ? length - 1 : length);
+  if (!parse_number(digits, 0, INT64_MAX >> shift, number)) return false;
+  *number *= (int64_t)1 << shift;
+  return true;
+}
+
 static int keep_value(cli_options *options, option_id id, const char *text) {
   const option_spec *spec = &option_specs[id];
   if (spec->kind == OPTION_NUMBER &&
@@ -97,6 +111,10 @@ static int keep_value(cli_options *options, option_id id, const char *text) {
   if (spec->kind == OPTION_EXTENT && !parse_extent(text, spec, options)) {
     say("--%s takes a height and a width up to %" PRId64 ", such as 224x224, not '%s'", spec->name,
         spec->most, text);
+    return EXIT_USAGE;
+  }
+  if (spec->kind == OPTION_BYTES && !parse_bytes(text, &options->number[id])) {
+    say("--%s takes a number of bytes such as 512M or 4G, not '%s'", spec->name, text);
     return EXIT_USAGE;
   }
   if (text[0] == '\0') {

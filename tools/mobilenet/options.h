@@ -15,7 +15,7 @@ typedef struct cli_options {
   const cli_verb *verb;
   bool given[OPTION_COUNT];
   const char *text[OPTION_COUNT]; /* the last value given, or NULL */
-  int64_t number[OPTION_COUNT];   /* OPTION_NUMBER, when given */
+  int64_t number[OPTION_COUNT];   /* OPTION_NUMBER and OPTION_BYTES, when given */
   double fraction[OPTION_COUNT];  /* OPTION_FRACTION, when given */
   int32_t height, width;          /* OPTION_EXTENT, 0 when not given */
   option_value *values;           /* every value in order, for repeated options */

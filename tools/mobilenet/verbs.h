@@ -19,6 +19,7 @@ typedef enum option_kind {
   OPTION_NUMBER,   /* a whole number within least..most */
   OPTION_FRACTION, /* a number from 0 to 1 */
   OPTION_EXTENT,   /* height x width, each within least..most */
+  OPTION_BYTES,    /* a whole number, with K, M, G or T for powers of 1024 */
   OPTION_TEXT,
   OPTION_TEXTS /* may be repeated */
 } option_kind;
