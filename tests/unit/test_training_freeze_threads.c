@@ -12,16 +12,7 @@
 #include "../striped_set.h"
 #include "api/training.h"
 #include "mobilenet/zoo.h"
-
-static void check(mn_status status, const mn_error *err) {
-  if (status) fail_msg("%s: %s", err->where, err->text);
-}
-
-typedef struct run {
-  mn_model *start;
-  mn_threads *threads;
-  mn_training *training;
-} run;
+#include "training_run.h"
 
 static int right; /* pictures, as count_right finds */
 
@@ -52,19 +43,6 @@ static void begin(run *r, const char *freeze, int threads, const char *more) {
                                  .freeze = freeze,
                                  .threads = crew});
   r->threads = crew;
-}
-
-static void end(run *r) {
-  mn_training_free(r->training);
-  mn_threads_free(r->threads);
-  mn_model_free(r->start);
-}
-
-static mn_trained_epoch epochs(run *r, int count) {
-  mn_trained_epoch epoch = {0};
-  mn_error err;
-  for (int i = 0; i < count; i++) check(mn_training_epoch(r->training, &epoch, &err), &err);
-  return epoch;
 }
 
 /* The first node of which a constant is another than in the start; constants of the same name. */

@@ -9,16 +9,12 @@
 /* after those three */
 #include <cmocka.h>
 #include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "../temp_folder.h"
-#include "mobilenet/convert.h"
 #include "mobilenet/eval.h"
 #include "mobilenet/io.h"
-#include "mobilenet/train.h"
 #include "mobilenet/zoo.h"
+#include "training_run.h"
 
 enum { SIDE = 64, PICTURES = 96 };
 
@@ -126,17 +122,7 @@ static void write_set(void) {
   }
 }
 
-static void check(mn_status status, const mn_error *err) {
-  if (status) fail_msg("%s: %s", err->where, err->text);
-}
-
 /* ---- Training -------------------------------------------------------------------------------- */
-
-typedef struct run {
-  mn_model *start;
-  mn_threads *threads;
-  mn_training *training;
-} run;
 
 static void begin(run *r, const char *arch, const char *head, int threads) {
   mn_error err;
@@ -158,39 +144,9 @@ static void begin(run *r, const char *arch, const char *head, int threads) {
   check(mn_training_new(&r->training, r->start, temp_path("set"), &options, &err), &err);
 }
 
-static void end(run *r) {
-  mn_training_free(r->training);
-  mn_threads_free(r->threads);
-  mn_model_free(r->start);
-}
-
-static mn_trained_epoch epochs(run *r, int count) {
-  mn_trained_epoch epoch = {0};
-  mn_error err;
-  for (int i = 0; i < count; i++) check(mn_training_epoch(r->training, &epoch, &err), &err);
-  return epoch;
-}
-
-/* The trained model's file; freed by the caller. */
-static char *file_of(run *r, const char *name, size_t *size) {
-  mn_error err;
-  mn_model *model;
-  check(mn_training_model(r->training, &model, &err), &err);
-  check(mn_model_save(model, temp_path(name), MN_FORMAT_BY_NAME, &err), &err);
-  mn_model_free(model);
-  FILE *file = fopen(temp_path(name), "rb");
-  assert_non_null(file);
-  char *bytes = malloc(1 << 23);
-  assert_non_null(bytes);
-  *size = fread(bytes, 1, 1 << 23, file);
-  fclose(file);
-  return bytes;
-}
-
 /* Three epochs with one thread and two; one, then the others from a checkpoint. */
 static void expect_same_bits(const char *arch, const char *head) {
   run one, two, stopped;
-  size_t sizes[3];
   mn_error err;
   int32_t done;
   begin(&one, arch, head, 1);
@@ -205,17 +161,7 @@ static void expect_same_bits(const char *arch, const char *head) {
   check(mn_training_resume(stopped.training, temp_path("run.safetensors"), &done, &err), &err);
   assert_int_equal(done, 1);
   epochs(&stopped, 2);
-  char *files[3] = {file_of(&one, "one.safetensors", &sizes[0]),
-                    file_of(&two, "two.safetensors", &sizes[1]),
-                    file_of(&stopped, "three.safetensors", &sizes[2])};
-  for (int i = 1; i < 3; i++) {
-    assert_int_equal(sizes[0], sizes[i]);
-    assert_memory_equal(files[0], files[i], sizes[0]);
-  }
-  for (int i = 0; i < 3; i++) free(files[i]);
-  end(&one);
-  end(&two);
-  end(&stopped);
+  expect_same_files(&one, &two, &stopped);
 }
 
 static void test_same_bits(void **state) {
