@@ -69,7 +69,7 @@ typedef struct mn_train_options {
   /* With fine_tune, what stays as it is: "backbone", all before the last layer, whose outputs are
    * then computed once (recipe: frozen_views); or how many of the first layers. NULL: nothing. */
   const char *freeze;
-  int32_t int8; /* 1: for 8 bits: what is trained, scored and given is an int8 classifier */
+  int32_t int8; /* 1: for 8 bits: what is trained, scored and given is an int8 model */
 } mn_train_options;
 
 /* Looks at every picture of `data` (docs/data.md: for a classifier a folder a class or a CSV or TSV
@@ -103,12 +103,13 @@ typedef struct mn_trained_epoch {
   double eval_miou, eval_map, eval_map50;
   int32_t worst_class; /* of those held back, the class of which the least part was told, */
   double worst_recall; /* and that part; < 0: none are, or it is no classifier */
-  /* Training for 8 bits; else < 0. eval_top1 is then the int8 network's. */
-  double eval_top1_float; /* of the same weights, as floats */
-  double codes_differ;    /* share of the int8 network's codes that rounded floats, as training has
+  /* Training for 8 bits; else < 0. The scores above are then the int8 network's, these those of the
+   * same weights as floats. */
+  double eval_top1_float, eval_miou_float, eval_map_float, eval_map50_float;
+  double codes_differ;  /* share of the int8 network's codes that rounded floats, as training has
                              them, do not agree with, over some pictures held back */
-  double layer_differs;   /* the same of the layer that differs most by itself, */
-  char layer[64];         /* and its name */
+  double layer_differs; /* the same of the layer that differs most by itself, */
+  char layer[64];       /* and its name */
 } mn_trained_epoch;
 
 /* One epoch, then the score of the pictures held back. Errors: CANCELLED, FORMAT (the loss is no

@@ -177,8 +177,9 @@ static mn_status make_feeds(mn_training *t, mn_error *err) {
   const uint64_t cache = options.cache_bytes;
   if (both) options.cache_bytes = cache_share(t, cache, &t->parts.train);
   mn_status status = t->kept ? MN_OK : mn_feed_new(&t->feed, &t->parts.train, &options, err);
-  if (status || !both) return status;
-  options.cache_bytes = cache_share(t, cache, &t->parts.held);
+  if (status || t->parts.held.count == 0 || !(both || t->options.int8)) return status;
+  /* Boxes and masks are scored from the pictures themselves; four are compared in int8. */
+  options.cache_bytes = both ? cache_share(t, cache, &t->parts.held) : 0;
   options.batch = MN_SCORED_BATCH;
   options.step = options.ranks = 1;
   options.rank = 0;
@@ -372,7 +373,8 @@ mn_status mn_training_epoch(mn_training *t, mn_trained_epoch *report, mn_error *
   report->loss /= (double)steps;
   report->top1 /= (double)steps;
   report->eval_top1 = report->eval_miou = report->eval_map = report->eval_map50 = -1;
-  report->eval_top1_float = report->worst_recall = -1;
+  report->eval_top1_float = report->eval_miou_float = report->worst_recall = -1;
+  report->eval_map_float = report->eval_map50_float = -1;
   report->codes_differ = report->layer_differs = -1;
   if (mn_ranks_first(t->options.ranks)) status = t->task->score(t, report, err);
   if (status) return status;
@@ -430,12 +432,14 @@ static mn_status own(mn_graph *graph, char **contract, mn_error *err) {
   return mn_contract_from_json(&graph->contract, *contract, strlen(*contract), &graph->arena, err);
 }
 
-mn_status mn_training_model(const mn_training *t, mn_model **out, mn_error *err) {
+typedef mn_status make_fn(const mn_training *t, mn_graph *out, mn_error *err);
+
+static mn_status make_model(const mn_training *t, make_fn *make, mn_model **out, mn_error *err) {
   *out = NULL;
   mn_error_clear(err);
   mn_model *model = mn_alloc_zero(sizeof *model);
   if (!model) return mn_fail_memory(err, sizeof *model);
-  mn_status status = mn_training_deployed(t, &model->graph, err);
+  mn_status status = make(t, &model->graph, err);
   if (!status && t->task->finish) status = t->task->finish(&model->graph, err);
   if (!status) status = own(&model->graph, &model->contract_json, err);
   if (!status) status = mn_training_write_card(t, &model->graph, err);
@@ -445,6 +449,14 @@ mn_status mn_training_model(const mn_training *t, mn_model **out, mn_error *err)
   }
   *out = model;
   return MN_OK;
+}
+
+mn_status mn_training_model(const mn_training *t, mn_model **out, mn_error *err) {
+  return make_model(t, mn_training_deployed, out, err);
+}
+
+mn_status mn_training_floats(const mn_training *t, mn_model **out, mn_error *err) {
+  return make_model(t, mn_training_snapshot, out, err);
 }
 
 const char *mn_recipe_names(int index, const char **purpose) {

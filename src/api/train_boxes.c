@@ -104,21 +104,36 @@ static void free_pictures(mn_map_picture *pictures, int64_t count) {
   mn_free(pictures);
 }
 
-static mn_status score(const mn_training *t, mn_trained_epoch *report, mn_error *err) {
+static mn_status score_model(const mn_training *t, bool floats, mn_map_scores *scores,
+                             mn_error *err) {
   const int64_t count = t->parts.held.count;
-  if (count == 0) return MN_OK;
   const size_t bytes = (size_t)count * sizeof(mn_map_picture);
   held_boxes held = {&t->parts.held, mn_alloc_zero(bytes)};
   if (!held.pictures) return mn_fail_memory(err, bytes);
-  mn_status status = mn_training_run_held(t, take_picture, &held, err);
+  mn_status status = mn_training_run_held(t, floats, take_picture, &held, err);
   const mn_map_query query = {held.pictures, count, mn_dataset_class_count(held.part->set)};
-  mn_map_scores scores;
-  if (!status) status = mn_map_score(&query, &scores, NULL, err);
+  if (!status) status = mn_map_score(&query, scores, NULL, err);
   free_pictures(held.pictures, count);
+  return status;
+}
+
+static mn_status score_int8(const mn_training *t, mn_trained_epoch *report, mn_error *err) {
+  mn_map_scores scores;
+  mn_status status = score_model(t, true, &scores, err);
+  if (status) return status;
+  report->eval_map_float = scores.map;
+  report->eval_map50_float = scores.map50;
+  return mn_training_compare_int8(t, report, err);
+}
+
+static mn_status score(const mn_training *t, mn_trained_epoch *report, mn_error *err) {
+  if (t->parts.held.count == 0) return MN_OK;
+  mn_map_scores scores;
+  mn_status status = score_model(t, false, &scores, err);
   if (status) return status;
   report->eval_map = scores.map;
   report->eval_map50 = scores.map50;
-  return MN_OK;
+  return t->options.int8 ? score_int8(t, report, err) : MN_OK;
 }
 
 const mn_train_task mn_train_boxes = {

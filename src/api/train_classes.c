@@ -97,7 +97,6 @@ static mn_status score_deployed(const mn_training *t, mn_class_tally *tally,
   if (status) return status;
   status = score_graph(t, &graph, tally, err);
   report->eval_top1 = share(tally);
-  if (!status && t->options.int8) status = mn_training_compare_int8(t, &graph, report, err);
   mn_graph_free(&graph);
   return status;
 }
@@ -110,6 +109,7 @@ static mn_status score(const mn_training *t, mn_trained_epoch *report, mn_error 
   if (!tally.confusion) return mn_fail_memory(err, classes * classes);
   mn_status status = score_deployed(t, &tally, report, err);
   if (!status) note_recall(t, &tally, report);
+  if (!status && t->options.int8) status = mn_training_compare_int8(t, report, err);
   if (!status && t->options.int8) status = score_floats(t, report, err);
   mn_free(tally.confusion);
   return status;

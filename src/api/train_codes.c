@@ -12,20 +12,44 @@
 
 enum { COMPARED = 4 }; /* pictures */
 
+/* The first weights of what begins anew, by name, which rewriting leaves alone; NULL: there are
+ * none. */
+static const char *first_new_weights(const mn_training *t) {
+  for (mn_id n = t->head - 1; n < t->graph.node_count; n++) {
+    const mn_node *node = &t->graph.nodes[n];
+    for (int32_t i = 1; i < node->in_count; i++) {
+      const mn_value *value = node->in[i] == MN_NONE ? NULL : &t->graph.values[node->in[i]];
+      if (value && value->kind == MN_KIND_CONST) return value->name;
+    }
+  }
+  return NULL;
+}
+
+/* Rewriting renumbers nodes: that which reads these weights is where the head begins. */
+static void find_head_again(mn_training *t, const char *weights) {
+  const mn_id id = weights ? mn_graph_find_value(&t->graph, weights) : MN_NONE;
+  for (mn_id n = 0; n < t->graph.node_count && id != MN_NONE; n++) {
+    for (int32_t i = 1; i < t->graph.nodes[n].in_count; i++) {
+      t->head = n + 1;
+      if (t->graph.nodes[n].in[i] == id) return;
+    }
+  }
+  t->head = t->graph.node_count + 1;
+}
+
 mn_status mn_training_prepare_int8(mn_training *t, mn_error *err) {
   if (!t->options.int8) return MN_OK;
-  if (t->task->task != MN_TASK_CLASSIFY) {
-    return mn_fail(err, MN_ERR_UNSUPPORTED, "--qat",
-                   "8 bits are trained for in classifiers only so far");
-  }
   if (t->options.freeze) {
     return mn_fail(
         err, MN_ERR_ARGUMENT, "--freeze",
         "layers that stay as they are cannot learn to be rounded: leave out --freeze, or "
         "--qat");
   }
+  const bool last = t->head == 0; /* the head is the last layer, wherever that goes */
+  const char *weights = last ? NULL : first_new_weights(t);
   mn_status status = mn_deploy_prepare(&t->graph, err);
   if (status) return status;
+  if (!last) find_head_again(t, weights);
   return mn_code_points_prepared(&t->codes, &t->graph, &t->graph.arena, err);
 }
 
@@ -71,34 +95,39 @@ static mn_status take_pictures(const mn_training *t, float *pixels, float *batch
   return status;
 }
 
-static mn_status compare(const mn_training *t, const mn_graph *int8, const float *pixels,
-                         int32_t count, mn_code_differences *differences, mn_error *err) {
-  mn_graph floats;
+static mn_status compare(const mn_training *t, const float *pixels, int32_t count,
+                         mn_code_differences *differences, mn_error *err) {
+  mn_graph floats, int8;
   mn_status status = mn_trainer_snapshot(t->trainer, &floats, err);
   if (status) return status;
+  status = mn_training_deployed(t, &int8, err);
+  if (status) {
+    mn_graph_free(&floats);
+    return status;
+  }
   const mn_code_comparison how = {.prepared = &floats,
                                   .codes = &t->codes,
                                   .ranges = mn_trainer_ranges(t->trainer),
-                                  .int8 = int8,
+                                  .int8 = &int8,
                                   .pixels = pixels,
                                   .batch = count,
                                   .height = t->height,
                                   .width = t->width,
                                   .features = t->features};
   status = mn_code_compare(differences, &how, err);
+  mn_graph_free(&int8);
   mn_graph_free(&floats);
   return status;
 }
 
-mn_status mn_training_compare_int8(const mn_training *t, const mn_graph *int8,
-                                   mn_trained_epoch *report, mn_error *err) {
+mn_status mn_training_compare_int8(const mn_training *t, mn_trained_epoch *report, mn_error *err) {
   const size_t floats = mn_feed_picture_floats(t->scored);
   float *pixels = mn_alloc_zero((MN_SCORED_BATCH + COMPARED) * floats * sizeof *pixels);
   if (!pixels) return mn_fail_memory(err, floats * sizeof *pixels);
   int32_t count;
   mn_code_differences found = {.codes = 0};
   mn_status status = take_pictures(t, pixels, pixels + COMPARED * floats, &count, err);
-  if (!status && count) status = compare(t, int8, pixels, count, &found, err);
+  if (!status && count) status = compare(t, pixels, count, &found, err);
   mn_free(pixels);
   if (status || found.codes == 0) return status;
   report->codes_differ = (double)found.differ / (double)found.codes;

@@ -49,12 +49,13 @@ static mn_status open_sessions(held_run *run, int workers, mn_error *err) {
   return status;
 }
 
-mn_status mn_training_run_held(const mn_training *t, mn_held_visit *visit, void *user,
+mn_status mn_training_run_held(const mn_training *t, bool floats, mn_held_visit *visit, void *user,
                                mn_error *err) {
   const int workers = mn_threads_count(t->options.threads);
   held_run run = {.training = t, .visit = visit, .user = user};
   mn_model *model;
-  mn_status status = mn_training_model(t, &model, err);
+  mn_status status =
+      floats ? mn_training_floats(t, &model, err) : mn_training_model(t, &model, err);
   if (status) return status;
   status = mn_plan_new(&run.plan, model, NULL, err);
   if (!status) status = open_sessions(&run, workers, err);

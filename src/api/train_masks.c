@@ -157,27 +157,40 @@ static mn_status take_picture(void *user, const mn_session *session, const mn_he
   return status;
 }
 
-static mn_status score(const mn_training *t, mn_trained_epoch *report, mn_error *err) {
+static mn_status score_model(const mn_training *t, bool floats, mn_miou_scores *scores,
+                             mn_error *err) {
   const int workers = mn_threads_count(t->options.threads);
-  if (t->parts.held.count == 0) return MN_OK;
   held_masks held = {&t->parts.held, NULL, ignored(t)};
   held.confusions = mn_alloc_zero((size_t)workers * sizeof(mn_confusion *));
   mn_status status = held.confusions ? MN_OK : mn_fail_memory(err, sizeof(mn_confusion *));
   for (int i = 0; i < workers && !status; i++) {
     status = mn_confusion_new(&held.confusions[i], t->graph.contract.labels.count, err);
   }
-  if (!status) status = mn_training_run_held(t, take_picture, &held, err);
+  if (!status) status = mn_training_run_held(t, floats, take_picture, &held, err);
   for (int i = 1; i < workers && !status; i++) {
     status = mn_confusion_merge(held.confusions[0], held.confusions[i], err);
   }
-  if (!status) {
-    mn_miou_scores scores;
-    mn_confusion_score(held.confusions[0], &scores, NULL);
-    report->eval_miou = scores.miou;
-  }
+  if (!status) mn_confusion_score(held.confusions[0], scores, NULL);
   for (int i = 0; held.confusions && i < workers; i++) mn_confusion_free(held.confusions[i]);
   mn_free(held.confusions);
   return status;
+}
+
+static mn_status score_int8(const mn_training *t, mn_trained_epoch *report, mn_error *err) {
+  mn_miou_scores scores;
+  mn_status status = score_model(t, true, &scores, err);
+  if (status) return status;
+  report->eval_miou_float = scores.miou;
+  return mn_training_compare_int8(t, report, err);
+}
+
+static mn_status score(const mn_training *t, mn_trained_epoch *report, mn_error *err) {
+  if (t->parts.held.count == 0) return MN_OK;
+  mn_miou_scores scores;
+  mn_status status = score_model(t, false, &scores, err);
+  if (status) return status;
+  report->eval_miou = scores.miou;
+  return t->options.int8 ? score_int8(t, report, err) : MN_OK;
 }
 
 const mn_train_task mn_train_masks = {

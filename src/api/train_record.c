@@ -121,7 +121,7 @@ mn_status mn_training_judge(const mn_training *t, mn_judged_picture *judged, mn_
   if (t->task->task != MN_TASK_CLASSIFY) {
     return mn_fail(err, MN_ERR_UNSUPPORTED, "judge", "only a classifier's pictures are judged");
   }
-  return mn_training_run_held(t, judge_picture, &j, err);
+  return mn_training_run_held(t, false, judge_picture, &j, err);
 }
 
 mn_status mn_training_read_held(const mn_training *t, int64_t index,

@@ -71,9 +71,8 @@ mn_status mn_training_prepare_int8(mn_training *t, mn_error *err);
 mn_status mn_training_enter_stage(mn_training *t, mn_error *err);
 /* The network that is deployed, as it is now: int8, or mn_training_snapshot's. */
 mn_status mn_training_deployed(const mn_training *t, mn_graph *out, mn_error *err);
-/* How far training's codes are from those of `int8`, over a few pictures held back. */
-mn_status mn_training_compare_int8(const mn_training *t, const mn_graph *int8,
-                                   mn_trained_epoch *report, mn_error *err);
+/* How far training's codes are from the integers', over a few pictures held back. */
+mn_status mn_training_compare_int8(const mn_training *t, mn_trained_epoch *report, mn_error *err);
 
 /* Names of the data's classes in the contract, numbers where it has none; after `background`, the
  * name of output 0, unless that is NULL. Error: MEMORY. */
@@ -109,9 +108,11 @@ typedef struct mn_held_picture {
 typedef mn_status mn_held_visit(void *user, const mn_session *session, const mn_held_picture *held,
                                 mn_error *err);
 
-/* The model as it is now, on all pictures that are held back. Errors: those of a picture, of a plan
- * and of visit. */
-mn_status mn_training_run_held(const mn_training *t, mn_held_visit *visit, void *user,
+/* The model as it is now, on all pictures that are held back; `floats`: not in int8. Errors: those
+ * of a picture, of a plan and of visit. */
+mn_status mn_training_run_held(const mn_training *t, bool floats, mn_held_visit *visit, void *user,
                                mn_error *err);
+/* train.c: as mn_training_model, but never in int8. */
+mn_status mn_training_floats(const mn_training *t, mn_model **out, mn_error *err);
 
 #endif

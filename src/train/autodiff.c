@@ -158,6 +158,22 @@ static void observe(walk *w, const char *name, mn_id x, int32_t group) {
   w->ranges[group] = mn_tape_emit(tape, &finish, &attr);
 }
 
+/* Where the range of a group's scale is: its own, or all of those that share the scale. */
+static mn_id range_of_scale(walk *w, const char *name, int32_t group) {
+  const mn_code_points *codes = w->tape.options->codes;
+  mn_emission join = {
+      .op = MN_TRAIN_RANGE_JOIN, .name = name, .in = {w->ranges[group]}, .in_count = 1};
+  join.out[0] = (mn_shape){1, {2}};
+  for (int32_t g = 0; g < codes->group_count; g++) {
+    if (g == group || codes->first[g] != codes->first[group]) continue;
+    join.in[join.in_count++] = w->ranges[g];
+    if (join.in_count < 8) continue;
+    join.in[0] = mn_tape_emit(&w->tape, &join, NULL);
+    join.in_count = 1;
+  }
+  return join.in_count > 1 ? mn_tape_emit(&w->tape, &join, NULL) : join.in[0];
+}
+
 /* `x` is the model's value `id`; as codes will say it. */
 static mn_id coded(walk *w, mn_id id, mn_id x) {
   mn_tape *tape = &w->tape;
@@ -171,7 +187,7 @@ static mn_id coded(walk *w, mn_id id, mn_id x) {
   if (!(codes->role[id] & MN_CODES_ROUND) || !tape->options->rounded) return x;
   const mn_emission what = {.op = MN_TRAIN_FAKE_QUANT,
                             .name = name,
-                            .in = {x, w->ranges[group]},
+                            .in = {x, range_of_scale(w, name, group)},
                             .in_count = 2,
                             .out = {*mn_tape_shape(tape, x)}};
   return mn_tape_emit(tape, &what, NULL);

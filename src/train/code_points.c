@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * See code_points.h. Groups are the sets of a union-find over values: a value that is moved, cut,
- * joined or averaged without rescaling is in its input's. */
+ * See code_points.h. Groups are the sets of a union-find over values: a value that is moved, cut or
+ * averaged without rescaling is in its input's. */
 #include "train/code_points.h"
 
 #include <string.h>
@@ -88,14 +88,14 @@ static mn_status same_scale(search *s, const mn_node *node, int32_t operands, un
   return MN_OK;
 }
 
-/* What all inputs hold together is seen where they are joined. */
+/* In its first input's group; number_groups joins the others' scales to that. */
 static mn_status concat(search *s, const mn_node *node) {
-  const mn_status status = same_scale(s, node, node->in_count, MN_CODES_OBSERVE);
-  for (mn_id id = 0; id < s->graph->value_count && !status; id++) {
-    if (id == node->out[0] || s->parent[id] == MN_NONE) continue;
-    if (root(s, id) == root(s, node->out[0])) s->points->role[id] &= (uint8_t)~MN_CODES_OBSERVE;
+  if (node->attr.concat.act != MN_ACT_NONE) return refuse(s, node, "it has an activation");
+  for (int32_t i = 0; i < node->in_count; i++) {
+    if (s->parent[node->in[i]] == MN_NONE)
+      return refuse(s, node, "an input of it is no activation");
   }
-  return status;
+  return same_scale(s, node, 1, 0);
 }
 
 static mn_status visit(search *s, const mn_node *node) {
@@ -115,9 +115,7 @@ static mn_status visit(search *s, const mn_node *node) {
     case MN_OP_RESIZE_NEAREST:
     case MN_OP_RESHAPE:
     case MN_OP_PAD: return same_scale(s, node, 1, 0);
-    case MN_OP_CONCAT:
-      if (node->attr.concat.act == MN_ACT_NONE) return concat(s, node);
-      return refuse(s, node, "it has an activation");
+    case MN_OP_CONCAT: return concat(s, node);
     case MN_OP_LOGISTIC:
     case MN_OP_SOFTMAX: fixed_scale(s, node); return MN_OK;
     case MN_OP_BATCH_NORM: return refuse(s, node, "there is no layer before it to fold it into");
@@ -165,9 +163,42 @@ static bool take(mn_code_points *points, int32_t values, mn_arena *arena) {
   points->group = mn_arena_array(arena, count, sizeof *points->group);
   points->role = mn_arena_array(arena, count, sizeof *points->role);
   points->fixed = mn_arena_array(arena, count, sizeof *points->fixed);
+  points->first = mn_arena_array(arena, count, sizeof *points->first);
   points->group_count = 0;
   for (size_t i = 0; points->group && i < count; i++) points->group[i] = MN_NONE;
-  return points->group && points->role && points->fixed;
+  return points->group && points->role && points->fixed && points->first;
+}
+
+static mn_status refuse_two_scales(const search *s, mn_id id) {
+  return mn_fail(s->err, MN_ERR_UNSUPPORTED, s->graph->values[id].name,
+                 "its int8 scale is fixed, and it is joined with values that have another");
+}
+
+static bool same_range(mn_code_range a, mn_code_range b) {
+  return a.low == b.low && a.high == b.high;
+}
+
+/* Groups a and b lie in one tensor: from now on those with either's scale have one. */
+static bool share_scale(mn_code_points *p, int32_t a, int32_t b) {
+  const int32_t of_a = p->first[a], of_b = p->first[b];
+  const int32_t first = of_a < of_b ? of_a : of_b, other = of_a < of_b ? of_b : of_a;
+  for (int32_t g = 0; g < p->group_count; g++) {
+    if (p->first[g] == other) p->first[g] = first;
+  }
+  return same_range(p->fixed[first], p->fixed[other]);
+}
+
+static mn_status join_scales(search *s) {
+  mn_code_points *p = s->points;
+  for (int32_t g = 0; g < p->group_count; g++) p->first[g] = g;
+  for (int32_t n = 0; n < s->graph->node_count; n++) {
+    const mn_node *node = &s->graph->nodes[n];
+    for (int32_t i = 1; node->op == MN_OP_CONCAT && i < node->in_count; i++) {
+      const mn_id id = node->in[i];
+      if (!share_scale(p, p->group[node->in[0]], p->group[id])) return refuse_two_scales(s, id);
+    }
+  }
+  return MN_OK;
 }
 
 /* Numbers the groups. One that holds a fixed range and an observed value would be clipped. */
@@ -185,11 +216,21 @@ static mn_status number_groups(search *s) {
     p->group[id] = p->group[first];
     const bool fixed = mn_code_range_known(s->range[id]);
     const bool clipped = mn_code_range_known(s->range[first]) && p->role[id] & MN_CODES_OBSERVE;
-    if (id == first || (!fixed && !clipped)) continue;
-    return mn_fail(s->err, MN_ERR_UNSUPPORTED, s->graph->values[id].name,
-                   "its int8 scale is fixed, and it is joined with values that have another");
+    if (id != first && (fixed || clipped)) return refuse_two_scales(s, id);
   }
-  return MN_OK;
+  return join_scales(s);
+}
+
+mn_code_range mn_code_points_range(const mn_code_points *points, const mn_code_range *ranges,
+                                   int32_t group) {
+  mn_code_range all = points->fixed[group];
+  if (mn_code_range_known(all)) return all;
+  for (int32_t g = 0; g < points->group_count; g++) {
+    if (points->first[g] != points->first[group]) continue;
+    all.low = fminf(all.low, ranges[g].low);
+    all.high = fmaxf(all.high, ranges[g].high);
+  }
+  return all;
 }
 
 mn_status mn_code_points_find(mn_code_points *out, const mn_graph *folded, mn_arena *arena,
@@ -222,8 +263,10 @@ mn_status mn_code_points_prepared(mn_code_points *out, const mn_graph *prepared,
     out->group[here] = points.group[id];
     out->role[here] = points.role[id];
   }
-  if (!status) memcpy(out->fixed, points.fixed, (size_t)points.group_count * sizeof *out->fixed);
-  if (!status) out->group_count = points.group_count;
+  const size_t groups = status ? 0 : (size_t)points.group_count;
+  if (groups) memcpy(out->fixed, points.fixed, groups * sizeof *out->fixed);
+  if (groups) memcpy(out->first, points.first, groups * sizeof *out->first);
+  if (groups) out->group_count = points.group_count;
   mn_graph_free(&folded);
   return status;
 }

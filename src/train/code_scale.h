@@ -22,7 +22,9 @@ typedef struct mn_code_scale {
 } mn_code_scale;
 
 /* False of what nothing but zeros has been seen of, or nothing at all. */
-static inline bool mn_code_range_known(mn_code_range range) { return range.low < range.high; }
+static inline bool mn_code_range_known(mn_code_range range) {
+  return (double)range.high - (double)range.low > 1e-30; /* a smaller scale has no inverse */
+}
 
 /* 0 is a code, so that padding is exact. An unknown range becomes that of zeros. */
 static inline mn_code_scale mn_code_scale_of(mn_code_range range) {

@@ -42,9 +42,9 @@ const mn_op_impl mn_range_parts_impl = {.plan = plan_parts, .run = run_parts};
 
 /* ---- range_finish: the running range moves towards the batch's ------------------------------ */
 
-static mn_status plan_finish(mn_step *step, const mn_op_request *request, mn_error *err) {
+static mn_status plan_ranges(mn_step *step, const mn_op_request *request, mn_error *err) {
   (void)request, (void)err;
-  step->kernel_name = "range_finish";
+  step->kernel_name = "ranges";
   return MN_OK;
 }
 
@@ -66,7 +66,22 @@ static void run_finish(const mn_step *step, const mn_run *run, size_t begin, siz
   }
 }
 
-const mn_op_impl mn_range_finish_impl = {.plan = plan_finish, .run = run_finish};
+const mn_op_impl mn_range_finish_impl = {.plan = plan_ranges, .run = run_finish};
+
+/* ---- range_join: what several ranges span together ------------------------------------------- */
+
+static void run_join(const mn_step *step, const mn_run *run, size_t begin, size_t end) {
+  (void)begin, (void)end;
+  float *out = mn_train_write(run, step);
+  out[0] = out[1] = 0; /* a range contains 0 */
+  for (int32_t i = 0; i < step->node->in_count; i++) {
+    const float *range = mn_train_read(run, step, i);
+    out[0] = fminf(out[0], range[0]);
+    out[1] = fmaxf(out[1], range[1]);
+  }
+}
+
+const mn_op_impl mn_range_join_impl = {.plan = plan_ranges, .run = run_join};
 
 /* ---- fake_quant and its gradient ------------------------------------------------------------- */
 

@@ -14,15 +14,13 @@ static const double most_bias = 1 << 28;
 typedef struct conversion {
   mn_graph *graph;
   mn_code_points points;
-  const mn_code_range *ranges;
+  mn_code_range *ranges; /* of `scratch` */
   mn_arena scratch;
   mn_error *err;
 } conversion;
 
 static mn_code_scale scale_of(const conversion *c, mn_id id) {
-  const int32_t group = c->points.group[id];
-  const mn_code_range fixed = c->points.fixed[group];
-  return mn_code_scale_of(mn_code_range_known(fixed) ? fixed : c->ranges[group]);
+  return mn_code_scale_of(mn_code_points_range(&c->points, c->ranges, c->points.group[id]));
 }
 
 static mn_status no_memory(const conversion *c) {
@@ -49,6 +47,18 @@ static float channel_scale(const layer *l, size_t channel) {
   const double least = bias / ((double)l->in_scale * most_bias);
   if ((double)scale > least) return scale;
   return least > 1e-30 ? (float)(least * (1 + 1e-6)) : 1.0f / 127;
+}
+
+/* A layer whose outputs all cancel out, or a dead one, has a range below what one code of its
+ * weights makes of one of its input: its sums would have to be multiplied by more than 1. Whatever
+ * such a layer says is the rounding's, and a wider range loses nothing. */
+static void widen(const conversion *c, const layer *l, mn_id out) {
+  float most = 0;
+  for (size_t i = 0; i < l->channels; i++) most = l->scales[i] > most ? l->scales[i] : most;
+  const double step = 1.01 * (double)l->in_scale * (double)most;
+  mn_code_range *range = &c->ranges[c->points.group[out]];
+  if ((double)scale_of(c, out).scale >= step) return;
+  range->high = range->low + (float)(step * (MN_CODE_HIGH - MN_CODE_LOW));
 }
 
 static bool code_weights(conversion *c, const layer *l) {
@@ -81,7 +91,11 @@ static bool code_bias(conversion *c, const layer *l) {
   return codes && mn_graph_set_quant(c->graph, l->bias_id, (int32_t)l->channels, 0, l->steps, NULL);
 }
 
-static mn_status code_layer(conversion *c, const mn_node *node) {
+static bool is_layer(const mn_node *node) {
+  return node->op == MN_OP_CONV2D || node->op == MN_OP_DWCONV2D || node->op == MN_OP_DENSE;
+}
+
+static mn_status find_layer(conversion *c, const mn_node *node, layer *out) {
   layer l = {.op = node->op, .weights_id = node->in[1], .bias_id = MN_NONE};
   if (node->in_count > 2) l.bias_id = node->in[2];
   l.weights = &c->graph->values[l.weights_id];
@@ -99,6 +113,26 @@ static mn_status code_layer(conversion *c, const mn_node *node) {
     l.scales[i] = channel_scale(&l, i);
     l.steps[i] = (float)((double)l.in_scale * (double)l.scales[i]);
   }
+  *out = l;
+  return MN_OK;
+}
+
+/* Ranges are settled before anything is made of them. */
+static mn_status widen_ranges(conversion *c) {
+  mn_status status = MN_OK;
+  for (int32_t n = 0; n < c->graph->node_count && !status; n++) {
+    layer l;
+    if (!is_layer(&c->graph->nodes[n])) continue;
+    status = find_layer(c, &c->graph->nodes[n], &l);
+    if (!status) widen(c, &l, c->graph->nodes[n].out[0]);
+  }
+  return status;
+}
+
+static mn_status code_layer(conversion *c, const mn_node *node) {
+  layer l;
+  mn_status status = find_layer(c, node, &l);
+  if (status) return status;
   return code_weights(c, &l) && code_bias(c, &l) ? MN_OK : no_memory(c);
 }
 
@@ -132,13 +166,16 @@ static void settle_contract(mn_contract *contract) {
   if (mn_code_points_levels(contract, &range)) contract->input.map = MN_MAP_MINUS128;
 }
 
-static mn_status convert(conversion *c) {
+static mn_status convert(conversion *c, const mn_code_range *ranges) {
   mn_status status = mn_code_points_find(&c->points, c->graph, &c->scratch, c->err);
+  if (status) return status;
+  const size_t bytes = (size_t)c->points.group_count * sizeof *ranges;
+  c->ranges = mn_arena_copy(&c->scratch, ranges, bytes);
+  if (!c->ranges) return no_memory(c);
+  status = widen_ranges(c);
   for (int32_t n = 0; n < c->graph->node_count && !status; n++) {
     const mn_node *node = &c->graph->nodes[n];
-    const bool weighted =
-        node->op == MN_OP_CONV2D || node->op == MN_OP_DWCONV2D || node->op == MN_OP_DENSE;
-    if (weighted) status = code_layer(c, node);
+    if (is_layer(node)) status = code_layer(c, node);
   }
   for (mn_id id = 0; id < c->graph->value_count && !status; id++) status = code_value(c, id);
   if (status) return status;
@@ -150,8 +187,8 @@ mn_status mn_int8_graph(mn_graph *out, const mn_graph *prepared, const mn_code_r
                         mn_error *err) {
   mn_status status = mn_deploy_fold(out, prepared, err);
   if (status) return status;
-  conversion c = {.graph = out, .ranges = ranges, .err = err};
-  status = convert(&c);
+  conversion c = {.graph = out, .err = err};
+  status = convert(&c, ranges);
   mn_arena_free(&c.scratch);
   if (status) mn_graph_free(out);
   return status;

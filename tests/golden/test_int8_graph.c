@@ -21,10 +21,12 @@
 #include "train/int8_graph.h"
 
 #define GOLDEN MN_TEST_DIR "/golden/int8_graph.txt"
-enum { CLASSES = 10, SIDE = 32, PIXELS = SIDE * SIDE * 3 };
+enum { CLASSES = 10, MOST_SIDE = 64, MOST_PIXELS = MOST_SIDE * MOST_SIDE * 3, SHOWN = 10 };
 
 typedef struct network {
   mn_graph prepared, int8;
+  int32_t side; /* of the picture */
+  size_t pixels;
   mn_arena arena;
   mn_code_points codes;
   mn_code_range ranges[512];
@@ -69,6 +71,9 @@ static void open_network(network *net, const char *name) {
   build_network(&net->prepared, name, CLASSES);
   fill_constants(&net->prepared);
   set_contract(&net->prepared);
+  net->side = net->prepared.values[net->prepared.inputs[0]].shape.dim[1];
+  net->pixels = (size_t)net->side * (size_t)net->side * 3;
+  assert_true(net->side <= MOST_SIDE);
   check(mn_deploy_prepare(&net->prepared, &err), &err);
   check(mn_code_points_prepared(&net->codes, &net->prepared, &net->arena, &err), &err);
   assert_in_range(net->codes.group_count, 1, 512);
@@ -88,23 +93,39 @@ static void close_network(network *net) {
 
 static void picture(float *pixels, uint64_t tensor) {
   const double zero = 0; /* offset -1 becomes -128 / 127.5 */
-  for (size_t i = 0; i < PIXELS; i++) {
+  for (size_t i = 0; i < MOST_PIXELS; i++) {
     const int code = (int)((double)number(tensor, i) * 128 + 128) - 128;
     pixels[i] = (float)((code - zero) / 127.5);
   }
 }
 
-/* Codes of the scores; kept until the session goes. */
-static void run_codes(const mn_graph *graph, const float *pixels, uint32_t features, int8_t *out) {
+typedef struct said {
+  uint32_t fnv; /* of all codes */
+  size_t count;
+  int8_t codes[SHOWN]; /* the first */
+} said;
+
+static said take_said(const int8_t *codes, size_t count) {
+  said s = {.fnv = 0x811c9dc5u, .count = count};
+  for (size_t i = 0; i < count; i++) s.fnv = (s.fnv ^ (uint8_t)codes[i]) * 0x01000193u;
+  memcpy(s.codes, codes, SHOWN);
+  return s;
+}
+
+/* Codes of each output: one, or a detector's encodings and scores. */
+static void run_codes(const network *net, const float *pixels, uint32_t features, said *out) {
   mn_error err;
   mn_plan *plan;
   mn_session *session;
   const mn_plan_request request = {.threads = 1, .features = features};
-  check(mn_plan_build(&plan, graph, &request, &err), &err);
+  check(mn_plan_build(&plan, &net->int8, &request, &err), &err);
   check(mn_session_new(&session, plan, NULL, &err), &err);
-  mn_coded_put(session, pixels, PIXELS);
+  mn_coded_put(session, pixels, net->pixels);
   check(mn_session_run(session, &err), &err);
-  memcpy(out, mn_session_output(session, 0), CLASSES);
+  for (int32_t i = 0; i < net->int8.output_count; i++) {
+    const mn_shape *shape = &plan->shapes[plan->graph.outputs[i]];
+    out[i] = take_said(mn_session_output(session, i), elements_of(shape));
+  }
   mn_session_free(session);
   mn_plan_free(plan);
 }
@@ -114,49 +135,55 @@ static void test_against_litert(void **state) {
   FILE *file = fopen(GOLDEN, "r");
   assert_non_null(file);
   char name[64];
-  int tensor, networks = 0, different = 0;
-  float pixels[PIXELS];
-  while (fscanf(file, "%63s %d", name, &tensor) == 2) {
+  int tensor, output, lines = 0, different = 0;
+  size_t count;
+  unsigned fnv;
+  static float pixels[MOST_PIXELS];
+  while (fscanf(file, "%63s %d %d %zu %x", name, &tensor, &output, &count, &fnv) == 5) {
     network net;
-    int8_t codes[CLASSES];
+    said all[2];
     open_network(&net, name);
+    assert_in_range(output, 0, net.int8.output_count - 1);
     picture(pixels, (uint64_t)tensor);
-    run_codes(&net.int8, pixels, mn_cpu_detect(), codes);
-    for (int i = 0; i < CLASSES; i++) {
+    run_codes(&net, pixels, mn_cpu_detect(), all);
+    for (int i = 0; i < SHOWN; i++) {
       int expected;
       assert_int_equal(fscanf(file, "%d", &expected), 1);
-      assert_int_equal(codes[i], expected);
-      different += codes[i] != codes[0];
+      assert_int_equal(all[output].codes[i], expected);
+      different += all[output].codes[i] != all[output].codes[0];
     }
+    assert_int_equal(all[output].count, count);
+    assert_int_equal(all[output].fnv, fnv);
     close_network(&net);
-    networks++;
+    lines++;
   }
   fclose(file);
-  assert_true(networks >= 6);
-  assert_true(different > 4 * networks); /* they say something */
+  assert_true(lines >= 18);
+  assert_true(different > 4 * lines); /* they say something */
 }
 
 static void test_rounded_floats(void **state) {
   (void)state;
-  static const char *const names[] = {"v1-0.25-32", "v2-0.35-32", "v3-small-0.35-32"};
+  static const char *const names[] = {"v1-0.25-32", "v2-0.35-32", "v3-small-0.35-32",
+                                      "v1-0.25-64+ssdlite", "v2-0.35-64+deeplab-aspp"};
   /* LiteRT's mean rounds twice, and a quarter of the means of four pixels are ties. */
-  static const double most[] = {0.02, 0.04, 0.35};
-  float pixels[2 * PIXELS];
-  picture(pixels, 7);
-  picture(pixels + PIXELS, 8);
+  static const double most[] = {0.02, 0.04, 0.35, 0.04, 0.35};
+  static float pixels[2 * MOST_PIXELS];
   for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
     mn_error err;
     network net;
     mn_code_differences found;
     open_network(&net, names[i]);
+    picture(pixels, 7);
+    picture(pixels + net.pixels, 8);
     const mn_code_comparison how = {.prepared = &net.prepared,
                                     .codes = &net.codes,
                                     .ranges = net.ranges,
                                     .int8 = &net.int8,
                                     .pixels = pixels,
                                     .batch = 2,
-                                    .height = SIDE,
-                                    .width = SIDE,
+                                    .height = net.side,
+                                    .width = net.side,
                                     .features = mn_cpu_detect()};
     check(mn_code_compare(&found, &how, &err), &err);
     printf("%s: %.2f %% of %lld codes differ, by %d at most; by itself %.2f %% of %s\n", names[i],
@@ -192,13 +219,33 @@ static void test_silent_channels(void **state) {
     net.ranges[net.codes.group[logits->out[0]]] = (mn_code_range){0, 10};
     mn_graph_free(&net.int8);
     check(mn_int8_graph(&net.int8, &net.prepared, net.ranges, &err), &err);
-    float pixels[PIXELS];
-    int8_t codes[CLASSES];
+    static float pixels[MOST_PIXELS];
+    said all[2];
     picture(pixels, 1);
-    run_codes(&net.int8, pixels, mn_cpu_detect(), codes);
-    for (int c = 0; c < CLASSES; c++) assert_in_range(codes[c] + 128, 127, 128);
+    run_codes(&net, pixels, mn_cpu_detect(), all);
+    for (int c = 0; c < CLASSES; c++) assert_in_range(all[0].codes[c] + 128, 127, 128);
     close_network(&net);
   }
+}
+
+/* A layer that says next to nothing: its range is widened until its sums need no magnifying. */
+static void test_dead_layer(void **state) {
+  (void)state;
+  mn_error err;
+  network net;
+  open_network(&net, "v1-0.25-32");
+  const mn_node *logits = &net.prepared.nodes[net.prepared.node_count - 1];
+  net.ranges[net.codes.group[logits->out[0]]] = (mn_code_range){-1e-7f, 1e-7f};
+  mn_graph_free(&net.int8);
+  check(mn_int8_graph(&net.int8, &net.prepared, net.ranges, &err), &err);
+  const mn_node *layer = &net.int8.nodes[net.int8.node_count - 1];
+  const mn_quant *in = &net.int8.values[layer->in[0]].quant;
+  const mn_quant *weights = &net.int8.values[layer->in[1]].quant;
+  const mn_quant *out = &net.int8.values[layer->out[0]].quant;
+  float most = 0;
+  for (int32_t i = 0; i < weights->count; i++) most = fmaxf(most, weights->scale[i]);
+  assert_true(out->scale[0] >= in->scale[0] * most && out->scale[0] < 1.1f * in->scale[0] * most);
+  close_network(&net);
 }
 
 /* Channels with scales of their own: the input is rounded, and stays floats' affine map. */
@@ -262,8 +309,8 @@ static int write_file(const char *name, const char *path) {
 int main(int argc, char **argv) {
   if (argc == 4 && strcmp(argv[1], "write") == 0) return write_file(argv[2], argv[3]);
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_against_litert), cmocka_unit_test(test_rounded_floats),
-      cmocka_unit_test(test_silent_channels), cmocka_unit_test(test_uneven_pixels),
-      cmocka_unit_test(test_refusals)};
+      cmocka_unit_test(test_against_litert),  cmocka_unit_test(test_rounded_floats),
+      cmocka_unit_test(test_silent_channels), cmocka_unit_test(test_dead_layer),
+      cmocka_unit_test(test_uneven_pixels),   cmocka_unit_test(test_refusals)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

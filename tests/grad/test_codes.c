@@ -287,9 +287,65 @@ static void test_thread_counts(void **state) {
   close_network(&three);
 }
 
+/* ---- A concatenation's one scale ------------------------------------------------------------- */
+
+static const mn_node *writer_of(const mn_graph *graph, mn_id value) {
+  for (int32_t n = 0; n < graph->node_count; n++) {
+    if (graph->nodes[n].out[0] == value) return &graph->nodes[n];
+  }
+  return NULL;
+}
+
+/* Makes what a layer says three times as large. */
+static void enlarge(network *net, const mn_node *layer) {
+  for (int32_t k = 0; k < net->stepper->training.parameter_count; k++) {
+    const mn_parameter *p = &net->stepper->training.parameters[k];
+    if (p->model_value != layer->in[1] && p->model_value != layer->in[2]) continue;
+    for (size_t i = 0; i < p->count; i++) p->data[i] *= 3;
+  }
+}
+
+static double span_of(const network *net, mn_id value) {
+  const mn_code_range *ranges = net->stepper->training.ranges;
+  const mn_code_range range = mn_code_points_range(&net->codes, ranges, net->codes.group[value]);
+  return (double)range.high - (double)range.low;
+}
+
+/* Boxes of all maps lie in one tensor. Its scale follows what layers say, not what is left of that
+ * once it is rounded by the scale of before, which could only shrink. */
+static void test_one_scale(void **state) {
+  (void)state;
+  network net = {.stepper = NULL};
+  build_network(&net.model, "v1-0.25-64+ssdlite", 3);
+  open_network(&net, 2, mn_cpu_detect(), 1);
+  const mn_node *concat = writer_of(&net.model, net.model.outputs[0]);
+  assert_int_equal(concat->op, MN_OP_CONCAT);
+  assert_int_equal(concat->in_count, 6);
+  const mn_id boxes = net.model.outputs[0];
+  for (int i = 0; i < 3; i++) run_network(&net, 3000);
+  const double before = span_of(&net, boxes);
+  const mn_node *first = NULL;
+  for (int32_t i = 0; i < concat->in_count; i++) {
+    const mn_node *node = writer_of(&net.model, concat->in[i]);
+    while (node->op == MN_OP_RESHAPE) node = writer_of(&net.model, node->in[0]);
+    assert_int_equal(node->op, MN_OP_CONV2D);
+    assert_int_equal(net.codes.first[net.codes.group[node->out[0]]],
+                     net.codes.first[net.codes.group[boxes]]);
+    assert_true(!first || net.codes.group[first->out[0]] != net.codes.group[node->out[0]]);
+    assert_true(span_of(&net, node->out[0]) == before);
+    first = first ? first : node;
+    enlarge(&net, node);
+  }
+  mn_stepper_changed(net.stepper);
+  for (int i = 0; i < 30; i++) run_network(&net, 3000);
+  assert_true(before > 0);
+  assert_in_range(100 * span_of(&net, boxes) / before, 290, 310);
+  close_network(&net);
+}
+
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(test_against_pytorch),
-                                     cmocka_unit_test(test_no_number),
-                                     cmocka_unit_test(test_thread_counts)};
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_against_pytorch), cmocka_unit_test(test_one_scale),
+      cmocka_unit_test(test_no_number), cmocka_unit_test(test_thread_counts)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

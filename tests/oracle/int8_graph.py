@@ -4,7 +4,8 @@
 
 usage: int8_graph.py build/tests/test_int8_graph tests/golden/int8_graph.txt   (ai-edge-litert)
 
-A line: NETWORK, the input's tensor of the test's formula, and the codes of the scores.
+A line: NETWORK, the input's tensor of the test's formula, which output, how many codes it has, their
+FNV-1a, and the first ten.
 """
 import pathlib
 import subprocess
@@ -14,7 +15,17 @@ import tempfile
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
-NETWORKS = ("v1-0.25-32", "v2-0.35-32", "v3-small-0.35-32", "v4-small-0.5-32")
+NETWORKS = (
+    "v1-0.25-32",
+    "v2-0.35-32",
+    "v3-small-0.35-32",
+    "v4-small-0.5-32",
+    "v1-0.25-64+ssdlite",
+    "v2-0.35-48+ssd",
+    "v3-small-0.35-64+lraspp",
+    "v2-0.35-64+deeplab",
+    "v2-0.35-64+deeplab-aspp",
+)
 
 
 def numbers(tensor, count):
@@ -38,7 +49,15 @@ def scores(path, tensor):
     codes = (pixels.astype(int) - 128).astype(np.int8).reshape(shape)
     interpreter.set_tensor(interpreter.get_input_details()[0]["index"], codes)
     interpreter.invoke()
-    return interpreter.get_tensor(interpreter.get_output_details()[0]["index"]).flatten()
+    outputs = interpreter.get_output_details()
+    return [interpreter.get_tensor(o["index"]).flatten() for o in outputs]
+
+
+def fnv(codes):
+    total = 0x811C9DC5
+    for byte in codes.tobytes():
+        total = (total ^ byte) * 0x01000193 & 0xFFFFFFFF
+    return total
 
 
 def main():
@@ -48,7 +67,10 @@ def main():
             path = pathlib.Path(folder) / "network.tflite"
             subprocess.run([program, "write", network, path], check=True)
             for tensor in (1, 2):
-                print(network, tensor, *scores(path, tensor), file=out)
+                for i, codes in enumerate(scores(path, tensor)):
+                    print(
+                        network, tensor, i, len(codes), f"{fnv(codes):08x}", *codes[:10], file=out
+                    )
 
 
 if __name__ == "__main__":

@@ -164,7 +164,7 @@ static void test_learning(void **state) {
   printf("a new head: loss %.3f, held back %.2f\n", last.loss, last.eval_top1);
   assert_true(last.eval_top1 > 0.8);
   right = 0;
-  check(mn_training_run_held(second.training, count_right, &second, &err), &err);
+  check(mn_training_run_held(second.training, false, count_right, &second, &err), &err);
   const double share = (double)right / (double)second.training->parts.held.count;
   assert_true(share == last.eval_top1);
   end(&second);

@@ -124,11 +124,12 @@ static void write_set(void) {
 
 /* ---- Training -------------------------------------------------------------------------------- */
 
-static void begin(run *r, const char *arch, const char *head, int threads) {
+static void begin_as(run *r, const char *arch, const char *head, int threads, int int8) {
   mn_error err;
-  static const char *const settings[] = {"epochs=40",         "batch=8",   "rate=0.01",
-                                         "optimizer=adamw",   "average=0", "warmup_epochs=1",
-                                         "norm_momentum=0.2", "crop=none", "flip=0.5"};
+  static const char *const settings[] = {"epochs=40",         "batch=8",        "rate=0.01",
+                                         "optimizer=adamw",   "average=0",      "warmup_epochs=1",
+                                         "norm_momentum=0.2", "crop=none",      "flip=0.5",
+                                         "qat_start=0.05",    "norm_freeze=0.5"};
   const int masks = strstr(head ? head : arch, "lraspp") != NULL;
   check(mn_model_from_zoo(&r->start, arch, NULL, &err), &err);
   check(mn_threads_new(&r->threads, threads, &err), &err);
@@ -140,24 +141,30 @@ static void begin(run *r, const char *arch, const char *head, int threads) {
                                     .head = head,
                                     .labels = masks ? "nothing\nsquare\n" : NULL,
                                     .ignore = masks ? 2 : 0,
+                                    .int8 = int8,
                                     .threads = r->threads};
   check(mn_training_new(&r->training, r->start, temp_path("set"), &options, &err), &err);
 }
 
-/* Three epochs with one thread and two; one, then the others from a checkpoint. */
-static void expect_same_bits(const char *arch, const char *head) {
+static void begin(run *r, const char *arch, const char *head, int threads) {
+  begin_as(r, arch, head, threads, 0);
+}
+
+/* Three epochs with one thread and two; one, then the others from a checkpoint. In int8 the last of
+ * them is rounded. */
+static void expect_same_bits(const char *arch, const char *head, int int8) {
   run one, two, stopped;
   mn_error err;
   int32_t done;
-  begin(&one, arch, head, 1);
-  begin(&two, arch, head, 2);
+  begin_as(&one, arch, head, 1, int8);
+  begin_as(&two, arch, head, 2, int8);
   const mn_trained_epoch a = epochs(&one, 3), b = epochs(&two, 3);
   assert_true(a.loss == b.loss && a.eval_map == b.eval_map && a.eval_miou == b.eval_miou);
-  begin(&stopped, arch, head, 2);
+  begin_as(&stopped, arch, head, 2, int8);
   epochs(&stopped, 1);
   check(mn_training_save(stopped.training, temp_path("run.safetensors"), &err), &err);
   end(&stopped);
-  begin(&stopped, arch, head, 1);
+  begin_as(&stopped, arch, head, 1, int8);
   check(mn_training_resume(stopped.training, temp_path("run.safetensors"), &done, &err), &err);
   assert_int_equal(done, 1);
   epochs(&stopped, 2);
@@ -166,9 +173,16 @@ static void expect_same_bits(const char *arch, const char *head) {
 
 static void test_same_bits(void **state) {
   (void)state;
-  expect_same_bits("v1-0.1-64+ssdlite", NULL);
-  expect_same_bits("v2-0.1-64+lraspp", NULL);
-  expect_same_bits("v1-0.1-64", "lraspp");
+  expect_same_bits("v1-0.1-64+ssdlite", NULL, 0);
+  expect_same_bits("v2-0.1-64+lraspp", NULL, 0);
+  expect_same_bits("v1-0.1-64", "lraspp", 0);
+}
+
+static void test_same_bits_int8(void **state) {
+  (void)state;
+  expect_same_bits("v1-0.1-64+ssdlite", NULL, 1);
+  expect_same_bits("v2-0.1-64", "lraspp", 1);
+  expect_same_bits("v1-0.1-64+deeplab", NULL, 1);
 }
 
 /* ---- What comes of it ------------------------------------------------------------------------ */
@@ -324,6 +338,41 @@ static void test_segmenter(void **state) {
   end(&r);
 }
 
+/* ---- In 8 bits ------------------------------------------------------------------------------- */
+
+/* What is scored and written is the integers' own, and its input a picture's bytes. */
+static void expect_int8(const char *arch, int count) {
+  run r;
+  use u;
+  size_t size;
+  mn_tensor_info input;
+  begin_as(&r, arch, NULL, 2, 1);
+  const mn_trained_epoch last = epochs(&r, count);
+  const int boxes = mn_training_task(r.training) == MN_TASK_DETECT;
+  const double int8 = boxes ? last.eval_map : last.eval_miou;
+  const double floats = boxes ? last.eval_map_float : last.eval_miou_float;
+  printf("int8 %.3f, floats %.3f, %.2f %% of codes differ, %.2f %% of %s\n", int8, floats,
+         100 * last.codes_differ, 100 * last.layer_differs, last.layer);
+  assert_true(!LEARNS || (boxes ? last.eval_map50 > 0.6 && last.eval_map50_float > 0.6
+                                : int8 > 0.7 && floats > 0.7));
+  assert_true(last.codes_differ >= 0 && last.codes_differ < 0.7 && last.layer[0]);
+  assert_true((last.eval_map50_float < 0) == !boxes && (last.eval_miou_float < 0) == boxes);
+  assert_true(last.eval_top1_float < 0);
+  free(file_of(&r, "int8.safetensors", &size));
+  open_use(&u, "int8.safetensors");
+  mn_plan_input_info(u.plan, 0, &input);
+  assert_int_equal(input.type, MN_I8);
+  assert_true(score(&u, mn_training_task(r.training)) == int8);
+  close_use(&u);
+  end(&r);
+}
+
+static void test_int8(void **state) {
+  (void)state;
+  expect_int8("v1-0.25-64+ssdlite", DETECTOR_EPOCHS);
+  expect_int8("v2-0.25-64+lraspp", SEGMENTER_EPOCHS);
+}
+
 /* ---- What cannot be trained ------------------------------------------------------------------ */
 
 static void expect_refusal(const char *arch, const mn_train_options *options, const char *why) {
@@ -358,6 +407,7 @@ static int prepare(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_same_bits), cmocka_unit_test(test_detector),
-      cmocka_unit_test(test_segmenter), cmocka_unit_test(test_refusals)};
+      cmocka_unit_test(test_segmenter), cmocka_unit_test(test_same_bits_int8),
+      cmocka_unit_test(test_int8),      cmocka_unit_test(test_refusals)};
   return cmocka_run_group_tests(tests, prepare, temp_drop);
 }

@@ -188,6 +188,8 @@ static int prepare(course *c) {
 typedef struct held_score {
   const char *key, *text;
   double value;
+  const char *float_key; /* of the same weights as floats, with --qat */
+  double floats;
 } held_score;
 
 enum { MOST_SCORES = 2 };
@@ -195,11 +197,19 @@ enum { MOST_SCORES = 2 };
 static int scores_of(const course *c, const mn_trained_epoch *e, held_score *scores) {
   switch (mn_training_task(c->training)) {
     case MN_TASK_DETECT:
-      scores[0] = (held_score){"eval_map", "mAP", e->eval_map};
-      scores[1] = (held_score){"eval_map50", "mAP50", e->eval_map50};
+      scores[0] =
+          (held_score){"eval_map", "mAP ", e->eval_map, "eval_map_float", e->eval_map_float};
+      scores[1] = (held_score){"eval_map50", "mAP50 ", e->eval_map50, "eval_map50_float",
+                               e->eval_map50_float};
       return 2;
-    case MN_TASK_SEGMENT: scores[0] = (held_score){"eval_miou", "mIoU", e->eval_miou}; return 1;
-    default: scores[0] = (held_score){"eval_top1", "", e->eval_top1}; return 1;
+    case MN_TASK_SEGMENT:
+      scores[0] =
+          (held_score){"eval_miou", "mIoU ", e->eval_miou, "eval_miou_float", e->eval_miou_float};
+      return 1;
+    default:
+      scores[0] =
+          (held_score){"eval_top1", "", e->eval_top1, "eval_top1_float", e->eval_top1_float};
+      return 1;
   }
 }
 
@@ -215,16 +225,20 @@ static void json_recall(const course *c, json_writer *line) {
   json_close_array(line);
 }
 
-static void json_int8(const mn_trained_epoch *e, json_writer *line) {
-  json_part(line, "eval_top1_float", e->eval_top1_float);
+static void json_int8(const mn_trained_epoch *e, const held_score *scores, int count,
+                      json_writer *line) {
+  for (int i = 0; i < count; i++) json_part(line, scores[i].float_key, scores[i].floats);
   json_part(line, "codes_differ", e->codes_differ);
   json_part(line, "layer_differs", e->layer_differs);
   json_text(line, "layer", e->layer);
 }
 
-static void print_int8(const mn_trained_epoch *e) {
-  if (e->eval_top1_float < 0) return;
-  printf("  int8; as floats %.1f %%", 100 * e->eval_top1_float);
+static void print_int8(const mn_trained_epoch *e, const held_score *scores, int count) {
+  if (scores[0].floats < 0) return;
+  printf("  int8; as floats ");
+  for (int i = 0; i < count; i++) {
+    printf("%s%s%.1f %%", i ? "  " : "", scores[i].text, 100 * scores[i].floats);
+  }
   if (e->codes_differ >= 0) {
     printf("; %.2f %% of codes are not what training had, %.1f %% in %s", 100 * e->codes_differ,
            100 * e->layer_differs, e->layer);
@@ -246,7 +260,7 @@ static void print_json(const course *c, const mn_trained_epoch *e, const held_sc
   json_double(&line, "lr", e->rate);
   if (c->ranks.count > 1) json_double(&line, "waited_s", e->waited_s);
   if (e->worst_recall >= 0) json_recall(c, &line);
-  if (c->options->given[OPTION_QAT]) json_int8(e, &line);
+  if (c->options->given[OPTION_QAT]) json_int8(e, scores, count, &line);
   json_close_object(&line);
   json_end_line(&line);
 }
@@ -262,14 +276,14 @@ static void print_epoch(const course *c, const mn_trained_epoch *e) {
   if (e->top1 >= 0) printf("trained on %5.1f %%  ", 100 * e->top1);
   for (int i = 0; i < count && scores[i].value >= 0; i++) {
     if (i == 0) fputs("held back ", stdout);
-    printf("%s%s%5.1f %%  ", scores[i].text, scores[i].text[0] ? " " : "", 100 * scores[i].value);
+    printf("%s%5.1f %%  ", scores[i].text, 100 * scores[i].value);
   }
   if (e->worst_recall >= 0) {
     printf("%s %.1f %%  ", mn_training_class(c->training, e->worst_class, NULL),
            100 * e->worst_recall);
   }
   printf("rate %.2g  %.0f images/s\n", e->rate, e->images_per_s);
-  print_int8(e);
+  print_int8(e, scores, count);
   fflush(stdout);
 }
 
