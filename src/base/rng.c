@@ -71,6 +71,11 @@ void mn_rng_shuffle(mn_rng *rng, uint32_t *list, size_t count) {
   }
 }
 
+double mn_normal_of(double u, double v) {
+  const double radius = sqrt(-2 * log(u));
+  return radius * cos(6.283185307179586 * v);
+}
+
 /* Cheng's algorithm BB needs alpha above 1, Johnk's works for all but grows slow there: mixup takes
  * 0.1 to 0.4, with 1 as its largest. Johnk: x = u^(1/a), y = v^(1/a) until x + y <= 1. */
 double mn_rng_beta(mn_rng *rng, double alpha) {

@@ -45,6 +45,8 @@ uint32_t mn_rng_below(mn_rng *rng, uint32_t count);
 bool mn_rng_chance(mn_rng *rng, double probability);
 /* Every order as likely. */
 void mn_rng_shuffle(mn_rng *rng, uint32_t *list, size_t count);
+/* Box and Muller's normal deviate of two numbers in (0, 1], whichever generator they are from. */
+double mn_normal_of(double u, double v);
 /* Beta(alpha, alpha), as mixup takes it; 1 when alpha is not positive. */
 double mn_rng_beta(mn_rng *rng, double alpha);
 

@@ -2,7 +2,6 @@
  * See head.h. */
 #include "train/head.h"
 
-#include <math.h>
 #include <string.h>
 
 #include "base/rng.h"
@@ -71,11 +70,10 @@ static float *replace(mn_graph *graph, mn_id id, int32_t rows) {
   return data;
 }
 
-/* Box and Muller's normal deviate. */
 static double normal(uint64_t seed, uint64_t index) {
   mn_rng rng = mn_rng_at(seed, MN_RNG_WEIGHTS, 0, index);
-  const double radius = sqrt(-2 * log(1 - mn_rng_unit(&rng)));
-  return radius * cos(6.283185307179586 * mn_rng_unit(&rng));
+  const double u = 1 - mn_rng_unit(&rng); /* never 0 */
+  return mn_normal_of(u, mn_rng_unit(&rng));
 }
 
 bool mn_head_new_weights(mn_graph *graph, const mn_node *layer, int32_t rows, uint64_t seed) {

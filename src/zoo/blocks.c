@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/rng.h"
+
 const char *mn_net_name(mn_net *net, const char *name, const char *part) {
   size_t a = strlen(name), b = strlen(part);
   char *text = mn_arena_take(&net->graph->arena, a + b + 2);
@@ -38,10 +40,8 @@ static double uniform(uint64_t seed, uint64_t stream, uint64_t index) {
   return ((double)(z >> 11) + 0.5) / 9007199254740992.0;
 }
 
-/* Box and Muller's normal deviate. */
 static double normal(uint64_t seed, uint64_t stream, uint64_t index) {
-  double radius = sqrt(-2 * log(uniform(seed, stream, 2 * index)));
-  return radius * cos(6.283185307179586 * uniform(seed, stream, 2 * index + 1));
+  return mn_normal_of(uniform(seed, stream, 2 * index), uniform(seed, stream, 2 * index + 1));
 }
 
 /* How a constant begins: N(mean, deviation), or the mean everywhere when deviation is 0. */

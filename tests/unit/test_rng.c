@@ -111,6 +111,25 @@ static void beta_has_its_moments(void **state) {
   assert_true(mn_rng_beta(&rng, 1e9) == 0.5);
 }
 
+/* N(0, 1): mean 0, variance 1, and 68.3 % within one of its deviations. */
+static void normal_has_its_moments(void **state) {
+  (void)state;
+  mn_rng rng = mn_rng_at(3, MN_RNG_WEIGHTS, 0, 0);
+  double sum = 0, squares = 0;
+  const int count = 40000;
+  int near = 0;
+  for (int i = 0; i < count; ++i) {
+    const double u = 1 - mn_rng_unit(&rng), x = mn_normal_of(u, mn_rng_unit(&rng));
+    sum += x;
+    squares += x * x;
+    near += x > -1 && x < 1;
+  }
+  assert_true(sum / count > -0.02 && sum / count < 0.02);
+  assert_true(squares / count > 0.97 && squares / count < 1.03);
+  assert_in_range(near, count * 0.67, count * 0.695);
+  assert_true(mn_normal_of(1, 0.25) == 0);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(known_answers),
@@ -118,6 +137,7 @@ int main(void) {
       cmocka_unit_test(every_number_is_as_likely),
       cmocka_unit_test(every_order_is_as_likely),
       cmocka_unit_test(beta_has_its_moments),
+      cmocka_unit_test(normal_has_its_moments),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
