@@ -146,7 +146,7 @@ static mn_status count_right(void *user, const mn_session *session, const mn_hel
 static void test_learning(void **state) {
   (void)state;
   static const char *const settings[] = {
-      "epochs=24", "batch=8", "rate=0.1",        "average=0",         "rand_ops=0", "mixup=0",
+      "epochs=24", "batch=8", "rate=0.2",        "average=0",         "rand_ops=0", "mixup=0",
       "flip=0",    "erase=0", "warmup_epochs=0", "norm_momentum=0.3", "dropout=0.1"};
   run first, second;
   mn_error err;
@@ -162,7 +162,7 @@ static void test_learning(void **state) {
                  .settings = few, .setting_count = 4, .fine_tune = 1, .freeze = "backbone"});
   const mn_trained_epoch last = epochs(&second, 12);
   printf("a new head: loss %.3f, held back %.2f\n", last.loss, last.eval_top1);
-  assert_true(last.eval_top1 > 0.8);
+  assert_true(last.eval_top1 > 0.8); /* seeds 1 to 6: 11 or 12 of twelve */
   right = 0;
   check(mn_training_run_held(second.training, false, count_right, &second, &err), &err);
   const double share = (double)right / (double)second.training->parts.held.count;

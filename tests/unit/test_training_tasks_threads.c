@@ -290,7 +290,7 @@ static void test_detector(void **state) {
   assert_int_equal(mn_training_task(r.training), MN_TASK_DETECT);
   const mn_trained_epoch last = epochs(&r, DETECTOR_EPOCHS);
   printf("loss %.3f, mAP %.3f, mAP50 %.3f\n", last.loss, last.eval_map, last.eval_map50);
-  assert_true(!LEARNS || last.eval_map50 > 0.6);
+  assert_true(!LEARNS || last.eval_map50 > 0.6); /* the same seeds: 0.91 to 1.00 */
   assert_true(last.eval_miou < 0 && last.eval_top1 < 0 && last.top1 < 0);
   free(file_of(&r, "detector.safetensors", &size));
   open_use(&u, "detector.safetensors");
@@ -305,7 +305,9 @@ static void test_detector(void **state) {
     assert_string_equal(found[0].label, "square");
     right += overlap(&s, found[0].box) > 0.5;
   }
-  assert_true(!LEARNS || right > SHOWN * 8 / 10); /* by rounding, a few more or less */
+  /* Where so short a run ends moves when a rounding changes: seeds 1 to 6 find 26 to 31 of the 32.
+   * The best box that is the same for all finds 13. */
+  assert_true(!LEARNS || right > SHOWN * 7 / 10);
   close_use(&u);
   end(&r);
 }
@@ -321,7 +323,7 @@ static void test_segmenter(void **state) {
   assert_int_equal(mn_training_task(r.training), MN_TASK_SEGMENT);
   const mn_trained_epoch last = epochs(&r, SEGMENTER_EPOCHS);
   printf("loss %.3f, mIoU %.3f, pixels trained on %.3f\n", last.loss, last.eval_miou, last.top1);
-  assert_true(!LEARNS || last.eval_miou > 0.7);
+  assert_true(!LEARNS || last.eval_miou > 0.7); /* seeds 1 to 6: 0.92 to 0.95 */
   assert_true(last.eval_map < 0 && last.eval_top1 < 0);
   free(file_of(&r, "segmenter.safetensors", &size));
   open_use(&u, "segmenter.safetensors");

@@ -16,7 +16,7 @@
 static void begin_as(run *r, int threads, int int8) {
   mn_error err;
   static const char *const settings[] = {
-      "epochs=24",   "batch=8",       "rate=0.1",         "average=0",       "rand_ops=0",
+      "epochs=24",   "batch=8",       "rate=0.2",         "average=0",       "rand_ops=0",
       "mixup=0",     "flip=0",        "erase=0",          "warmup_epochs=0", "norm_momentum=0.3",
       "dropout=0.1", "qat_start=0.5", "norm_freeze=0.75", "seen=0"};
   check(mn_model_from_zoo(&r->start, "v1-0.25-32", NULL, &err), &err);
@@ -43,7 +43,9 @@ static void test_learning(void **state) {
   const mn_trained_epoch last = epochs(&one, 24);
   assert_int_equal(last.epoch, 24);
   printf("loss %.3f, trained on %.2f, held back %.2f\n", last.loss, last.top1, last.eval_top1);
-  assert_true(last.eval_top1 > 0.8); /* of twelve pictures */
+  /* Of twelve pictures. So short a run ends elsewhere when a rounding changes; seeds 1 to 8 end
+   * with 11 or 12 right, so that 10 leaves room for one. Guessing has 10 in 2 % of all cases. */
+  assert_true(last.eval_top1 > 0.8);
   epochs(&two, 24);
 
   mn_error err;
@@ -70,7 +72,7 @@ static void test_int8(void **state) {
   printf("int8: held back %.2f, as floats %.2f; %.2f %% of codes differ, %.2f %% of %s\n",
          last.eval_top1, last.eval_top1_float, 100 * last.codes_differ, 100 * last.layer_differs,
          last.layer);
-  assert_true(last.eval_top1 > 0.9 && last.eval_top1_float > 0.9);
+  assert_true(last.eval_top1 > 0.9 && last.eval_top1_float > 0.9); /* seeds 1 to 8: all right */
   assert_true(last.codes_differ >= 0 && last.codes_differ < 0.5 && last.layer_differs < 0.5);
   assert_true(last.worst_recall >= 0 && last.worst_recall <= last.eval_top1);
   double recall;
