@@ -3,13 +3,13 @@
  * drawn. */
 #include <stdlib.h>
 
+#include "class_name.h"
 #include "message.h"
 #include "picture_files.h"
-#include "terminal.h"
 
 verb_fn cmd_classify;
 
-enum { DEFAULT_TOP = 5, BAR_COLUMNS = 40 };
+enum { DEFAULT_TOP = 5 };
 
 typedef struct ranking {
   mn_class *classes; /* [top], of which `count` are the answer, best first */
@@ -57,36 +57,22 @@ static int draw(picture_job *job) {
 
 static void print_json(const picture_job *job) {
   const ranking *ranked = job->own;
-  json_writer line = {stdout, false};
-  json_open_object(&line, NULL);
-  json_text(&line, "image", job->path);
+  json_writer line = json_picture_begin(job);
   json_open_array(&line, "top");
   for (int i = 0; i < ranked->count; i++) {
-    json_open_object(&line, NULL);
-    json_integer(&line, "class", ranked->classes[i].index);
-    json_text(&line, "label", ranked->classes[i].label);
+    json_open_class(&line, ranked->classes[i].label, ranked->classes[i].index);
     json_float(&line, "score", (double)ranked->classes[i].score);
     json_close_object(&line);
   }
   json_close_array(&line);
-  json_picture_times(&line, job);
-  json_close_object(&line);
-  json_end_line(&line);
+  json_picture_end(&line, job);
 }
 
 static void print_text(const picture_job *job) {
   const ranking *ranked = job->own;
-  int bar = terminal_width(stdout) - ranked->label_columns - 14;
-  char buffer[32];
-  if (bar > BAR_COLUMNS) bar = BAR_COLUMNS;
   for (int i = 0; i < ranked->count; i++) {
     const mn_class *class = &ranked->classes[i];
-    fputs("  ", stdout);
-    print_column(stdout, class_name(class->label, class->index, buffer, sizeof buffer),
-                 ranked->label_columns);
-    printf("  %5.1f %%  ", (double)class->score * 100);
-    if (bar > 0) print_bar(stdout, (double)class->score, bar);
-    putchar('\n');
+    print_class_share(class->label, class->index, ranked->label_columns, (double)class->score);
   }
   picture_files_print(&ranked->files);
 }

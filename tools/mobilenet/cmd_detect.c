@@ -2,9 +2,9 @@
  * `mobilenet detect`: pictures in, the objects of each out, for people, as JSON lines, or drawn. */
 #include <stdlib.h>
 
+#include "class_name.h"
 #include "message.h"
 #include "picture_files.h"
-#include "terminal.h"
 
 verb_fn cmd_detect;
 
@@ -65,16 +65,12 @@ static int draw(picture_job *job) {
 
 static void print_json(const picture_job *job) {
   const detections *all = job->own;
-  json_writer line = {stdout, false};
-  json_open_object(&line, NULL);
-  json_text(&line, "image", job->path);
+  json_writer line = json_picture_begin(job);
   json_integer(&line, "width", job->image->width);
   json_integer(&line, "height", job->image->height);
   json_open_array(&line, "detections");
   for (int i = 0; i < all->count; i++) {
-    json_open_object(&line, NULL);
-    json_integer(&line, "class", all->found[i].class_index);
-    json_text(&line, "label", all->found[i].label);
+    json_open_class(&line, all->found[i].label, all->found[i].class_index);
     json_float(&line, "score", (double)all->found[i].score);
     json_open_array(&line, "box");
     for (int k = 0; k < 4; k++) json_float(&line, NULL, (double)all->found[i].box[k]);
@@ -82,19 +78,14 @@ static void print_json(const picture_job *job) {
     json_close_object(&line);
   }
   json_close_array(&line);
-  json_picture_times(&line, job);
-  json_close_object(&line);
-  json_end_line(&line);
+  json_picture_end(&line, job);
 }
 
 static void print_text(const picture_job *job) {
   const detections *all = job->own;
-  char buffer[32];
   for (int i = 0; i < all->count; i++) {
     const mn_detection *one = &all->found[i];
-    fputs("  ", stdout);
-    print_column(stdout, class_name(one->label, one->class_index, buffer, sizeof buffer),
-                 all->label_columns);
+    print_class(one->label, one->class_index, all->label_columns);
     printf("  %5.1f %%  x %.0f..%.0f, y %.0f..%.0f\n", (double)one->score * 100,
            (double)one->box[0], (double)one->box[2], (double)one->box[1], (double)one->box[3]);
   }

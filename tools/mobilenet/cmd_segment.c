@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "class_name.h"
 #include "draw.h"
 #include "message.h"
 #include "new_file.h"
@@ -15,7 +16,7 @@
 
 verb_fn cmd_segment;
 
-enum { VALUES = 256, TINT = 150, BAR_COLUMNS = 40 };
+enum { VALUES = 256, TINT = 150 };
 
 typedef struct class_share {
   int class_index;
@@ -100,9 +101,8 @@ static double share_of(const picture_job *job, const class_share *share) {
   return (double)share->pixels / ((double)job->image->width * job->image->height);
 }
 
-static const char *name_of(const picture_job *job, const class_share *share, char buffer[32]) {
-  const char *label = mn_model_class_label(job->runner.opened.model, share->class_index);
-  return class_name(label, share->class_index, buffer, 32);
+static const char *label_of(const picture_job *job, const class_share *share) {
+  return mn_model_class_label(job->runner.opened.model, share->class_index);
 }
 
 /* ---- Files ----------------------------------------------------------------------------------- */
@@ -149,7 +149,7 @@ static bool legend(const picture_job *job, draw_canvas *canvas) {
   for (int i = 0; entries && texts && i < all->count; i++) {
     const class_share *share = &all->shares[i];
     if (is_background(job, share->class_index)) continue;
-    const char *name = name_of(job, share, buffer);
+    const char *name = class_name(label_of(job, share), share->class_index, buffer, sizeof buffer);
     const double percent = 100 * share_of(job, share);
     snprintf(texts[count], TEXT, percent < 0.1 ? "%.120s <0.1%%" : "%.120s %.1f%%", name, percent);
     entries[count] = (draw_legend_entry){color_of(job, share->class_index), texts[count]};
@@ -218,24 +218,17 @@ static int write_files(picture_job *job) {
 
 static void print_json(const picture_job *job) {
   const segmentation *all = job->own;
-  json_writer line = {stdout, false};
-  json_open_object(&line, NULL);
-  json_text(&line, "image", job->path);
+  json_writer line = json_picture_begin(job);
   json_integer(&line, "width", job->image->width);
   json_integer(&line, "height", job->image->height);
   json_open_array(&line, "classes");
   for (int i = 0; i < all->count; i++) {
-    const int class_index = all->shares[i].class_index;
-    json_open_object(&line, NULL);
-    json_integer(&line, "class", class_index);
-    json_text(&line, "label", mn_model_class_label(job->runner.opened.model, class_index));
+    json_open_class(&line, label_of(job, &all->shares[i]), all->shares[i].class_index);
     json_float(&line, "share", share_of(job, &all->shares[i]));
     json_close_object(&line);
   }
   json_close_array(&line);
-  json_picture_times(&line, job);
-  json_close_object(&line);
-  json_end_line(&line);
+  json_picture_end(&line, job);
 }
 
 static void print_file(const char *what, const char *path) {
@@ -247,16 +240,10 @@ static void print_file(const char *what, const char *path) {
 
 static void print_text(const picture_job *job) {
   const segmentation *all = job->own;
-  int bar = terminal_width(stdout) - all->label_columns - 14;
-  char buffer[32];
-  if (bar > BAR_COLUMNS) bar = BAR_COLUMNS;
   for (int i = 0; i < all->count; i++) {
-    const double share = share_of(job, &all->shares[i]);
-    fputs("  ", stdout);
-    print_column(stdout, name_of(job, &all->shares[i], buffer), all->label_columns);
-    printf("  %5.1f %%  ", share * 100);
-    if (bar > 0) print_bar(stdout, share, bar);
-    putchar('\n');
+    const class_share *share = &all->shares[i];
+    print_class_share(label_of(job, share), share->class_index, all->label_columns,
+                      share_of(job, share));
   }
   print_file("mask", all->masked);
   print_file("drawn", all->drawn);

@@ -6,8 +6,8 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "class_name.h"
 #include "eval_workers.h"
-#include "json_writer.h"
 #include "message.h"
 #include "terminal.h"
 
@@ -103,9 +103,7 @@ static void print_json(const evaluation *eval, const mn_map_scores *scores,
   if (classes) json_open_array(&line, "classes");
   for (int c = 0; classes && c < class_count(eval); c++) {
     if (classes[c].boxes == 0) continue;
-    json_open_object(&line, NULL);
-    json_integer(&line, "class", c);
-    json_text(&line, "label", class_label(eval, c));
+    json_open_class(&line, class_label(eval, c), c);
     json_integer(&line, "boxes", classes[c].boxes);
     json_double(&line, "map", classes[c].ap);
     json_double(&line, "map50", classes[c].ap50);
@@ -123,20 +121,16 @@ static int worst_first(const void *a, const void *b) {
 }
 
 static int print_classes(const evaluation *eval, const mn_map_class *classes) {
-  enum { LABEL = 34, BAR = 20 };
+  enum { BAR = 20 };
   class_row *rows = calloc((size_t)class_count(eval) + 1, sizeof *rows);
   if (!rows) return say_out_of_memory();
   for (int c = 0; c < class_count(eval); c++) rows[c] = (class_row){c, classes[c]};
   qsort(rows, (size_t)class_count(eval), sizeof *rows, worst_first);
-  printf("\n  %-*s%8s%10s%10s\n", LABEL, "class, worst first", "boxes", "AP", "AP50");
+  printf("\n  %-*s%8s%10s%10s\n", CLASS_COLUMNS, "class, worst first", "boxes", "AP", "AP50");
   for (int i = 0; i < class_count(eval); i++) {
-    const char *label = class_label(eval, rows[i].class);
     const mn_map_class *score = &rows[i].score;
-    char number[32];
     if (score->boxes == 0) continue;
-    snprintf(number, sizeof number, "class %d", rows[i].class);
-    fputs("  ", stdout);
-    print_column(stdout, label ? label : number, LABEL);
+    print_class(class_label(eval, rows[i].class), rows[i].class, CLASS_COLUMNS);
     printf("%8" PRId64 "%10.3f%10.3f  ", score->boxes, score->ap, score->ap50);
     print_bar(stdout, score->ap50, BAR);
     putchar('\n');

@@ -3,8 +3,8 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "class_name.h"
 #include "eval_workers.h"
-#include "json_writer.h"
 #include "message.h"
 #include "terminal.h"
 
@@ -83,9 +83,7 @@ static void print_json(const evaluation *eval, const score_tally *all, const sco
   if (classes) json_open_array(&line, "classes");
   for (int c = 0; classes && c < class_count(eval); c++) {
     if (classes[c].images == 0) continue;
-    json_open_object(&line, NULL);
-    json_integer(&line, "class", c);
-    json_text(&line, "label", class_label(eval, c));
+    json_open_class(&line, class_label(eval, c), c);
     json_tally(&line, &classes[c]);
     json_close_object(&line);
   }
@@ -101,17 +99,13 @@ static int worst_first(const void *a, const void *b) {
 }
 
 static void print_classes(const evaluation *eval, score_tally *classes) {
-  enum { LABEL = 34, BAR = 20 };
+  enum { BAR = 20 };
   qsort(classes, (size_t)class_count(eval), sizeof *classes, worst_first);
-  printf("\n  %-*s%8s%10s%10s\n", LABEL, "class, worst first", "images", "top-1", "top-5");
+  printf("\n  %-*s%8s%10s%10s\n", CLASS_COLUMNS, "class, worst first", "images", "top-1", "top-5");
   for (int i = 0; i < class_count(eval); i++) {
     const score_tally *one = &classes[i];
-    const char *label = class_label(eval, one->class);
-    char number[32];
     if (one->images == 0) continue;
-    snprintf(number, sizeof number, "class %d", one->class);
-    fputs("  ", stdout);
-    print_column(stdout, label ? label : number, LABEL);
+    print_class(class_label(eval, one->class), one->class, CLASS_COLUMNS);
     printf("%8" PRId64 "%8.1f %%%8.1f %%  ", one->images, share(one->top1, one->images) * 100,
            share(one->top5, one->images) * 100);
     print_bar(stdout, share(one->top1, one->images), BAR);

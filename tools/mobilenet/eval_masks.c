@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "class_name.h"
 #include "eval_workers.h"
-#include "json_writer.h"
 #include "message.h"
 #include "terminal.h"
 
@@ -137,9 +137,7 @@ static void print_json(const evaluation *eval, const mn_miou_scores *scores,
   if (classes) json_open_array(&line, "classes");
   for (int c = 0; classes && c < results->class_count; c++) {
     if (!occurs(&classes[c])) continue;
-    json_open_object(&line, NULL);
-    json_integer(&line, "class", c);
-    json_text(&line, "label", class_label(eval, c));
+    json_open_class(&line, class_label(eval, c), c);
     json_integer(&line, "truth_pixels", (int64_t)classes[c].truth);
     json_integer(&line, "predicted_pixels", (int64_t)classes[c].prediction);
     json_double(&line, "iou", classes[c].iou);
@@ -158,22 +156,18 @@ static int worst_first(const void *a, const void *b) {
 
 static int print_classes(const evaluation *eval, const mn_miou_scores *scores,
                          const mn_miou_class *classes) {
-  enum { LABEL = 34, BAR = 20 };
+  enum { BAR = 20 };
   const int count = ((const mask_results *)eval->results)->class_count;
   const double pixels = scores->pixels ? (double)scores->pixels : 1;
   class_row *rows = calloc((size_t)count, sizeof *rows);
   if (!rows) return say_out_of_memory();
   for (int c = 0; c < count; c++) rows[c] = (class_row){c, classes[c]};
   qsort(rows, (size_t)count, sizeof *rows, worst_first);
-  printf("\n  %-*s%8s%11s%8s\n", LABEL, "class, worst first", "truth", "predicted", "IoU");
+  printf("\n  %-*s%8s%11s%8s\n", CLASS_COLUMNS, "class, worst first", "truth", "predicted", "IoU");
   for (int i = 0; i < count; i++) {
     const mn_miou_class *score = &rows[i].score;
-    const char *label = class_label(eval, rows[i].class);
-    char number[32];
     if (!occurs(score)) continue;
-    snprintf(number, sizeof number, "class %d", rows[i].class);
-    fputs("  ", stdout);
-    print_column(stdout, label ? label : number, LABEL);
+    print_class(class_label(eval, rows[i].class), rows[i].class, CLASS_COLUMNS);
     printf("%6.1f %%%9.1f %%%8.3f  ", (double)score->truth / pixels * 100,
            (double)score->prediction / pixels * 100, score->iou);
     print_bar(stdout, score->iou, BAR);

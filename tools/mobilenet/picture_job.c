@@ -10,25 +10,6 @@
 #include "stopwatch.h"
 #include "terminal.h"
 
-enum { LABEL_COLUMNS = 34 };
-
-const char *class_name(const char *label, int class_index, char *buffer, size_t size) {
-  if (label) return label;
-  snprintf(buffer, size, "class %d", class_index);
-  return buffer;
-}
-
-int class_columns(const mn_model *model) {
-  int widest = 0;
-  char buffer[32];
-  for (int i = 0; i < mn_model_class_count(model) && widest < LABEL_COLUMNS; i++) {
-    const char *label = mn_model_class_label(model, i);
-    int columns = text_columns(class_name(label, i, buffer, sizeof buffer));
-    if (columns > widest) widest = columns;
-  }
-  return widest < LABEL_COLUMNS ? widest : LABEL_COLUMNS;
-}
-
 /* "tench" of "tench, Tinca tinca". */
 static void print_first_name(const char *label) {
   char name[64];
@@ -50,7 +31,14 @@ static void introduce(const opened_model *opened) {
   puts(count > SHOWN ? ", ..." : "");
 }
 
-void json_picture_times(json_writer *line, const picture_job *job) {
+json_writer json_picture_begin(const picture_job *job) {
+  json_writer line = {stdout, false};
+  json_open_object(&line, NULL);
+  json_text(&line, "image", job->path);
+  return line;
+}
+
+void json_picture_end(json_writer *line, const picture_job *job) {
   json_open_object(line, "ms");
   json_ms(line, "decode", job->ms.decode);
   json_ms(line, "preprocess", job->ms.preprocess);
@@ -58,6 +46,8 @@ void json_picture_times(json_writer *line, const picture_job *job) {
   json_ms(line, "post", job->ms.post);
   if (job->ms.draw > 0) json_ms(line, "draw", job->ms.draw);
   json_close_object(line);
+  json_close_object(line);
+  json_end_line(line);
 }
 
 static void print_times(const picture_times *ms) {

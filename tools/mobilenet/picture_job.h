@@ -41,12 +41,9 @@ typedef struct picture_verb {
 /* Opens the model and does every picture; the exit code. `own` stays the caller's. */
 int picture_job_run(const picture_verb *verb, const cli_options *options, void *own);
 
-/* The member "ms": decode, preprocess, infer, post, and draw when files are written. */
-void json_picture_times(json_writer *line, const picture_job *job);
-
-/* The label, or "class 7" when there is none, in a buffer of at least 32. */
-const char *class_name(const char *label, int class_index, char *buffer, size_t size);
-/* Columns that the model's longest label takes, within reason: the same for every picture. */
-int class_columns(const mn_model *model);
+/* The picture's line: its path first; last "ms", with decode, preprocess, infer, post, and draw
+ * when files are written. */
+json_writer json_picture_begin(const picture_job *job);
+void json_picture_end(json_writer *line, const picture_job *job);
 
 #endif

@@ -44,7 +44,4 @@ void report_draw(FILE *file, const report_chart *chart);
 /* Recall of each class, the confusion matrix, and the worst mistakes. False after saying why. */
 bool report_classes(FILE *file, const report_subject *subject);
 
-/* Text as HTML has it. */
-void report_text(FILE *file, const char *text);
-
 #endif

@@ -6,6 +6,7 @@
 
 #include "message.h"
 #include "report.h"
+#include "svg.h"
 
 enum { MISTAKES = 24, THUMBNAIL = 144, QUALITY = 80, MOST_IN_TABLE = 40 };
 
@@ -37,7 +38,7 @@ static void write_recall(FILE *file, const judged_set *set) {
     const int64_t all = row_sum(set, c), right = set->confusion[c * set->classes + c];
     const double share = all ? 100.0 * (double)right / (double)all : 0;
     fputs("<tr><th>", file);
-    report_text(file, name_of(set, c));
+    markup_text(file, name_of(set, c));
     fprintf(file, "</th><td><div class=\"bar\" style=\"width:%.1f%%\"></div></td><td class=\"n\">",
             share);
     if (all) {
@@ -73,14 +74,14 @@ static void write_confusion(FILE *file, const judged_set *set) {
       file);
   for (int c = 0; c < set->classes; c++) {
     fputs("<th>", file);
-    report_text(file, name_of(set, c));
+    markup_text(file, name_of(set, c));
     fputs("</th>", file);
   }
   fputs("</tr>\n", file);
   for (int t = 0; t < set->classes; t++) {
     const int64_t all = row_sum(set, t);
     fputs("<tr><th>", file);
-    report_text(file, name_of(set, t));
+    markup_text(file, name_of(set, t));
     fputs("</th>", file);
     for (int a = 0; a < set->classes; a++) write_cell(file, set, t, a, all);
     fputs("</tr>\n", file);
@@ -151,11 +152,11 @@ static bool write_mistake(FILE *file, const judged_set *set, const mn_judged_pic
   }
   const char *slash = strrchr(judged->path, '/');
   fputs("<figcaption><b>", file);
-  report_text(file, name_of(set, judged->truth));
+  markup_text(file, name_of(set, judged->truth));
   fprintf(file, "</b> %.0f %%<br>taken for <b class=\"wrong\">", 100 * (double)judged->truth_score);
-  report_text(file, name_of(set, judged->answer));
+  markup_text(file, name_of(set, judged->answer));
   fprintf(file, "</b> %.0f %%<br><span class=\"faint\">", 100 * (double)judged->score);
-  report_text(file, slash ? slash + 1 : judged->path);
+  markup_text(file, slash ? slash + 1 : judged->path);
   fputs("</span></figcaption></figure>\n", file);
   return true;
 }

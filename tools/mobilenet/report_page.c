@@ -27,18 +27,6 @@ static const char style[] =
     "figcaption{font-size:12px;line-height:1.35;overflow-wrap:anywhere}\n"
     "pre{font:12px/1.4 Menlo,Consolas,monospace;background:#f3eee5;padding:12px;overflow:auto}\n";
 
-void report_text(FILE *file, const char *text) {
-  for (; *text; text++) {
-    switch (*text) {
-      case '&': fputs("&amp;", file); break;
-      case '<': fputs("&lt;", file); break;
-      case '>': fputs("&gt;", file); break;
-      case '"': fputs("&quot;", file); break;
-      default: fputc(*text, file);
-    }
-  }
-}
-
 /* ---- Scores ---------------------------------------------------------------------------------- */
 
 /* What is said of a task in an epoch, and of what. */
@@ -143,7 +131,7 @@ static void write_lead(FILE *file, const report_subject *subject) {
 
 static void write_row(FILE *file, const char *name, const char *text) {
   fprintf(file, "<tr><th class=\"faint\">%s</th><td>", name);
-  report_text(file, text);
+  markup_text(file, text);
   fputs("</td></tr>\n", file);
 }
 
@@ -162,7 +150,7 @@ static void write_card(FILE *file, const report_subject *subject) {
   fputs("<p>Said of them before training began:</p>\n<ul>\n", file);
   for (int i = 0; mn_training_note(t, i); i++) {
     fputs("<li>", file);
-    report_text(file, mn_training_note(t, i));
+    markup_text(file, mn_training_note(t, i));
     fputs("</li>\n", file);
   }
   fputs("</ul>\n", file);
@@ -174,13 +162,13 @@ static void write_recipe(FILE *file, const report_subject *subject) {
   char *text;
   if (mn_training_recipe(subject->training, &text, &err) == MN_OK) {
     fputs("<h2>Recipe</h2>\n<pre>", file);
-    report_text(file, text);
+    markup_text(file, text);
     fputs("</pre>\n", file);
     mn_text_free(text);
   }
   if (mn_training_model(subject->training, &model, &err)) return;
   fputs("<p class=\"faint\">In the model file: <code>", file);
-  if (mn_model_training(model)) report_text(file, mn_model_training(model));
+  if (mn_model_training(model)) markup_text(file, mn_model_training(model));
   fputs("</code></p>\n", file);
   mn_model_free(model);
 }
@@ -189,9 +177,9 @@ bool report_write(const report_subject *subject, const char *path) {
   new_file page;
   if (!new_file_begin(&page, path)) return false;
   fputs("<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>", page.file);
-  report_text(page.file, subject->model);
+  markup_text(page.file, subject->model);
   fprintf(page.file, "</title>\n<style>\n%s</style></head><body>\n<h1>", style);
-  report_text(page.file, subject->model);
+  markup_text(page.file, subject->model);
   fputs("</h1>\n", page.file);
   write_lead(page.file, subject);
   draw_curves(page.file, subject);

@@ -4,14 +4,14 @@
 
 #include <math.h>
 
-static void escape(FILE *file, const char *text) {
+void markup_text(FILE *file, const char *text) {
   for (; *text; text++) {
     switch (*text) {
       case '&': fputs("&amp;", file); break;
       case '<': fputs("&lt;", file); break;
       case '>': fputs("&gt;", file); break;
       case '"': fputs("&quot;", file); break;
-      default: fputc((unsigned char)*text < ' ' ? ' ' : *text, file);
+      default: fputc((unsigned char)*text < ' ' && *text != '\n' ? ' ' : *text, file);
     }
   }
 }
@@ -21,7 +21,7 @@ void svg_begin(FILE *file, int width, int height, const char *title) {
           "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%d\" "
           "viewBox=\"0 0 %d %d\" role=\"img\" aria-label=\"",
           width, height, width, height);
-  escape(file, title);
+  markup_text(file, title);
   fprintf(file,
           "\" font-family=\"Helvetica, Arial, sans-serif\">\n"
           "<rect width=\"%d\" height=\"%d\" fill=\"" SVG_PAPER "\"/>\n",
@@ -35,7 +35,7 @@ void svg_text(FILE *file, double x, double y, svg_text_style style, const char *
   fprintf(file, "<text x=\"%.1f\" y=\"%.1f\" font-size=\"%d\" fill=\"%s\" text-anchor=\"%s\"%s>", x,
           y, style.size, style.color, anchors[style.anchor],
           style.bold ? " font-weight=\"bold\"" : "");
-  escape(file, text);
+  markup_text(file, text);
   fputs("</text>\n", file);
 }
 

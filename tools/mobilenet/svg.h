@@ -22,6 +22,9 @@ typedef struct svg_text_style {
   bool bold;
 } svg_text_style;
 
+/* Text that cannot break SVG or HTML; control characters but the end of a line are spaces. */
+void markup_text(FILE *file, const char *text);
+
 /* A page of that size with a title, and its end. */
 void svg_begin(FILE *file, int width, int height, const char *title);
 void svg_end(FILE *file);
