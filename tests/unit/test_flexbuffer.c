@@ -65,10 +65,32 @@ static void broken_maps_stay_inside(void **state) {
   assert_false(mn_flexbuffer_open(&(mn_flexbuffer){0}, sample, 2));
 }
 
+static void what_is_written_is_read(void **state) {
+  (void)state;
+  static const mn_flex_number numbers[] = {{"detections_per_class", MN_FLEX_INT, 100},
+                                           {"negative", MN_FLEX_INT, -70000},
+                                           {"nms_iou_threshold", MN_FLEX_REAL, 0.375},
+                                           {"use_regular_nms", MN_FLEX_BOOL, 1}};
+  uint8_t bytes[256];
+  mn_flexbuffer map;
+  for (size_t count = 1; count <= 4; count++) {
+    const size_t size = mn_flexbuffer_map_bytes(numbers, count);
+    assert_in_range(size, 1, sizeof bytes - 1);
+    bytes[size] = 0xa5;
+    mn_flexbuffer_write_map(bytes, numbers, count);
+    assert_int_equal(bytes[size], 0xa5);
+    assert_true(mn_flexbuffer_open(&map, bytes, size));
+    assert_int_equal(map.count, count);
+    assert_int_equal(map.values % 4, 0);
+    for (size_t i = 0; i < count; i++) expect(&map, numbers[i].key, numbers[i].number);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(numbers_are_found_by_key),
       cmocka_unit_test(broken_maps_stay_inside),
+      cmocka_unit_test(what_is_written_is_read),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

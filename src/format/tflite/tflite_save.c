@@ -71,7 +71,10 @@ static void put_codes(writer *w, size_t at) {
     mn_fb_put_u8(&w->fb, TFL_CODE_DEPRECATED, (uint8_t)old);
     mn_fb_put_i32(&w->fb, TFL_CODE_VERSION, op->version);
     mn_fb_put_i32(&w->fb, TFL_CODE_BUILTIN, op->code);
-    mn_fb_link(&w->fb, list + 4 + 4 * (size_t)i, mn_fb_put_table(&w->fb));
+    if (op->custom) mn_fb_put_slot(&w->fb, TFL_CODE_CUSTOM);
+    const size_t table = mn_fb_put_table(&w->fb);
+    mn_fb_link(&w->fb, list + 4 + 4 * (size_t)i, table);
+    if (op->custom) put_text(w, slot(w, table, TFL_CODE_CUSTOM), op->custom);
   }
 }
 
@@ -123,6 +126,12 @@ static void put_options(writer *w, const mn_tflite_out_op *op) {
   }
 }
 
+static void put_outputs(writer *w, size_t at, const mn_tflite_out_op *op) {
+  int32_t out[4] = {op->out};
+  for (int32_t i = 0; i < op->more_count; i++) out[i + 1] = op->more_out[i];
+  put_ints(w, at, out, 1 + (size_t)op->more_count);
+}
+
 static void put_operator(writer *w, size_t at, int32_t index) {
   const mn_tflite_out_op *op = &w->saver->ops[index];
   mn_fb_put_i32(&w->fb, TFL_OPERATOR_OPCODE, w->code_of[index]);
@@ -132,10 +141,15 @@ static void put_operator(writer *w, size_t at, int32_t index) {
     mn_fb_put_u8(&w->fb, TFL_OPERATOR_OPTIONS_TYPE, op->options_type);
     mn_fb_put_slot(&w->fb, TFL_OPERATOR_OPTIONS);
   }
+  if (op->custom) mn_fb_put_slot(&w->fb, TFL_OPERATOR_CUSTOM_OPTIONS);
   size_t table = mn_fb_put_table(&w->fb);
   mn_fb_link(&w->fb, at, table);
   put_ints(w, slot(w, table, TFL_OPERATOR_INPUTS), op->in, (size_t)op->in_count);
-  put_ints(w, slot(w, table, TFL_OPERATOR_OUTPUTS), &op->out, 1);
+  put_outputs(w, slot(w, table, TFL_OPERATOR_OUTPUTS), op);
+  if (op->custom) {
+    mn_fb_link(&w->fb, slot(w, table, TFL_OPERATOR_CUSTOM_OPTIONS),
+               mn_fb_put_vector(&w->fb, op->custom_options, op->custom_bytes, 1, 4));
+  }
   if (!op->options_type) return;
   put_options(w, op);
   mn_fb_link(&w->fb, slot(w, table, TFL_OPERATOR_OPTIONS), mn_fb_put_table(&w->fb));

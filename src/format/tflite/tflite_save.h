@@ -33,7 +33,11 @@ typedef struct mn_tflite_out_op {
   int32_t option_count;
   int32_t *in; /* [in_count] tensor indices; -1 = absent */
   int32_t in_count;
-  int32_t out;
+  int32_t out, more_out[3]; /* [more_count] */
+  int32_t more_count;
+  const char *custom; /* name of an operator that is not the format's own, and its options */
+  const uint8_t *custom_options; /* [custom_bytes] */
+  size_t custom_bytes;
 } mn_tflite_out_op;
 
 typedef struct mn_tflite_saver {
@@ -55,6 +59,13 @@ mn_status mn_tflite_save_value(mn_tflite_saver *saver, mn_id value, int32_t *ten
 /* Adds the operators of a node. UNSUPPORTED, naming it, when the format has nothing that does the
  * same. */
 mn_status mn_tflite_save_node(mn_tflite_saver *saver, const mn_node *node);
+/* Takes the operator with its inputs, tensor indices, copied. */
+mn_status mn_tflite_save_op(mn_tflite_saver *saver, mn_tflite_out_op op, const int32_t *in,
+                            int32_t in_count);
+
+/* ---- tflite_save_detect.c ------------------------------------------------------------------- */
+
+mn_status mn_tflite_save_detect(mn_tflite_saver *saver, const mn_node *node);
 
 /* ---- tflite_save_metadata.c ----------------------------------------------------------------- */
 

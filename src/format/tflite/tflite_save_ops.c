@@ -43,9 +43,8 @@ static void set_act(mn_tflite_out_op *op, uint32_t field, mn_act act) {
                                  : TFL_ACT_RELU_N1_TO_1);
 }
 
-/* Takes the operator with its inputs, tensor indices, copied. */
-static mn_status add_op(mn_tflite_saver *saver, mn_tflite_out_op op, const int32_t *in,
-                        int32_t in_count) {
+mn_status mn_tflite_save_op(mn_tflite_saver *saver, mn_tflite_out_op op, const int32_t *in,
+                            int32_t in_count) {
   if (saver->op_count == saver->op_capacity) {
     int32_t capacity = saver->op_capacity ? saver->op_capacity * 2 : 64;
     mn_tflite_out_op *grown = mn_arena_array(&saver->scratch, (size_t)capacity, sizeof *grown);
@@ -128,7 +127,7 @@ static mn_status add_plain(mn_tflite_saver *saver, const mn_node *node, mn_tflit
     status = mn_tflite_save_value(saver, node->in[i], &in[i]);
   }
   if (!status) status = mn_tflite_save_value(saver, node->out[0], &op.out);
-  return status ? status : add_op(saver, op, in, count);
+  return status ? status : mn_tflite_save_op(saver, op, in, count);
 }
 
 /* With one more input behind the node's first: a constant list. */
@@ -138,7 +137,7 @@ static mn_status add_with_integers(mn_tflite_saver *saver, const mn_node *node, 
   mn_status status = mn_tflite_save_value(saver, node->in[0], &in[0]);
   if (!status) status = add_integers(saver, node, "/parameters", list, shape, &in[1]);
   if (!status) status = mn_tflite_save_value(saver, node->out[0], &op.out);
-  return status ? status : add_op(saver, op, in, 2);
+  return status ? status : mn_tflite_save_op(saver, op, in, 2);
 }
 
 /* ---- Windows -------------------------------------------------------------------------------- */
@@ -176,7 +175,7 @@ static mn_status add_pad(mn_tflite_saver *saver, const mn_node *node, const mn_w
   mn_status status = add_integers(saver, node, "/pads", pads, (mn_shape){2, {4, 2}}, &in[1]);
   if (!status) status = add_extra(saver, node, "/padded", &padded, x);
   op.out = *x;
-  return status ? status : add_op(saver, op, in, 2);
+  return status ? status : mn_tflite_save_op(saver, op, in, 2);
 }
 
 static mn_status add_weights(mn_tflite_saver *saver, const mn_node *node, int32_t *index) {
@@ -244,7 +243,7 @@ static mn_status save_conv(mn_tflite_saver *saver, const mn_node *node) {
   set_int(&op, depthwise ? TFL_DEPTHWISE_DILATION_W : TFL_CONV_DILATION_W, w->dilation_w);
   set_int(&op, depthwise ? TFL_DEPTHWISE_DILATION_H : TFL_CONV_DILATION_H, w->dilation_h);
   if (depthwise) set_int(&op, TFL_DEPTHWISE_MULTIPLIER, node->attr.conv.multiplier);
-  return add_op(saver, op, in, 3);
+  return mn_tflite_save_op(saver, op, in, 3);
 }
 
 /* Whether a transposed convolution's first pad is what LiteRT takes it for by SAME's rule. */
@@ -278,7 +277,7 @@ static mn_status save_transpose_conv(mn_tflite_saver *saver, const mn_node *node
   set_int(&op, TFL_CONV_STRIDE_W, w->stride_w);
   set_int(&op, TFL_CONV_STRIDE_H, w->stride_h);
   if (version == 4) set_act(&op, TFL_CONV_ACT, node->attr.conv.act);
-  return add_op(saver, op, in, bias ? 4 : 3);
+  return mn_tflite_save_op(saver, op, in, bias ? 4 : 3);
 }
 
 static mn_status save_space_batch(mn_tflite_saver *saver, const mn_node *node) {
@@ -293,7 +292,7 @@ static mn_status save_space_batch(mn_tflite_saver *saver, const mn_node *node) {
   if (!status) status = add_integers(saver, node, "/block", block, (mn_shape){1, {2}}, &in[1]);
   if (!status) status = add_integers(saver, node, "/pads", pads, (mn_shape){2, {2, 2}}, &in[2]);
   if (!status) status = mn_tflite_save_value(saver, node->out[0], &op.out);
-  return status ? status : add_op(saver, op, in, 3);
+  return status ? status : mn_tflite_save_op(saver, op, in, 3);
 }
 
 static mn_status save_pool(mn_tflite_saver *saver, const mn_node *node) {
@@ -449,8 +448,8 @@ static mn_status save_hard_sigmoid(mn_tflite_saver *saver, const mn_node *node) 
   set_act(&add, TFL_ELTWISE_ACT, MN_ACT_RELU6);
   set_act(&mul, TFL_ELTWISE_ACT, MN_ACT_NONE);
   scaled[0] = add.out;
-  status = add_op(saver, add, added, 2);
-  return status ? status : add_op(saver, mul, scaled, 2);
+  status = mn_tflite_save_op(saver, add, added, 2);
+  return status ? status : mn_tflite_save_op(saver, mul, scaled, 2);
 }
 
 static mn_status save_dequantize(mn_tflite_saver *saver, const mn_node *node) {
@@ -491,6 +490,7 @@ mn_status mn_tflite_save_node(mn_tflite_saver *saver, const mn_node *node) {
     case MN_OP_RESIZE_NEAREST: return save_resize(saver, node);
     case MN_OP_ARG_MAX: return save_arg_max(saver, node);
     case MN_OP_HARD_SIGMOID: return save_hard_sigmoid(saver, node);
+    case MN_OP_SSD_DETECT: return mn_tflite_save_detect(saver, node);
     case MN_OP_BATCH_NORM:
     default: return refuse(saver, node, "the format has no such operator");
   }
