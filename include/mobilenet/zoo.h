@@ -11,7 +11,8 @@
  *            each pixel. Flavours other than tf mean torchvision's deeplab, which has ASPP always
  *   STRIDE   8, 16 or 32: the picture over the last map of features; beyond it layers are dilated.
  *            16 for segmentation, 32 for the rest when not said
- *   FLAVOUR  tf (default), torchvision, timm, mcunet: padding, batch-norm epsilon, rounding rules
+ *   FLAVOUR  tf (default), torchvision, timm, mcunet: padding, batch-norm epsilon, rounding rules;
+ *            cifar (classifiers v1, v2): for 32 x 32 pixels, with fewer strides
  *
  * Outputs are raw: "logits" [1,classes]; boxes "box_encodings" [1,n,4], relative to anchors, and
  * "class_logits" [1,n,classes]; segmentation "logits" [1,h,w,classes] at the picture's size.

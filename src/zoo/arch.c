@@ -57,14 +57,16 @@ static bool is_v3(mn_family family) {
 bool mn_flavour_find(mn_flavour *flavour, const char *name, mn_family family) {
   /* torchvision's V3 keeps TensorFlow's epsilon; everything else of PyTorch takes its default. */
   static const mn_flavour flavours[] = {
-      {"tf", false, 1e-3f, MN_EXPANSION_OF_INPUT, false, 0},
-      {"torchvision", true, 1e-5f, MN_EXPANSION_OF_TABLE, true, 0},
-      {"timm", true, 1e-5f, MN_EXPANSION_OF_INPUT, false, 0},
-      {"mcunet", true, 1e-5f, MN_EXPANSION_OF_INPUT, true, 0},
+      {"tf", false, 1e-3f, MN_EXPANSION_OF_INPUT, false, 0, false},
+      {"torchvision", true, 1e-5f, MN_EXPANSION_OF_TABLE, true, 0, false},
+      {"timm", true, 1e-5f, MN_EXPANSION_OF_INPUT, false, 0, false},
+      {"mcunet", true, 1e-5f, MN_EXPANSION_OF_INPUT, true, 0, false},
+      {"cifar", true, 1e-5f, MN_EXPANSION_OF_INPUT, false, 0, true},
   };
   for (size_t i = 0; i < sizeof flavours / sizeof flavours[0]; i++) {
     if (strcmp(flavours[i].name, name) != 0) continue;
     *flavour = flavours[i];
+    if (flavour->small_pictures && family != MN_FAMILY_V1 && family != MN_FAMILY_V2) return false;
     bool torchvision = strcmp(name, "torchvision") == 0;
     if (torchvision && is_v3(family)) flavour->epsilon = 1e-3f;
     if (torchvision && family == MN_FAMILY_V2) flavour->last_scaled = false;
@@ -174,7 +176,11 @@ mn_status mn_arch_parse(mn_arch *arch, const char *text, int32_t classes, mn_err
   if (!parse_stride(&at, arch)) return refuse(err, text, "an output stride of 8, 16 or 32");
   const char *flavour = *at == '@' ? at + 1 : *at == '\0' ? "tf" : NULL;
   if (!flavour || !mn_flavour_find(&arch->flavour, flavour, arch->family)) {
-    return refuse(err, text, "the flavour @tf, @torchvision, @timm or @mcunet");
+    return refuse(err, text,
+                  "the flavour @tf, @torchvision, @timm, @mcunet or, of v1 and v2, @cifar");
+  }
+  if (arch->flavour.small_pictures && arch->head != MN_HEAD_CLASSIFIER) {
+    return refuse(err, text, "no head with @cifar, whose maps are of a classifier");
   }
   arch->classes = classes ? classes : default_classes(arch->head);
   return MN_OK;

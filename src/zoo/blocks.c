@@ -224,10 +224,22 @@ void mn_net_residual(mn_net *net, const char *name, mn_id from) {
   append(net, MN_OP_ADD, name, in, 2);
 }
 
+/* Adds what the block began with; by a linear layer where that has other channels. */
+static void add_shortcut(mn_net *net, const char *name, mn_tap from) {
+  mn_tap made = mn_net_here(net);
+  if (from.channels != made.channels) {
+    mn_net_return_to(net, from);
+    mn_net_conv(net, mn_net_name(net, name, "shortcut"), 1, 1, made.channels, MN_LINEAR);
+    from = mn_net_here(net);
+    mn_net_return_to(net, made);
+  }
+  mn_net_residual(net, mn_net_name(net, name, "add"), from.value);
+}
+
 void mn_net_inverted_residual(mn_net *net, const char *name, const mn_inverted_residual *block) {
-  mn_id from = net->value;
-  bool residual = block->stride == 1 && net->channels == block->out;
-  if (block->expanded != net->channels) {
+  mn_tap from = mn_net_here(net);
+  bool residual = block->stride == 1 && (block->always || net->channels == block->out);
+  if (block->always || block->expanded != net->channels) {
     mn_net_conv(net, mn_net_name(net, name, "expand"), 1, 1, block->expanded, block->act);
   }
   if (block->stride > 1 && net->nominal == 16) net->middle = mn_net_here(net);
@@ -235,7 +247,7 @@ void mn_net_inverted_residual(mn_net *net, const char *name, const mn_inverted_r
                    block->act);
   if (block->squeeze) mn_net_squeeze_excite(net, mn_net_name(net, name, "se"), block->squeeze);
   mn_net_conv(net, mn_net_name(net, name, "project"), 1, 1, block->out, MN_LINEAR);
-  if (residual) mn_net_residual(net, mn_net_name(net, name, "add"), from);
+  if (residual) add_shortcut(net, name, from);
   mn_net_end_block(net);
 }
 

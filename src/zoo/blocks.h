@@ -84,6 +84,7 @@ typedef struct mn_inverted_residual {
   int32_t kernel, stride;
   int32_t expanded; /* channels; equal to the input's: no expansion */
   int32_t out;
+  bool always;     /* an expansion, and at stride 1 a sum, whatever the channels */
   int32_t squeeze; /* 0: no SE */
   mn_nonlinearity act;
 } mn_inverted_residual;

@@ -19,12 +19,15 @@ static int32_t depth(const mn_net *net, int32_t channels) {
   return scaled > net->min_depth ? scaled : net->min_depth;
 }
 
+/* The flavour `cifar` is kuangliu/pytorch-cifar's models/mobilenet.py: a stem of stride 1, ReLU. */
 void mn_build_v1(mn_net *net) {
-  mn_net_conv(net, "stem", 3, 2, depth(net, 32), MN_RELU6);
+  bool small = net->arch->flavour.small_pictures;
+  mn_nonlinearity act = small ? MN_RELU : MN_RELU6;
+  mn_net_conv(net, "stem", 3, small ? 1 : 2, depth(net, 32), act);
   for (int32_t i = 0; i < (int32_t)(sizeof rows / sizeof rows[0]); i++) {
     const char *name = mn_net_numbered(net, "block", i + 1);
-    mn_net_depthwise(net, mn_net_name(net, name, "depthwise"), 3, rows[i].stride, MN_RELU6);
-    mn_net_conv(net, mn_net_name(net, name, "pointwise"), 1, 1, depth(net, rows[i].out), MN_RELU6);
+    mn_net_depthwise(net, mn_net_name(net, name, "depthwise"), 3, rows[i].stride, act);
+    mn_net_conv(net, mn_net_name(net, name, "pointwise"), 1, 1, depth(net, rows[i].out), act);
     mn_net_end_block(net);
   }
 }

@@ -35,12 +35,13 @@ typedef enum mn_head {
 
 /* What a flavour decides beyond the paper. */
 typedef struct mn_flavour {
-  const char *name;   /* tf, torchvision, timm, mcunet */
+  const char *name;   /* tf, torchvision, timm, mcunet, cifar */
   bool symmetric_pad; /* k / 2 on every side; else TensorFlow's SAME */
   float epsilon;      /* of batch norm */
   mn_expansion_rule expansion;
   bool last_scaled;        /* the layer before the classifier follows widths below 1 too */
   double whole_stem_below; /* V3: thinner networks keep the stem of width 1 */
+  bool small_pictures;     /* V1, V2: made for 32 x 32: fewer strides, no bound above */
 } mn_flavour;
 
 typedef struct mn_arch {

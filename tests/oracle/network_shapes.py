@@ -36,6 +36,7 @@ def torch_shapes(run, network, after_pool):
 def torch_main():
     import timm
     import torch
+    import train_cifar
     from torchvision import models as tv
 
     none = dict(weights=None, weights_backbone=None)
@@ -49,6 +50,7 @@ def torch_main():
         ("v4-small-1.0", "timm", timm.create_model("mobilenetv4_conv_small")),
         ("v4-medium-1.0", "timm", timm.create_model("mobilenetv4_conv_medium")),
         ("v4-large-1.0", "timm", timm.create_model("mobilenetv4_conv_large")),
+        ("v2-1.0", "cifar", train_cifar.network(1.0)),
         ("v3-large-1.0+lraspp", "torchvision", tv.segmentation.lraspp_mobilenet_v3_large(**none)),
         ("v3-large-1.0+deeplab", "torchvision",
          tv.segmentation.deeplabv3_mobilenet_v3_large(**none)),

@@ -83,7 +83,7 @@ static void every_convolution_at_odd_sizes(void **state) {
     networks++;
   }
   assert_int_equal(fclose(file), 0);
-  assert_int_equal(networks, 54);
+  assert_int_equal(networks, 57);
 }
 
 static const mn_shape *output(const mn_graph *graph, int32_t index) {

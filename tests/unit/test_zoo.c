@@ -42,6 +42,8 @@ static const row rows[] = {
     {"v1-0.25-160", 1000, 470072, 21059200, false},
     {"v1-0.25-128", 1000, 470072, 13570048, false},
     {"v1-0.25-224", 1001, 470329, 41030528, false},
+    {"v1-1.0-32@cifar", 10, 3217226, 46354432, false},
+    {"v2-1.0-32@cifar", 10, 2296922, 91154944, false},
     {"v1-.25-96", 2, 213586, 7489664, false},
     {"v2-1.4-224", 1000, 6108776, 582195824, false},
     {"v2-1.3-224", 1000, 5386792, 509374560, false},
@@ -230,12 +232,24 @@ static void names_are_read_exactly(void **state) {
   assert_int_equal(arch.height, 192);
   assert_int_equal(arch.width_px, 160);
   assert_string_equal(arch.flavour.name, "timm");
-  const char *const wrong[] = {"v5-1.0-224",    "v1",          "v1-",
-                               "v1-1.0",        "v1-x-224",    "v1-9-224",
-                               "v1-nan-224",    "v1-1.0-8",    "v1-1.0-224x",
-                               "v1-1.0-224@",   "v1-1.0-224y", "v1-1.0-224@keras",
-                               "v1-1.0-999999", "v1-1.0--224", "",
-                               "v3-1.0-224"};
+  const char *const wrong[] = {"v5-1.0-224",
+                               "v1",
+                               "v1-",
+                               "v1-1.0",
+                               "v1-x-224",
+                               "v1-9-224",
+                               "v1-nan-224",
+                               "v1-1.0-8",
+                               "v1-1.0-224x",
+                               "v1-1.0-224@",
+                               "v1-1.0-224y",
+                               "v1-1.0-224@keras",
+                               "v1-1.0-999999",
+                               "v1-1.0--224",
+                               "",
+                               "v3-1.0-224",
+                               "v4-small-1.0-32@cifar",
+                               "v2-1.0-32+ssdlite@cifar"};
   for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
     if (mn_arch_parse(&arch, wrong[i], 5, &err) != MN_ERR_ARGUMENT) fail_msg("%s", wrong[i]);
   }
