@@ -105,6 +105,7 @@ static mn_status make_graph(mn_training *t, const mn_model *start, mn_error *err
   t->width = t->options.width ? t->options.width : input->dim[2];
   if (t->graph.open_size) t->graph.open_size = false;
   status = mn_head_infer(&t->graph, t->height, t->width, err);
+  if (!status) status = mn_training_unfold(t, err);
   if (!status) status = mn_training_prepare_int8(t, err);
   return status ? status : t->task->make_objective(t, err);
 }

@@ -61,6 +61,10 @@ mn_status mn_training_freeze(mn_training *t, mn_error *err);
 /* A copy of the whole network as it is now. Errors: MEMORY. */
 mn_status mn_training_snapshot(const mn_training *t, mn_graph *out, mn_error *err);
 
+/* train_unfold.c: gives layers that were trained before their batch norms back, if the recipe says
+ * so and nothing stays frozen. */
+mn_status mn_training_unfold(mn_training *t, mn_error *err);
+
 enum { MN_SCORED_BATCH = 16 }; /* of t->scored */
 
 /* ---- train_codes.c: training for 8 bits ------------------------------------------------------ */

@@ -187,6 +187,14 @@ static bool copy_training(mn_graph *to, const mn_graph *from) {
   return to->training != NULL;
 }
 
+void mn_graph_move_last_node(mn_graph *graph, mn_id to) {
+  const mn_id last = graph->node_count - 1;
+  const mn_node node = graph->nodes[last];
+  memmove(graph->nodes + to + 1, graph->nodes + to, (size_t)(last - to) * sizeof node);
+  graph->nodes[to] = node;
+  if (graph->fixed_by >= to) graph->fixed_by++;
+}
+
 mn_status mn_graph_copy(mn_graph *to, const mn_graph *from, mn_error *err) {
   mn_graph_init(to);
   to->contract = from->contract;

@@ -190,6 +190,8 @@ void mn_graph_free(mn_graph *graph); /* the contents; the struct is the owner's 
 mn_id mn_graph_add_value(mn_graph *graph, const char *name, mn_type type, const mn_shape *shape);
 mn_id mn_graph_add_node(mn_graph *graph, mn_op op, const char *name, const mn_id *in,
                         int32_t in_count, const mn_id *out, int32_t out_count);
+/* The node appended last moves to position `to`; those from there on move up. */
+void mn_graph_move_last_node(mn_graph *graph, mn_id to);
 /* A CONST whose dense data is borrowed. */
 mn_id mn_graph_add_const(mn_graph *graph, const char *name, mn_type type, const mn_shape *shape,
                          const void *data);

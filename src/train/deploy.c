@@ -26,15 +26,6 @@ static mn_id add_number(mn_graph *graph, const char *name, const char *suffix, f
   return full && data ? mn_graph_add_const(graph, full, MN_F32, &one, data) : MN_NONE;
 }
 
-/* A node at the graph's end moves to position `to`. */
-static void move_last_node(mn_graph *graph, mn_id to) {
-  const mn_id last = graph->node_count - 1;
-  const mn_node node = graph->nodes[last];
-  memmove(graph->nodes + to + 1, graph->nodes + to, (size_t)(last - to) * sizeof node);
-  graph->nodes[to] = node;
-  if (graph->fixed_by >= to) graph->fixed_by++;
-}
-
 static bool spell_out(mn_graph *graph, mn_id n) {
   const char *name = graph->nodes[n].name;
   const mn_id x = graph->nodes[n].in[0];
@@ -55,7 +46,7 @@ static bool spell_out(mn_graph *graph, mn_id n) {
   gate->in = in;
   gate->in_count = 2;
   gate->attr = (mn_attr){.eltwise = {MN_ACT_NONE}};
-  move_last_node(graph, n);
+  mn_graph_move_last_node(graph, n);
   return true;
 }
 

@@ -26,7 +26,7 @@ typedef struct mn_recipe {
   bool average_warmup;
   double dropout;
   double norm_momentum, norm_epsilon;
-  bool frozen_norm, sync_norm;
+  bool frozen_norm, sync_norm, unfold;
   int32_t frozen_views;
   struct {
     double start, range_decay, range_freeze, norm_freeze;

@@ -130,6 +130,7 @@ static const named_recipe recipes[] = {
       .average_warmup = true,
       .dropout = 0.2,
       .norm_momentum = 0.03,
+      .unfold = true,
       USUAL_QAT,
       .seen = 1,
       .augment = {.crop = MN_CROP_INCEPTION,
