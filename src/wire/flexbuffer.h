@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * FlexBuffers: numbers of a map by key, offset-checked, and such maps written. TFLite keeps the
- * options of custom
- * operators in such a map. Nested maps, vectors and strings are seen as present but not read.
+ * options of custom operators in such a map. Nested maps, vectors and strings are seen as present
+ * but not read.
  * Source of the layout: "FlexBuffers internals" (flatbuffers.dev). */
 #ifndef MN_WIRE_FLEXBUFFER_H
 #define MN_WIRE_FLEXBUFFER_H
