@@ -2,7 +2,7 @@
  * Batch norms for layers that have lost theirs. Published files have them folded into weights;
  * without them one rate fits no two layers, and a few steps undo what was learned. What comes back
  * has the statistics that pictures show now and changes no value, so that training goes on where it
- * ended; afterwards it is folded again. */
+ * ended. */
 #ifndef MN_TRAIN_UNFOLD_H
 #define MN_TRAIN_UNFOLD_H
 
