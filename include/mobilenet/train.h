@@ -110,6 +110,11 @@ typedef struct mn_trained_epoch {
                              them, do not agree with, over some pictures held back */
   double layer_differs; /* the same of the layer that differs most by itself, */
   char layer[64];       /* and its name */
+  /* How far it is below floats, at most: the score of all held back or that of a class (recall,
+   * AP50, IoU). Floats are those that rounding began with, where these were trained, else the same
+   * weights as floats. Less than 0: all are better; not a number: none are held back. */
+  double drop;
+  char drop_class[64]; /* the class; "": the score of all */
 } mn_trained_epoch;
 
 /* One epoch, then the score of the pictures held back. Errors: CANCELLED, FORMAT (the loss is no

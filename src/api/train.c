@@ -4,6 +4,7 @@
 #define _POSIX_C_SOURCE 200809L
 #include "mobilenet/train.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -107,6 +108,7 @@ static mn_status make_graph(mn_training *t, const mn_model *start, mn_error *err
   status = mn_head_infer(&t->graph, t->height, t->width, err);
   if (!status) status = mn_training_unfold(t, err);
   if (!status) status = mn_training_prepare_int8(t, err);
+  if (!status) status = mn_training_make_scores(t, err);
   return status ? status : t->task->make_objective(t, err);
 }
 
@@ -267,7 +269,7 @@ void mn_training_free(mn_training *t) {
   mn_feed_free(t->scored);
   mn_trainer_free(t->trainer);
   mn_objective_free(t->objective);
-  mn_free(t->history);
+  mn_free(t->words);
   mn_features_free(t->kept);
   mn_features_free(t->kept_held);
   mn_graph_free(&t->backbone);
@@ -291,7 +293,8 @@ mn_task mn_training_task(const mn_training *t) { return t->task->task; }
 const char *mn_training_class(const mn_training *t, int index, double *recall) {
   const mn_contract *contract = &t->graph.contract;
   const bool known = index >= 0 && index < contract->labels.count;
-  if (recall) *recall = known && t->recall ? t->recall[index] : -1;
+  const bool told = known && t->task->task == MN_TASK_CLASSIFY;
+  if (recall) *recall = told ? t->now.classes[index] : -1;
   return known ? contract->labels.names[index] : NULL;
 }
 
@@ -350,6 +353,22 @@ static mn_status train_step(mn_training *t, mn_trained_epoch *report, mn_error *
   return status;
 }
 
+static mn_status score(mn_training *t, mn_trained_epoch *report, mn_error *err) {
+  report->eval_top1 = report->eval_miou = report->eval_map = report->eval_map50 = -1;
+  report->eval_top1_float = report->eval_miou_float = report->worst_recall = -1;
+  report->eval_map_float = report->eval_map50_float = -1;
+  report->codes_differ = report->layer_differs = -1;
+  report->drop = NAN;
+  if (!mn_ranks_first(t->options.ranks) || t->parts.held.count == 0) return MN_OK;
+  const bool int8 = t->options.int8;
+  mn_status status = t->task->measure(t, false, &t->now, err);
+  if (!status && int8) status = t->task->measure(t, true, &t->floats, err);
+  if (!status) t->task->tell(t, report);
+  if (!status && int8) status = mn_training_compare_int8(t, report, err);
+  if (!status && int8) mn_training_note_drop(t, report);
+  return status;
+}
+
 mn_status mn_training_epoch(mn_training *t, mn_trained_epoch *report, mn_error *err) {
   mn_error_clear(err);
   memset(report, 0, sizeof *report);
@@ -373,11 +392,7 @@ mn_status mn_training_epoch(mn_training *t, mn_trained_epoch *report, mn_error *
   report->waited_s = mn_step_sum_waited_s(&t->trainer->sum) - waited;
   report->loss /= (double)steps;
   report->top1 /= (double)steps;
-  report->eval_top1 = report->eval_miou = report->eval_map = report->eval_map50 = -1;
-  report->eval_top1_float = report->eval_miou_float = report->worst_recall = -1;
-  report->eval_map_float = report->eval_map50_float = -1;
-  report->codes_differ = report->layer_differs = -1;
-  if (mn_ranks_first(t->options.ranks)) status = t->task->score(t, report, err);
+  status = score(t, report, err);
   if (status) return status;
   report->epoch = ++t->epoch;
   report->epochs = t->recipe.epochs;
@@ -400,10 +415,12 @@ static mn_status go_on(mn_training *t, const char *path, mn_error *err) {
   mn_run_state state;
   mn_run_history history = {0};
   mn_status status = mn_checkpoint_load(t->trainer, &state, &history, path, err);
-  if (!status) status = mn_training_recall(t, &history, err);
+  const bool same =
+      !status && state.fingerprint == t->fingerprint && state.seed == (int64_t)t->options.seed;
+  if (same) status = mn_training_recall(t, &history, (int32_t)state.epoch, err);
   mn_free(history.words);
   if (status) return status;
-  if (state.fingerprint != t->fingerprint || state.seed != (int64_t)t->options.seed) {
+  if (!same) {
     return mn_fail(
         err, MN_ERR_FORMAT, path,
         "it is of a run with other pictures, another recipe, size or seed: give the same "

@@ -104,42 +104,46 @@ static void free_pictures(mn_map_picture *pictures, int64_t count) {
   mn_free(pictures);
 }
 
-static mn_status score_model(const mn_training *t, bool floats, mn_map_scores *scores,
-                             mn_error *err) {
+static mn_status score_pictures(const mn_training *t, const held_boxes *held, mn_held_scores *out,
+                                mn_error *err) {
+  const int32_t classes = t->class_count;
+  mn_map_scores scores;
+  mn_map_class *each = mn_alloc((size_t)classes * sizeof *each);
+  if (!each) return mn_fail_memory(err, (size_t)classes * sizeof *each);
+  const mn_map_query query = {held->pictures, t->parts.held.count, classes};
+  const mn_status status = mn_map_score(&query, &scores, each, err);
+  out->all = scores.map50;
+  out->map = scores.map;
+  for (int32_t c = 0; c < classes && !status; c++) {
+    out->classes[c] = each[c].boxes > 0 ? each[c].ap50 : -1;
+  }
+  mn_free(each);
+  return status;
+}
+
+static mn_status measure(const mn_training *t, bool floats, mn_held_scores *out, mn_error *err) {
   const int64_t count = t->parts.held.count;
   const size_t bytes = (size_t)count * sizeof(mn_map_picture);
   held_boxes held = {&t->parts.held, mn_alloc_zero(bytes)};
   if (!held.pictures) return mn_fail_memory(err, bytes);
   mn_status status = mn_training_run_held(t, floats, take_picture, &held, err);
-  const mn_map_query query = {held.pictures, count, mn_dataset_class_count(held.part->set)};
-  if (!status) status = mn_map_score(&query, scores, NULL, err);
+  if (!status) status = score_pictures(t, &held, out, err);
   free_pictures(held.pictures, count);
   return status;
 }
 
-static mn_status score_int8(const mn_training *t, mn_trained_epoch *report, mn_error *err) {
-  mn_map_scores scores;
-  mn_status status = score_model(t, true, &scores, err);
-  if (status) return status;
-  report->eval_map_float = scores.map;
-  report->eval_map50_float = scores.map50;
-  return mn_training_compare_int8(t, report, err);
-}
-
-static mn_status score(const mn_training *t, mn_trained_epoch *report, mn_error *err) {
-  if (t->parts.held.count == 0) return MN_OK;
-  mn_map_scores scores;
-  mn_status status = score_model(t, false, &scores, err);
-  if (status) return status;
-  report->eval_map = scores.map;
-  report->eval_map50 = scores.map50;
-  return t->options.int8 ? score_int8(t, report, err) : MN_OK;
+static void tell(const mn_training *t, mn_trained_epoch *report) {
+  report->eval_map = t->now.map;
+  report->eval_map50 = t->now.all;
+  report->eval_map_float = t->floats.map;
+  report->eval_map50_float = t->floats.all;
 }
 
 const mn_train_task mn_train_boxes = {
     .task = MN_TASK_DETECT,
     .make_graph = make_graph,
     .make_objective = make_objective,
-    .score = score,
+    .measure = measure,
+    .tell = tell,
     .finish = finish,
 };

@@ -26,6 +26,7 @@ static mn_status make_graph(mn_training *t, const mn_model *start, mn_error *err
     return mn_fail(err, MN_ERR_FORMAT, "classes", "the data has %d, expected two or more", classes);
   }
   const bool keep = knows_classes(t, start);
+  t->anew = !keep;
   mn_status status = mn_head_replace(&t->graph, &start->graph, classes, t->options.seed, keep, err);
   if (status) return status;
   mn_contract *contract = &t->graph.contract;
@@ -41,23 +42,7 @@ static mn_status make_graph(mn_training *t, const mn_model *start, mn_error *err
 }
 
 static mn_status make_objective(mn_training *t, mn_error *err) {
-  const size_t classes = (size_t)mn_dataset_class_count(t->parts.train.set);
-  t->recall = mn_arena_array(&t->graph.arena, classes, sizeof *t->recall);
-  if (!t->recall) return mn_fail_memory(err, classes * sizeof *t->recall);
-  for (size_t c = 0; c < classes; c++) t->recall[c] = -1;
   return mn_objective_classes(&t->objective, err);
-}
-
-/* Every class's part that was told, and the least of these. */
-static void note_recall(const mn_training *t, const mn_class_tally *tally,
-                        mn_trained_epoch *report) {
-  for (int32_t c = 0; c < tally->classes; c++) {
-    t->recall[c] = mn_class_recall(tally, c);
-    if (t->recall[c] < 0) continue;
-    if (report->worst_recall >= 0 && t->recall[c] >= report->worst_recall) continue;
-    report->worst_recall = t->recall[c];
-    report->worst_class = c;
-  }
 }
 
 static mn_status score_graph(const mn_training *t, const mn_graph *graph, mn_class_tally *tally,
@@ -74,50 +59,45 @@ static mn_status score_graph(const mn_training *t, const mn_graph *graph, mn_cla
                       : mn_scoring_run(&scoring, tally, err);
 }
 
-static double share(const mn_class_tally *tally) {
-  return tally->pictures ? (double)tally->top1 / (double)tally->pictures : -1;
-}
-
-static mn_status score_floats(const mn_training *t, mn_trained_epoch *report, mn_error *err) {
+static mn_status tally_pictures(const mn_training *t, bool floats, mn_class_tally *tally,
+                                mn_error *err) {
   mn_graph graph;
-  mn_class_tally tally = {.classes = t->objective->classes};
-  mn_status status = mn_trainer_snapshot(t->trainer, &graph, err);
-  if (status) return status;
-  status = score_graph(t, &graph, &tally, err);
-  report->eval_top1_float = share(&tally);
-  mn_graph_free(&graph);
-  return status;
-}
-
-static mn_status score_deployed(const mn_training *t, mn_class_tally *tally,
-                                mn_trained_epoch *report, mn_error *err) {
-  mn_graph graph;
-  mn_status status = t->options.int8 ? mn_training_deployed(t, &graph, err)
-                                     : mn_trainer_snapshot(t->trainer, &graph, err);
+  mn_status status = t->options.int8 && !floats ? mn_training_deployed(t, &graph, err)
+                                                : mn_trainer_snapshot(t->trainer, &graph, err);
   if (status) return status;
   status = score_graph(t, &graph, tally, err);
-  report->eval_top1 = share(tally);
   mn_graph_free(&graph);
   return status;
 }
 
-static mn_status score(const mn_training *t, mn_trained_epoch *report, mn_error *err) {
-  if (!t->scored) return MN_OK;
+static mn_status measure(const mn_training *t, bool floats, mn_held_scores *out, mn_error *err) {
   const size_t classes = (size_t)t->objective->classes;
   mn_class_tally tally = {.classes = t->objective->classes};
   tally.confusion = mn_alloc_zero(classes * classes * sizeof *tally.confusion);
   if (!tally.confusion) return mn_fail_memory(err, classes * classes);
-  mn_status status = score_deployed(t, &tally, report, err);
-  if (!status) note_recall(t, &tally, report);
-  if (!status && t->options.int8) status = mn_training_compare_int8(t, report, err);
-  if (!status && t->options.int8) status = score_floats(t, report, err);
+  const mn_status status = tally_pictures(t, floats, &tally, err);
+  out->all = tally.pictures ? (double)tally.top1 / (double)tally.pictures : -1;
+  for (int32_t c = 0; c < tally.classes; c++) out->classes[c] = mn_class_recall(&tally, c);
   mn_free(tally.confusion);
   return status;
+}
+
+/* The class of which the least part was told is named, too. */
+static void tell(const mn_training *t, mn_trained_epoch *report) {
+  report->eval_top1 = t->now.all;
+  report->eval_top1_float = t->floats.all;
+  for (int32_t c = 0; c < t->class_count; c++) {
+    const double recall = t->now.classes[c];
+    if (recall < 0 || (report->worst_recall >= 0 && recall >= report->worst_recall)) continue;
+    report->worst_recall = recall;
+    report->worst_class = c;
+  }
 }
 
 const mn_train_task mn_train_classes = {
     .task = MN_TASK_CLASSIFY,
     .make_graph = make_graph,
     .make_objective = make_objective,
-    .score = score,
+    .measure = measure,
+    .tell = tell,
 };

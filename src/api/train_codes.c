@@ -53,19 +53,22 @@ mn_status mn_training_prepare_int8(mn_training *t, mn_error *err) {
   return mn_code_points_prepared(&t->codes, &t->graph, &t->graph.arena, err);
 }
 
-/* Epoch `t->epoch` is past this part of all. */
-static bool is_past(const mn_training *t, double part) {
-  return (double)t->epoch >= part * (double)t->recipe.epochs;
+/* Epoch `epoch` is past this part of all. */
+static bool is_past(const mn_training *t, int32_t epoch, double part) {
+  return (double)epoch >= part * (double)t->recipe.epochs;
 }
 
 mn_status mn_training_enter_stage(mn_training *t, mn_error *err) {
   const mn_recipe *r = &t->recipe;
   if (!t->options.int8) return MN_OK;
-  const bool settled = t->epoch > 0 && is_past(t, r->qat.range_freeze); /* one epoch observes */
-  const mn_trainer_stage stage = {.rounded = is_past(t, r->qat.start),
+  const bool settled =
+      t->epoch > 0 && is_past(t, t->epoch, r->qat.range_freeze); /* one epoch observes */
+  const mn_trainer_stage stage = {.rounded = is_past(t, t->epoch, r->qat.start),
                                   .range_share = settled ? 0 : (float)(1 - r->qat.range_decay),
-                                  .frozen_norm = is_past(t, r->qat.norm_freeze)};
-  return mn_trainer_enter(t->trainer, stage, err);
+                                  .frozen_norm = is_past(t, t->epoch, r->qat.norm_freeze)};
+  const bool begins = stage.rounded && (t->epoch == 0 || !is_past(t, t->epoch - 1, r->qat.start));
+  const mn_status status = begins ? mn_training_begin_rounding(t, err) : MN_OK;
+  return status ? status : mn_trainer_enter(t->trainer, stage, err);
 }
 
 mn_status mn_training_deployed(const mn_training *t, mn_graph *out, mn_error *err) {

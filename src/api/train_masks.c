@@ -157,8 +157,15 @@ static mn_status take_picture(void *user, const mn_session *session, const mn_he
   return status;
 }
 
-static mn_status score_model(const mn_training *t, bool floats, mn_miou_scores *scores,
-                             mn_error *err) {
+static void score_pixels(const mn_training *t, const mn_confusion *confusion, mn_held_scores *out) {
+  mn_miou_scores scores;
+  mn_miou_class each[MN_MASK_IGNORED];
+  mn_confusion_score(confusion, &scores, each);
+  out->all = scores.miou;
+  for (int32_t c = 0; c < t->class_count; c++) out->classes[c] = each[c].truth ? each[c].iou : -1;
+}
+
+static mn_status measure(const mn_training *t, bool floats, mn_held_scores *out, mn_error *err) {
   const int workers = mn_threads_count(t->options.threads);
   held_masks held = {&t->parts.held, NULL, ignored(t)};
   held.confusions = mn_alloc_zero((size_t)workers * sizeof(mn_confusion *));
@@ -170,32 +177,21 @@ static mn_status score_model(const mn_training *t, bool floats, mn_miou_scores *
   for (int i = 1; i < workers && !status; i++) {
     status = mn_confusion_merge(held.confusions[0], held.confusions[i], err);
   }
-  if (!status) mn_confusion_score(held.confusions[0], scores, NULL);
+  if (!status) score_pixels(t, held.confusions[0], out);
   for (int i = 0; held.confusions && i < workers; i++) mn_confusion_free(held.confusions[i]);
   mn_free(held.confusions);
   return status;
 }
 
-static mn_status score_int8(const mn_training *t, mn_trained_epoch *report, mn_error *err) {
-  mn_miou_scores scores;
-  mn_status status = score_model(t, true, &scores, err);
-  if (status) return status;
-  report->eval_miou_float = scores.miou;
-  return mn_training_compare_int8(t, report, err);
-}
-
-static mn_status score(const mn_training *t, mn_trained_epoch *report, mn_error *err) {
-  if (t->parts.held.count == 0) return MN_OK;
-  mn_miou_scores scores;
-  mn_status status = score_model(t, false, &scores, err);
-  if (status) return status;
-  report->eval_miou = scores.miou;
-  return t->options.int8 ? score_int8(t, report, err) : MN_OK;
+static void tell(const mn_training *t, mn_trained_epoch *report) {
+  report->eval_miou = t->now.all;
+  report->eval_miou_float = t->floats.all;
 }
 
 const mn_train_task mn_train_masks = {
     .task = MN_TASK_SEGMENT,
     .make_graph = make_graph,
     .make_objective = make_objective,
-    .score = score,
+    .measure = measure,
+    .tell = tell,
 };

@@ -13,10 +13,32 @@ _Static_assert(sizeof(mn_trained_epoch) % sizeof(int64_t) == 0, "an epoch is kep
 
 /* ---- Epochs --------------------------------------------------------------------------------- */
 
+/* Scores before rounding come first. */
+static int32_t words_before(const mn_training *t) {
+  return t->options.int8 ? 2 + t->class_count : 0;
+}
+
 static mn_status make_room(mn_training *t, mn_error *err) {
-  const size_t bytes = (size_t)t->recipe.epochs * sizeof *t->history;
-  if (!t->history) t->history = mn_alloc_zero(bytes);
-  return t->history ? MN_OK : mn_fail_memory(err, bytes);
+  const size_t before = (size_t)words_before(t) * sizeof *t->words;
+  const size_t bytes = before + (size_t)t->recipe.epochs * sizeof *t->history;
+  if (!t->words) t->words = mn_alloc_zero(bytes);
+  if (!t->words) return mn_fail_memory(err, bytes);
+  t->history = (mn_trained_epoch *)(void *)(t->words + words_before(t));
+  return MN_OK;
+}
+
+static void keep_before(const mn_training *t) {
+  if (!t->options.int8) return;
+  memcpy(&t->words[0], &t->before.all, sizeof t->before.all);
+  memcpy(&t->words[1], &t->before.map, sizeof t->before.map);
+  memcpy(&t->words[2], t->before.classes, (size_t)t->class_count * sizeof *t->before.classes);
+}
+
+static void take_before(mn_training *t) {
+  if (!t->options.int8) return;
+  memcpy(&t->before.all, &t->words[0], sizeof t->before.all);
+  memcpy(&t->before.map, &t->words[1], sizeof t->before.map);
+  memcpy(t->before.classes, &t->words[2], (size_t)t->class_count * sizeof *t->before.classes);
 }
 
 mn_status mn_training_remember(mn_training *t, const mn_trained_epoch *epoch, mn_error *err) {
@@ -26,13 +48,21 @@ mn_status mn_training_remember(mn_training *t, const mn_trained_epoch *epoch, mn
 }
 
 mn_run_history mn_training_words(const mn_training *t) {
-  return (mn_run_history){(int64_t *)t->history, t->history ? t->epoch * EPOCH_WORDS : 0};
+  if (!t->words) return (mn_run_history){NULL, 0};
+  keep_before(t);
+  return (mn_run_history){t->words, words_before(t) + t->epoch * EPOCH_WORDS};
 }
 
-mn_status mn_training_recall(mn_training *t, const mn_run_history *history, mn_error *err) {
+mn_status mn_training_recall(mn_training *t, const mn_run_history *history, int32_t epochs,
+                             mn_error *err) {
   mn_status status = make_room(t, err);
-  if (status || history->count > t->recipe.epochs * EPOCH_WORDS) return status;
-  if (history->count) memcpy(t->history, history->words, (size_t)history->count * sizeof(int64_t));
+  if (status || epochs == 0) return status;
+  if (epochs > t->recipe.epochs || history->count != words_before(t) + epochs * EPOCH_WORDS) {
+    return mn_fail(err, MN_ERR_FORMAT, "epochs",
+                   "the run was kept by another version of mobilenet: begin anew without it");
+  }
+  memcpy(t->words, history->words, (size_t)history->count * sizeof(int64_t));
+  take_before(t);
   return MN_OK;
 }
 

@@ -12,6 +12,13 @@
 #include "train/recipe.h"
 #include "train/trainer.h"
 
+/* Of what is held back; < 0: there is none. */
+typedef struct mn_held_scores {
+  double all;      /* top-1, mAP50 or mIoU */
+  double map;      /* of boxes */
+  double *classes; /* [class_count] recall, AP50 or IoU */
+} mn_held_scores;
+
 typedef struct mn_train_task {
   mn_task task;
   /* Makes t->graph, a float graph of `start` that ends in what the objective judges, for the data's
@@ -19,8 +26,10 @@ typedef struct mn_train_task {
   mn_status (*make_graph)(mn_training *t, const mn_model *start, mn_error *err);
   /* Makes t->objective, once size and graph are settled. */
   mn_status (*make_objective)(mn_training *t, mn_error *err);
-  /* Fills what `report` says of the pictures held back. */
-  mn_status (*score)(const mn_training *t, mn_trained_epoch *report, mn_error *err);
+  /* What the model as it is now is worth, or the same weights as floats. */
+  mn_status (*measure)(const mn_training *t, bool floats, mn_held_scores *out, mn_error *err);
+  /* Fills what `report` says of the pictures held back, from t->now and, in int8, t->floats. */
+  void (*tell)(const mn_training *t, mn_trained_epoch *report);
   /* From the trained graph to the one that is used; NULL: the same. */
   mn_status (*finish)(mn_graph *graph, mn_error *err);
 } mn_train_task;
@@ -38,7 +47,11 @@ struct mn_training {
   mn_objective *objective;
   mn_trainer *trainer;
   mn_code_points codes; /* training for 8 bits, else no groups; in the graph's arena */
-  double *recall;       /* [classes] of the last score, in the graph's arena; < 0: none held back */
+  bool anew;            /* a part of the network has no trained weights at the beginning */
+  /* Of the last epoch; of its weights as floats; of floats when rounding began. In the graph's
+   * arena. */
+  mn_held_scores now, floats, before;
+  int32_t class_count;    /* without a background of boxes */
   mn_feed *feed, *scored; /* scored: NULL when no picture is held back */
   int32_t height, width, epoch;
   int32_t frozen; /* the graph's first nodes, which stay as they are */
@@ -46,7 +59,8 @@ struct mn_training {
    * of both sides, in place of the feeds'; NULL: they are not kept. */
   mn_graph backbone, last;
   mn_features *kept, *kept_held;
-  mn_trained_epoch *history; /* [epoch], with room for all */
+  int64_t *words;            /* what a checkpoint keeps of it: scores before rounding, and ... */
+  mn_trained_epoch *history; /* ... [epoch], with room for all */
   uint64_t data;             /* mn_parts_fingerprint */
   bool divided;              /* the recipe's batch, among processes */
   int64_t fingerprint;
@@ -78,6 +92,15 @@ mn_status mn_training_deployed(const mn_training *t, mn_graph *out, mn_error *er
 /* How far training's codes are from the integers', over a few pictures held back. */
 mn_status mn_training_compare_int8(const mn_training *t, mn_trained_epoch *report, mn_error *err);
 
+/* ---- train_drop.c ---------------------------------------------------------------------------- */
+
+/* Room for scores of classes, once these are named. Error: MEMORY. */
+mn_status mn_training_make_scores(mn_training *t, mn_error *err);
+/* What floats are worth at the moment that rounding begins. */
+mn_status mn_training_begin_rounding(mn_training *t, mn_error *err);
+/* How far the epoch's int8 network is below floats. */
+void mn_training_note_drop(const mn_training *t, mn_trained_epoch *report);
+
 /* Names of the data's classes in the contract, numbers where it has none; after `background`, the
  * name of output 0, unless that is NULL. Error: MEMORY. */
 mn_status mn_training_name_classes(mn_training *t, const char *background, mn_error *err);
@@ -87,7 +110,8 @@ mn_status mn_training_name_classes(mn_training *t, const char *background, mn_er
 /* Keeps what an epoch was, for the checkpoint, and takes it from there. Errors: MEMORY. */
 mn_status mn_training_remember(mn_training *t, const mn_trained_epoch *epoch, mn_error *err);
 mn_run_history mn_training_words(const mn_training *t);
-mn_status mn_training_recall(mn_training *t, const mn_run_history *history, mn_error *err);
+mn_status mn_training_recall(mn_training *t, const mn_run_history *history, int32_t epochs,
+                             mn_error *err);
 /* How the model was trained, as the file has it: graph->training. Error: MEMORY. */
 mn_status mn_training_write_card(const mn_training *t, mn_graph *graph, mn_error *err);
 

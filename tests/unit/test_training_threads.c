@@ -121,6 +121,49 @@ static void test_trained_one(void **state) {
   check(mn_training_epoch(training, &epoch, &err), &err);
   assert_true(epoch.eval_top1 > 0.8);
   assert_true(epoch.loss < 0.6);
+  assert_true(epoch.drop < 0.2);
+  mn_training_free(training);
+  mn_model_free(trained);
+}
+
+/* Of a network that a hundred times the rate ruins: its floats are no better, so that what it fell
+ * from has to be remembered, in the checkpoint too. */
+static void test_drop(void **state) {
+  (void)state;
+  mn_error err;
+  run one;
+  begin(&one, 1);
+  epochs(&one, 24);
+  mn_model *trained;
+  check(mn_training_model(one.training, &trained, &err), &err);
+  end(&one);
+
+  static const char *const settings[] = {"epochs=3", "batch=8", "rate=1", "average=0"};
+  const mn_train_options options = {.struct_size = sizeof options,
+                                    .settings = settings,
+                                    .setting_count = 4,
+                                    .fine_tune = 1,
+                                    .held_back = 0.25,
+                                    .seed = 3,
+                                    .int8 = 1};
+  mn_training *training;
+  mn_trained_epoch first, epoch;
+  int32_t done;
+  check(mn_training_new(&training, trained, temp_path("set"), &options, &err), &err);
+  check(mn_training_epoch(training, &first, &err), &err);
+  check(mn_training_save(training, temp_path("fallen.safetensors"), &err), &err);
+  mn_training_free(training);
+  printf("%s fell by %.2f to %.2f", first.drop_class, first.drop, first.worst_recall);
+  assert_true(first.worst_recall < 0.2 && first.drop > 0.6);
+  assert_string_equal(first.drop_class, first.worst_class ? "down" : "across");
+  check(mn_training_new(&training, trained, temp_path("set"), &options, &err), &err);
+  check(mn_training_resume(training, temp_path("fallen.safetensors"), &done, &err), &err);
+  const mn_trained_epoch *history;
+  assert_int_equal(mn_training_history(training, &history), 1);
+  assert_true(history->drop == first.drop);
+  check(mn_training_epoch(training, &epoch, &err), &err);
+  printf(", then %s by %.2f\n", epoch.drop_class, epoch.drop);
+  assert_true(epoch.drop > 0.3);
   mn_training_free(training);
   mn_model_free(trained);
 }
@@ -155,6 +198,6 @@ static int prepare(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(test_learning), cmocka_unit_test(test_int8),
                                      cmocka_unit_test(test_trained_one),
-                                     cmocka_unit_test(test_refusals)};
+                                     cmocka_unit_test(test_drop), cmocka_unit_test(test_refusals)};
   return cmocka_run_group_tests(tests, prepare, temp_drop);
 }

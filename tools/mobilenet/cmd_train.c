@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "drop_gate.h"
 #include "interrupt.h"
 #include "json_writer.h"
 #include "message.h"
@@ -179,7 +180,7 @@ static int prepare(course *c) {
   if (status == MN_ERR_CANCELLED) return EXIT_INTERRUPTED;
   if (status) return say_error(&err);
   say_data(c);
-  return EXIT_DONE;
+  return drop_gate_data(o, c->training);
 }
 
 /* ---- Epochs -------------------------------------------------------------------------------- */
@@ -231,6 +232,8 @@ static void json_int8(const mn_trained_epoch *e, const held_score *scores, int c
   json_part(line, "codes_differ", e->codes_differ);
   json_part(line, "layer_differs", e->layer_differs);
   json_text(line, "layer", e->layer);
+  json_float(line, "drop", e->drop);
+  json_text(line, "drop_class", e->drop_class[0] ? e->drop_class : NULL);
 }
 
 static void print_int8(const mn_trained_epoch *e, const held_score *scores, int count) {
@@ -284,6 +287,7 @@ static void print_epoch(const course *c, const mn_trained_epoch *e) {
   }
   printf("rate %.2g  %.0f images/s\n", e->rate, e->images_per_s);
   print_int8(e, scores, count);
+  drop_gate_print(c->options, e);
   fflush(stdout);
 }
 
@@ -305,11 +309,13 @@ static void say_cache(const course *c) {
   }
 }
 
-static int save_all(const course *c) {
+/* The run always, the model where it is good enough. */
+static int save_all(const course *c, const mn_trained_epoch *epoch) {
   mn_error err;
   mn_model *model = NULL;
   if (c->ranks.rank > 0) return EXIT_DONE;
   if (mn_training_save(c->training, c->run, &err)) return say_error(&err);
+  if (!drop_gate_passes(c->options, epoch)) return EXIT_DONE;
   if (mn_training_model(c->training, &model, &err)) return say_error(&err);
   mn_status status = mn_model_save(model, c->out, MN_FORMAT_BY_NAME, &err);
   mn_model_free(model);
@@ -321,7 +327,8 @@ static int report(const course *c) {
   char path[4096];
   const char *from = c->options->text[OPTION_FROM];
   const report_subject subject = {c->training, c->out, c->data,
-                                  from ? from : c->options->text[OPTION_ARCH]};
+                                  from ? from : c->options->text[OPTION_ARCH],
+                                  drop_gate_last(c->options, c->training)};
   snprintf(path, sizeof path, "%.*s.report.html", (int)(strlen(c->out) - strlen(".safetensors")),
            c->out);
   return report_write(&subject, path) ? EXIT_DONE : EXIT_UNUSABLE;
@@ -359,12 +366,13 @@ static int train(course *c) {
     done = epoch.epoch;
     print_epoch(c, &epoch);
     if (done == before + 1 && c->ranks.rank == 0) say_cache(c);
-    code = save_all(c);
+    code = save_all(c, &epoch);
   }
   c->together |= code == EXIT_DONE;
   if (code == EXIT_DONE && c->ranks.rank == 0) {
     code = report(c);
     remove(c->run);
+    if (code == EXIT_DONE) code = drop_gate_end(c->options, c->training);
   }
   if (code == EXIT_DONE && !c->options->given[OPTION_JSON]) {
     const mn_task task = mn_training_task(c->training);
@@ -412,7 +420,8 @@ int cmd_train(const cli_options *options) {
   }
   interrupt_watch();
   ranks_hush();
-  int code = name_run(&c);
+  int code = drop_gate_options(options);
+  if (code == EXIT_DONE) code = name_run(&c);
   if (code == EXIT_DONE) code = open_start(&c);
   if (code == EXIT_DONE) code = meet_ranks(&c);
   if (code == EXIT_DONE) code = prepare(&c);

@@ -61,10 +61,10 @@ static bool parse_number(const char *text, int64_t least, int64_t most, int64_t 
   return end != text && *end == '\0' && errno == 0 && value >= least && value <= most;
 }
 
-static bool parse_fraction(const char *text, double *number) {
+static bool parse_real(const char *text, double most, double *number) {
   char *end;
   *number = strtod(text, &end);
-  return end != text && *end == '\0' && *number >= 0 && *number <= 1;
+  return end != text && *end == '\0' && *number >= 0 && *number <= most;
 }
 
 /* "HxW", or one number for both. */
@@ -104,9 +104,16 @@ static int keep_value(cli_options *options, option_id id, const char *text) {
         spec->least, spec->most, text);
     return EXIT_USAGE;
   }
-  if (spec->kind == OPTION_FRACTION && !parse_fraction(text, &options->fraction[id])) {
+  if (spec->kind == OPTION_FRACTION && !parse_real(text, 1, &options->fraction[id])) {
     say("--%s takes a number from 0 to 1, not '%s'", spec->name, text);
     return EXIT_USAGE;
+  }
+  if (spec->kind == OPTION_POINTS) {
+    if (!parse_real(text, 100, &options->fraction[id])) {
+      say("--%s takes percentage points from 0 to 100, not '%s'", spec->name, text);
+      return EXIT_USAGE;
+    }
+    options->fraction[id] /= 100;
   }
   if (spec->kind == OPTION_EXTENT && !parse_extent(text, spec, options)) {
     say("--%s takes a height and a width up to %" PRId64 ", such as 224x224, not '%s'", spec->name,

@@ -16,7 +16,7 @@ typedef struct cli_options {
   bool given[OPTION_COUNT];
   const char *text[OPTION_COUNT]; /* the last value given, or NULL */
   int64_t number[OPTION_COUNT];   /* OPTION_NUMBER and OPTION_BYTES, when given */
-  double fraction[OPTION_COUNT];  /* OPTION_FRACTION, when given */
+  double fraction[OPTION_COUNT];  /* OPTION_FRACTION, OPTION_POINTS, when given */
   int32_t height, width;          /* OPTION_EXTENT, 0 when not given */
   option_value *values;           /* every value in order, for repeated options */
   int value_count;

@@ -14,6 +14,7 @@ typedef struct report_subject {
   const char *model; /* the file's name */
   const char *data;  /* where the pictures are */
   const char *start; /* the network or model that training began with */
+  int32_t written;   /* the epoch that the file is of; 0: none was good enough */
 } report_subject;
 
 /* Writes the page; false after saying why not. */

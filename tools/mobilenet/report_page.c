@@ -127,6 +127,14 @@ static void write_lead(FILE *file, const report_subject *subject) {
             100 * s.held(&epochs[best]), best + 1);
   }
   fputs("</p>\n", file);
+  if (subject->written == count) return;
+  fputs("<p class=\"wrong\">This page is of the last epoch; ", file);
+  if (subject->written > 0) {
+    fprintf(file, "the model file is of epoch %d, the last within --max-drop.</p>\n",
+            (int)subject->written);
+  } else {
+    fputs("no epoch came within --max-drop, and no model was written.</p>\n", file);
+  }
 }
 
 static void write_row(FILE *file, const char *name, const char *text) {

@@ -18,6 +18,7 @@ typedef enum option_kind {
   OPTION_FLAG,
   OPTION_NUMBER,   /* a whole number within least..most */
   OPTION_FRACTION, /* a number from 0 to 1 */
+  OPTION_POINTS,   /* percentage points, 0 to 100, kept as a fraction */
   OPTION_EXTENT,   /* height x width, each within least..most */
   OPTION_BYTES,    /* a whole number, with K, M, G or T for powers of 1024 */
   OPTION_TEXT,
