@@ -55,7 +55,7 @@ bench: all
 
 bench-train: all
 	@cmake --build $(BUILD) --target train_bench >/dev/null
-	@"$$(bench/environment.sh train)" bench/train_peers.py --build $(BUILD) \
+	@"$$(bench/environment.sh torch)" bench/train_peers.py --build $(BUILD) \
 	  --json $(BUILD)/bench/train.jsonl --svg $(BUILD)/bench/train.svg \
 	  --markdown $(BUILD)/bench/train.md $(BENCH)
 

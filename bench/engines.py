@@ -187,8 +187,34 @@ class Mnn:
         return found
 
 
+class ExecuTorch:
+    """XNNPACK behind another runtime. Its files keep their float ends."""
+
+    def __init__(self, job):
+        import torch
+        from executorch.extension.pybindings import portable_lib
+        self.torch, self.codes = torch, job["codes"]
+        portable_lib._unsafe_reset_threadpool(job["threads"])  # the only way to say it from Python
+        self.program = portable_lib._load_program(job["executorch"])
+        self.method = self.program.load_method("forward")
+        self.run = self.method.execute
+
+    def version(self):
+        from importlib.metadata import version
+        return f"{version('executorch')} (PyTorch {self.torch.__version__.split('+')[0]})"
+
+    def fill(self, x):
+        if not hasattr(self, "x"):
+            x = x if x.dtype == np.float32 else to_real(x, *self.codes["input"])
+            self.x = self.torch.from_numpy(x).permute(0, 3, 1, 2)  # channels last, as exported
+        self.method.set_inputs([self.x])
+
+    def outputs(self):
+        return [channels_last(y.numpy().copy()) for y in self.method.get_outputs(clone_outputs=False)]
+
+
 ENGINES = {"ours": Mobilenet, "ours-f32": MobilenetF32, "litert": LiteRT, "onnxruntime": OnnxRuntime, "openvino": OpenVINO,
-           "ncnn": Ncnn, "mnn": Mnn}
+           "ncnn": Ncnn, "mnn": Mnn, "executorch": ExecuTorch}
 
 
 CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}

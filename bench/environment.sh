@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Makes the virtual environment of the comparison, outside the source, and prints its Python. A
 # package that does not install is said and left out: peers.py then prints why that peer is missing.
-# usage: environment.sh [train]: for training, PyTorch alone
+# usage: environment.sh [torch]: PyTorch and what needs it
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 folder=${XDG_CACHE_HOME:-$HOME/.cache}/mobilenet-bench/venv${1:+-$1}

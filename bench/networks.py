@@ -2,17 +2,18 @@
 """The networks of the comparison, and the files in which every runtime gets the same weights.
 
 float: a network of the zoo with its random weights, written as TFLite and ONNX by this project; what
-ncnn and MNN read is made of the ONNX by their own converters.
+ncnn and MNN read is made of the ONNX by their own converters, ExecuTorch's by executorch_file.py.
 int8: LiteRT's own post-training quantizer over the float TFLite file (weights one scale a channel,
 activations one scale a tensor, ranges from eight pictures of noise: what counts here is that the
 codes neither saturate nor die, not what they say). The ONNX file is that same file, written as QDQ
 by this project: all runtimes get the same codes and scales. Its float ends are then cut off, so that
-everybody reads codes and answers in codes.
+everybody reads codes and answers in codes. ExecuTorch has a quantizer of its own over the float
+network, which finds other scales.
 """
+import hashlib
 import importlib.util
 import json
 import os
-import shutil
 import subprocess
 import sys
 
@@ -23,9 +24,11 @@ NETWORKS = {"v1": "v1-1.0-224", "v2": "v2-1.0-224", "v3-large": "v3-large-1.0-22
             "v4-medium": "v4-medium-1.0-224", "v1-0.25-128": "v1-0.25-128",
             "v2-0.35-96": "v2-0.35-96", "ssdlite": "v2-1.0-300+ssdlite",
             "deeplab": "v2-1.0-257+deeplab"}
+CACHE = os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"),
+                     "mobilenet-bench")
 CALIBRATION = 8
-PHOTO = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "examples", "photos",
-                     "sunflower.jpg")
+HERE = os.path.dirname(os.path.abspath(__file__))
+PHOTO = os.path.join(HERE, "..", "examples", "photos", "sunflower.jpg")
 
 
 def command(*words, cwd=None):
@@ -39,6 +42,20 @@ def is_newer(path, than):
     return os.path.exists(path) and os.path.getmtime(path) >= os.path.getmtime(than)
 
 
+def digest(*paths):
+    made = hashlib.sha256()
+    for path in paths:
+        with open(path, "rb") as file:
+            made.update(file.read())
+    return made.hexdigest()[:12]
+
+
+def noise(shape):
+    """Pictures that show a quantizer its ranges."""
+    made = np.random.default_rng(1)
+    return [made.uniform(-1, 1, shape).astype(np.float32) for _ in range(CALIBRATION)]
+
+
 def quantize(source, target):
     from ai_edge_litert._pywrap_tensorflow_lite_calibration_wrapper import CalibrationWrapper
     from ai_edge_litert.interpreter import Interpreter
@@ -47,9 +64,8 @@ def quantize(source, target):
         model = file.read()  # borrowed by the quantizer
     quantizer = CalibrationWrapper(model, [], [])
     quantizer.Prepare([shape.tolist()])
-    noise = np.random.default_rng(1)
-    for _ in range(CALIBRATION):
-        quantizer.FeedTensor([noise.uniform(-1, 1, shape).astype(np.float32)])
+    for x in noise(shape):
+        quantizer.FeedTensor([x])
     i8, i32 = np.dtype(np.int8).num, np.dtype(np.int32).num
     codes = quantizer.QuantizeModel(i8, i8, False, i8, i32, False, False)
     with open(target, "wb") as file:
@@ -83,6 +99,14 @@ def cut_float_ends(source, target):
         json.dump(codes, file)
 
 
+def torch_python():
+    """Of the environment in which PyTorch stands."""
+    python = os.path.join(CACHE, "venv-torch", "bin", "python")
+    if not os.path.exists(python):
+        raise RuntimeError("its files are exported from PyTorch, 5 GB: once `bench/environment.sh torch`")
+    return python
+
+
 def code_of(node, constants):
     scale, zero = (constants[name] for name in node.input[1:3])
     return float(scale), int(zero)
@@ -100,9 +124,10 @@ class Files:
 
     def __init__(self, folder, build, remake=False):
         self.folder, self.build = os.path.abspath(folder), os.path.abspath(build)
-        if remake:
-            shutil.rmtree(folder, ignore_errors=True)
         os.makedirs(folder, exist_ok=True)
+        for name in os.listdir(folder) if remake else []:
+            if not name.endswith(".pte"):  # named after what they are made of
+                os.remove(os.path.join(folder, name))
 
     def path(self, network, precision, ending):
         name = NETWORKS.get(network) or os.path.splitext(os.path.basename(network))[0]
@@ -168,6 +193,19 @@ class Files:
             command(sys.executable, "-c", "import sys, _tools; _tools.mnnconvert(sys.argv)", "-f",
                     "ONNX", "--modelFile", source, "--MNNModel", made, "--bizCode", "bench",
                     cwd=self.folder)  # it leaves a file where it runs
+        return made
+
+    def executorch(self, network, precision):
+        if network not in NETWORKS:
+            raise RuntimeError("executorch_file.py reads what we write of the zoo's networks")
+        python, program = torch_python(), os.path.join(HERE, "executorch_file.py")
+        precision = "int8" if precision == "int8" else "f32"
+        source = self.path(network, "f32", ".onnx")
+        name = digest(source, program, os.path.join(HERE, "requirements-torch.txt"))
+        made = self.path(network, precision, f"-{name}.pte")
+        if not os.path.exists(made):  # a minute of work: not again for the same network
+            command(python, program, source, made + ".part", precision)
+            os.rename(made + ".part", made)
         return made
 
     def input(self, network, precision, tflite):

@@ -24,6 +24,7 @@ import tempfile
 import numpy as np
 
 import chart
+import networks
 import table
 from engines import ENGINES
 from networks import NETWORKS, Files
@@ -34,7 +35,8 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 WRONG = {"f32": 1e-3, "int8": 0.5, "bf16": 0.25}
 OURS = ("ours", "ours-f32")
 NO_BF16 = {"litert": "its interpreter has no option for bf16",
-           "onnxruntime": "its option for products in bf16 is for ARM, and not in the wheels for x86"}
+           "onnxruntime": "its option for products in bf16 is for ARM, and not in the wheels for x86",
+           "executorch": "its XNNPACK takes bf16 in fully connected layers alone"}
 
 
 class Worker:
@@ -43,9 +45,10 @@ class Worker:
     def __init__(self, job):
         self.times, self.error, self.version = [], None, ""
         self.log = tempfile.TemporaryFile("w+")
-        self.process = subprocess.Popen([sys.executable, os.path.join(HERE, "engines.py"),
-                                         json.dumps(job)], stdin=subprocess.PIPE,
-                                        stdout=subprocess.PIPE, stderr=self.log, text=True)
+        self.process = subprocess.Popen([job.get("python", sys.executable),
+                                         os.path.join(HERE, "engines.py"), json.dumps(job)],
+                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                        stderr=self.log, text=True)
         ready = self.reply()
         self.version = ready["version"] if ready else ""
         self.pause()
@@ -104,6 +107,8 @@ def start(name, network, job, files):
             job = dict(job, ncnn=files.ncnn(*network))
         if name == "mnn":
             job = dict(job, mnn=files.mnn(*network))
+        if name == "executorch":
+            job = dict(job, executorch=files.executorch(*network), python=networks.torch_python())
         return Worker(job)
     except Exception as error:  # whatever a converter says is the reason that is printed
         return Absent(str(error).splitlines()[0])
@@ -205,7 +210,6 @@ def print_notes(rows):
 
 
 def parse():
-    cache = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--network", default=",".join(NETWORKS), help="comma-separated names, or .tflite files; all")
     parser.add_argument("--precision", default="f32,int8,bf16")
@@ -215,7 +219,7 @@ def parse():
     parser.add_argument("--turn", type=float, default=30, help="milliseconds of a turn (30)")
     parser.add_argument("--build", default=os.path.join(os.path.dirname(HERE), "build"))
     parser.add_argument("--isa", help="highest instruction set of ours")
-    parser.add_argument("--files", default=os.path.join(cache, "mobilenet-bench", "files"))
+    parser.add_argument("--files", default=os.path.join(networks.CACHE, "files"))
     parser.add_argument("--remake", action="store_true", help="write the networks' files anew")
     parser.add_argument("--best", action="store_true",
                         help="show the best times, not medians: on a machine with other work on it")
