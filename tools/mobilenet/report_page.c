@@ -16,12 +16,14 @@ static const char style[] =
     "h1{font-size:26px;margin:8px 0}h2{font-size:18px;margin:36px 0 10px}\n"
     ".lead{font-size:19px;margin:4px 0 20px}.faint{color:" SVG_FAINT
     "}.wrong{color:#a9563f}\n"
-    ".charts{display:flex;flex-wrap:wrap;gap:16px}svg{max-width:100%;height:auto}\n"
+    ".charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(430px,100%),1fr));"
+    "gap:16px}svg{max-width:100%;height:auto}\n"
     "table{border-collapse:collapse}th{font-weight:normal;text-align:left;padding:3px 12px 3px 0}\n"
-    "td{padding:3px 8px}.n{text-align:right;font-variant-numeric:tabular-nums}\n"
+    "td{padding:3px 8px}.n{text-align:right;white-space:nowrap;"
+    "font-variant-numeric:tabular-nums}\n"
     ".bars td:nth-child(2){width:420px;background:#efe9df;padding:0}"
     ".bar{height:18px;background:#5f8a5a}\n"
-    ".matrix td{border:1px solid " SVG_LINE
+    ".matrix{display:block;overflow-x:auto}.matrix td{border:1px solid " SVG_LINE
     ";min-width:44px}.matrix th{padding:3px 8px}\n"
     ".pictures{display:flex;flex-wrap:wrap;gap:14px}figure{margin:0;width:144px}\n"
     "figcaption{font-size:12px;line-height:1.35;overflow-wrap:anywhere}\n"
