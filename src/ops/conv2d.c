@@ -9,9 +9,11 @@
 
 #include "base/alloc.h"
 #include "ops/gemm.h"
+#include "ops/operand.h"
 
 enum {
   DIRECT_BYTES = 128 << 10, /* of input rows in a slice: a share of the L2 cache */
+  WHOLE_BYTES = 256 << 10,  /* of all rows, where threads share columns */
   GATHER_BYTES = 24 << 10,  /* of gathered windows: within the L1 cache */
   LEAST_BYTES = 2 << 10,    /* of these, when memory is what counts */
   MOST_ROWS = 512,
@@ -32,16 +34,20 @@ typedef struct conv_params {
 } conv_params;
 
 /* Rows of a slice: as many as `budget` holds, but so that every thread has as many slices, and rows
- * enough for whole tiles. All of them, for columns to be shared, where time is that of reading the
- * weights. */
+ * enough for whole tiles. 8-bit kernels of bytes take any number of rows: whole tiles are for them
+ * where shares end so. */
 static size_t choose_rows(const mn_gemm *gemm, size_t budget, size_t pixels, int32_t threads) {
   const size_t unit = (size_t)gemm->kernel->tile.rows;
-  const bool whole = gemm->kernel->slot == MN_SLOT_gemm_bf16 && pixels < gemm->n / 8;
-  const size_t share = whole ? pixels : (pixels + (size_t)threads - 1) / (size_t)threads;
+  const size_t share = (pixels + (size_t)threads - 1) / (size_t)threads;
   size_t rows = budget / gemm->row_bytes;
   if (rows > MOST_ROWS) rows = MOST_ROWS;
   const size_t slices = rows ? (share + rows - 1) / rows : share;
-  return mn_whole((share + slices - 1) / slices, unit);
+  rows = (share + slices - 1) / slices;
+  if (gemm->kernel->slot != MN_SLOT_gemm_q8s || threads == 1) return mn_whole(rows, unit);
+  for (size_t more = slices; more < 2 * slices; more++) {
+    if (share % (more * unit) == 0) return share / more;
+  }
+  return rows;
 }
 
 /* With fewer row blocks than threads, the output channels are split too. */
@@ -96,7 +102,10 @@ MN_PLANNING mn_status plan(mn_step *step, const mn_op_request *request, mn_error
   p->pixels = mn_operand_pixels(&step->out);
   size_t budget = request->goal == MN_PLAN_MEMORY ? LEAST_BYTES : GATHER_BYTES;
   if (p->pointwise) budget = DIRECT_BYTES;
-  p->block_rows = choose_rows(&p->gemm, budget, p->pixels, request->threads);
+  const size_t unit = (size_t)p->gemm.kernel->tile.cols;
+  const bool whole = p->pointwise && p->pixels * p->gemm.row_bytes <= WHOLE_BYTES &&
+                     mn_shares_channels(p->pixels, p->gemm.n, unit, request->threads);
+  p->block_rows = whole ? p->pixels : choose_rows(&p->gemm, budget, p->pixels, request->threads);
   p->row_blocks = (p->pixels + p->block_rows - 1) / p->block_rows;
   choose_cols(p, request->threads);
   size_t gathered = p->pointwise ? 0 : p->block_rows * p->gemm.k * p->gemm.element;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Depthwise convolution. Kernels find their input through pointers to the rows under the window, so
  * that any size, stride, dilation and pad is one kernel. What is padded points at zeros. A channel
- * multiplier repeats the input's channels first.
+ * multiplier repeats the input's channels first. A slice is an output row, or of small maps some
+ * channels.
  * The indirection idea: Dukhan, "The Indirect Convolution Algorithm" (2019).
  *
  * Packed: weights | bias | requantization (for u8, i8) | the row of zeros.
@@ -11,6 +12,7 @@
 #include "base/alloc.h"
 #include "base/checked.h"
 #include "ops/gemm.h"
+#include "ops/operand.h"
 
 enum { MOST_STRIP = 8 };
 
@@ -23,6 +25,7 @@ typedef struct dw_params {
   size_t taps, channels, padded_channels, multiplier;
   size_t element;
   size_t bias_offset, requant_offset, zero_offset;
+  size_t part;        /* channels of a slice; 0: a slice is an output row */
   size_t table_bytes; /* scratch before the repeated rows */
   float lo, hi;
   mn_requant_layer requant;
@@ -104,6 +107,17 @@ static void choose_kernel(dw_params *p, const mn_step *step, uint32_t features) 
   p->planes = count_planes(p, &step->in[1]);
 }
 
+/* Vectors of a part but the last are whole, so are those of the last one. */
+MN_PLANNING void plan_parts(dw_params *p, mn_step *step, int32_t threads) {
+  const size_t unit = (size_t)p->kernel->tile.cols, pixels = mn_operand_pixels(&step->in[0]);
+  if (p->multiplier > 1 || !mn_shares_channels(pixels, p->channels, unit, threads)) return;
+  const size_t part = mn_share_of_channels(p->channels, unit, threads);
+  const size_t parts = (p->channels + part - 1) / part;
+  if (p->channels - (parts - 1) * part < unit) return;
+  p->part = part;
+  step->slices = parts;
+}
+
 MN_PLANNING mn_status plan(mn_step *step, const mn_op_request *request, mn_error *err) {
   dw_params *p = mn_arena_take(request->arena, sizeof *p);
   if (!p) return mn_fail_memory(err, sizeof *p);
@@ -128,6 +142,7 @@ MN_PLANNING mn_status plan(mn_step *step, const mn_op_request *request, mn_error
   if (!lay_out_scratch(p, step)) return mn_fail_memory(err, SIZE_MAX);
   step->kernel = p->kernel;
   step->slices = (size_t)step->out.shape.dim[0] * (size_t)step->out.shape.dim[1];
+  plan_parts(p, step, request->threads);
   return MN_OK;
 }
 
@@ -227,42 +242,50 @@ static void fill_rows(const mn_step *step, const mn_band *band, int32_t y, int32
   }
 }
 
-static mn_dw_strip strip_of(const mn_step *step, const mn_band *band, int32_t y, int32_t count) {
+/* The rows found, `channels` of their channels from `first` on. */
+static mn_dw_strip strip_of(const mn_step *step, const mn_band *band, int32_t y, int32_t count,
+                            size_t first) {
   const dw_params *p = step->params;
   return (mn_dw_strip){
       .window = &p->geometry,
       .rows = band->scratch,
       .pixel_stride = p->multiplier > 1 ? p->channels : step->in[0].pixel_stride,
-      .zeros = (const unsigned char *)step->packed + p->zero_offset,
-      .out = mn_row(&band->out, y),
+      .zeros = (const unsigned char *)step->packed + p->zero_offset + first * p->element,
+      .out = mn_row(&band->out, y) + first * p->element,
       .out_stride = step->out.pixel_stride,
       .out_row_stride = band->out.row_bytes / p->element,
       .height = (size_t)count,
   };
 }
 
-/* `count` output rows from y on, which follow one another in memory. */
-static void run_strip(const mn_step *step, const mn_band *band, int32_t y, int32_t count) {
+/* A strip's channels from `first`, which begins a panel, on. */
+static void run_channels(const mn_step *step, const mn_dw_strip *strip, size_t first) {
   const dw_params *p = step->params;
   const unsigned char *packed = step->packed;
-  fill_rows(step, band, y, count);
   if (step->in[0].type == MN_F32) {
     const bool swish = step->node->attr.conv.act == MN_ACT_HARD_SWISH;
-    const mn_dw_f32_args args = {.strip = strip_of(step, band, y, count),
-                                 .weights = (const float *)packed,
-                                 .bias = (const float *)(packed + p->bias_offset),
+    const mn_dw_f32_args args = {.strip = *strip,
+                                 .weights = (const float *)packed + first * p->taps,
+                                 .bias = (const float *)(packed + p->bias_offset) + first,
                                  .finish = {p->lo, p->hi, swish}};
     ((mn_dw_f32_fn *)p->kernel->function)(&args);
   } else {
     const mn_dw_q8s_args args = {
-        .strip = strip_of(step, band, y, count),
+        .strip = *strip,
         .flip = step->in[0].type == MN_I8 ? 0x80 : 0,
-        .weights = (const int8_t *)packed,
+        .weights = (const int8_t *)packed + first * p->taps * p->planes,
         .planes = p->planes,
-        .bias = (const int32_t *)(packed + p->bias_offset),
-        .requant = mn_requant_at(&p->requant, packed + p->requant_offset, 0)};
+        .bias = (const int32_t *)(packed + p->bias_offset) + first,
+        .requant = mn_requant_at(&p->requant, packed + p->requant_offset, first)};
     ((mn_dw_q8s_fn *)p->kernel->function)(&args);
   }
+}
+
+/* `count` output rows from y on, which follow one another in memory. */
+static void run_strip(const mn_step *step, const mn_band *band, int32_t y, int32_t count) {
+  fill_rows(step, band, y, count);
+  const mn_dw_strip strip = strip_of(step, band, y, count, 0);
+  run_channels(step, &strip, 0);
 }
 
 static bool reach(const mn_step *step, mn_reach *out) {
@@ -281,5 +304,46 @@ static void run_band(const mn_step *step, const mn_band *band) {
   }
 }
 
+/* ---- By channels ---------------------------------------------------------------------------- */
+
+/* Channels [first, first + part) of all rows of an image. */
+static void run_part(const mn_step *step, const mn_band *band, size_t first) {
+  const dw_params *p = step->params;
+  mn_dw_window window = p->geometry;
+  window.channels = mn_part_of(p->channels, first, p->part);
+  for (int32_t y = 0, count; y < band->last; y += count) {
+    count = band->last - y < p->strip ? band->last - y : p->strip;
+    fill_rows(step, band, y, count);
+    const int32_t reach =
+        (count - 1) * p->window.stride_h + (p->window.kernel_h - 1) * p->window.dilation_h;
+    const unsigned char **rows = band->scratch;
+    for (int32_t i = 0; i <= reach; i++) {
+      if (rows[i]) rows[i] += first * p->element;
+    }
+    mn_dw_strip strip = strip_of(step, band, y, count, first);
+    strip.window = &window;
+    run_channels(step, &strip, first);
+  }
+}
+
+static void run_parts(const mn_step *step, const mn_run *run, size_t begin, size_t end) {
+  const dw_params *p = step->params;
+  const int32_t images = step->out.shape.dim[0], height = step->out.shape.dim[1];
+  for (int32_t image = 0; image < images; image++) {
+    mn_band band = {.scratch = run->scratch, .last = height};
+    band.in[0] = mn_operand_rows(run, &step->in[0], image);
+    band.out = mn_operand_rows(run, &step->out, image);
+    for (size_t i = begin; i < end; i++) run_part(step, &band, i * p->part);
+  }
+}
+
+static void run_slices(const mn_step *step, const mn_run *run, size_t begin, size_t end) {
+  if (((const dw_params *)step->params)->part > 0) {
+    run_parts(step, run, begin, end);
+  } else {
+    mn_run_bands(step, run, begin, end);
+  }
+}
+
 const mn_op_impl mn_dwconv2d_impl = {
-    .plan = plan, .pack = pack, .run = mn_run_bands, .reach = reach, .run_band = run_band};
+    .plan = plan, .pack = pack, .run = run_slices, .reach = reach, .run_band = run_band};

@@ -27,6 +27,22 @@ static inline size_t mn_part_channels(size_t channels, size_t count, int32_t thr
   *part = (share + 15) / 16 * 16;
   return count * ((channels + *part - 1) / *part);
 }
+/* Whether threads share a layer's channels, `unit` of which go together, and not its rows: where
+ * pixels are few, rows come in unequal shares, and weights outweigh them, so that each is to be read
+ * by one thread only. All layers of such a map are shared so, by the pixels that they read, or each
+ * would read what the other thread wrote. */
+static inline bool mn_shares_channels(size_t pixels, size_t channels, size_t unit,
+                                      int32_t threads) {
+  enum { PIXELS = 4, MOST_UNEVEN = 8 }; /* an eighth more for one than for the others */
+  if (threads < 2 || pixels >= channels / PIXELS) return false;
+  const size_t units = (channels + unit - 1) / unit, share = (units - 1) / (size_t)threads + 1;
+  return share * (size_t)threads * MOST_UNEVEN <= units * (MOST_UNEVEN + 1);
+}
+/* Of these channels one thread's, whole units. */
+static inline size_t mn_share_of_channels(size_t channels, size_t unit, int32_t threads) {
+  const size_t units = (channels + unit - 1) / unit;
+  return ((units - 1) / (size_t)threads + 1) * unit;
+}
 /* Channels of the part that begins at channel c. */
 static inline size_t mn_part_of(size_t channels, size_t c, size_t part) {
   return channels - c < part ? channels - c : part;

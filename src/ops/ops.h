@@ -82,6 +82,9 @@ typedef struct mn_op_impl {
   /* Does slices [begin, end) of step->slices. Slices are independent: any grouping gives the same
    * bytes. */
   void (*run)(const mn_step *step, const mn_run *run, size_t begin, size_t end);
+  /* For steps whose slices leave something to do, else NULL: that, once all are done; `run` is the
+   * first worker's. */
+  void (*finish)(const mn_step *step, const mn_run *run);
   /* For steps that can also be done a few rows at a time, else NULL: false when this one cannot;
    * and doing so. Rows may be grouped in any way. */
   bool (*reach)(const mn_step *step, mn_reach *reach);

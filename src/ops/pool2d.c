@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Average and maximum pooling. Padding is never counted: windows are clipped to the map. A slice is
- * an output pixel, or where there are fewer of these than threads some of its channels. The codes
- * are pooled as they are, so input and output must share their scale (LiteRT takes it for granted);
- * averages in ONNX's arithmetic may have two. */
+ * an output pixel, or where there are fewer of these than threads some of its channels; of one
+ * average of codes for several threads, whose sum is exact in any order, some rows, which a thread
+ * has in its cache. The codes are pooled as they are, so input and output must share their scale
+ * (LiteRT takes it for granted); averages in ONNX's arithmetic may have two. */
 #include <string.h>
 
 #include "kernels/ref/ref.h"
@@ -72,6 +73,8 @@ MN_PLANNING mn_status pool_plan(mn_step *step, const mn_op_request *request, mn_
   return MN_OK;
 }
 
+static const mn_op_impl average_of_rows_impl;
+
 MN_PLANNING mn_status avg_pool_plan(mn_step *step, const mn_op_request *request, mn_error *err) {
   mn_status status = pool_plan(step, request, err);
   if (status) return status;
@@ -84,6 +87,11 @@ MN_PLANNING mn_status avg_pool_plan(mn_step *step, const mn_op_request *request,
   step->kernel =
       mn_kernel_select(type == MN_F32 ? MN_SLOT_sum_f32 : MN_SLOT_sum_q8, request->features);
   step->scratch_bytes = mn_operand_channels(&step->out) * sizeof(int32_t);
+  const mn_window *w = &op->window;
+  if (type == MN_F32 || request->threads < 2 || mn_operand_pixels(&step->out) > 1) return MN_OK;
+  if (w->pad_top || w->pad_left || w->kernel_h < request->threads) return MN_OK;
+  step->impl = &average_of_rows_impl;
+  step->slices = (size_t)request->threads;
   return MN_OK;
 }
 
@@ -157,6 +165,54 @@ static void pool_run(const mn_step *step, const mn_run *run, size_t begin, size_
     op->apply(&args);
   }
 }
+
+/* ---- One average of codes, summed by rows -------------------------------------------------- */
+
+static mn_pool_args whole_map(const mn_step *step, const mn_run *run) {
+  const pool *op = step->params;
+  const mn_operand *in = &step->in[0];
+  mn_pool_args args = {.in = mn_operand_read(run, in),
+                       .row_stride = (size_t)in->shape.dim[2] * in->pixel_stride,
+                       .pixel_stride = in->pixel_stride,
+                       .rows = (size_t)op->window.kernel_h,
+                       .cols = (size_t)op->window.kernel_w,
+                       .channels = mn_operand_channels(&step->out),
+                       .out = mn_operand_write(run, &step->out),
+                       .code_lo = op->code_lo,
+                       .code_hi = op->code_hi};
+  if (is_real(step)) set_real(&args, in, &step->out);
+  return args;
+}
+
+/* Where slice `index` leaves its sums. */
+static int32_t *sums_of(const mn_step *step, const mn_run *run, size_t index) {
+  unsigned char *first = (unsigned char *)run->scratch - run->worker * step->scratch_bytes;
+  return (int32_t *)(void *)(first + index * step->scratch_bytes);
+}
+
+static void sum_rows(const mn_step *step, const mn_run *run, size_t begin, size_t end) {
+  const mn_pool_args map = whole_map(step, run);
+  for (size_t i = begin; i < end; i++) {
+    /* As rows are shared elsewhere. */
+    const size_t first = (map.rows * i + step->slices - 1) / step->slices;
+    mn_pool_args part = map;
+    part.in = (const unsigned char *)map.in + first * map.row_stride;
+    part.rows = (map.rows * (i + 1) + step->slices - 1) / step->slices - first;
+    sum_window(step, &part, sums_of(step, run, i));
+  }
+}
+
+static void average_sums(const mn_step *step, const mn_run *run) {
+  mn_pool_args map = whole_map(step, run);
+  int32_t *all = sums_of(step, run, 0);
+  for (size_t i = 1; i < step->slices; i++) {
+    mn_add_sums_ref(all, sums_of(step, run, i), map.channels);
+  }
+  map.sums = all;
+  ((const pool *)step->params)->apply(&map);
+}
+
+static const mn_op_impl average_of_rows_impl = {.run = sum_rows, .finish = average_sums};
 
 const mn_op_impl mn_avg_pool_impl = {.plan = avg_pool_plan, .run = pool_run};
 const mn_op_impl mn_max_pool_impl = {.plan = max_pool_plan, .run = pool_run};

@@ -8,7 +8,7 @@
 #include "passes/passes.h"
 #include "plan/plan.h"
 
-enum { SHARED_WORK = 96 << 10, BYTE_WORK = 2 };
+enum { SHARED_WORK = 32 << 10, BYTE_WORK = 2 };
 
 static void set_offset(const mn_plan *plan, mn_operand *operand) {
   if (operand->value == MN_NONE || plan->places[operand->value].piece == MN_NONE) return;
@@ -36,7 +36,8 @@ static uint64_t bytes_of(const mn_operand *operand) {
   return mn_operand_pixels(operand) * mn_operand_channels(operand) * mn_type_bytes(operand->type);
 }
 
-/* Which steps are worth a meeting of workers: a microsecond of products, or of maps in caches. */
+/* Which steps are worth a meeting of workers: half a microsecond of products, or of maps in
+ * caches. */
 static void mark_shared(mn_plan *plan) {
   for (int32_t s = 0; s < plan->step_count; s++) {
     mn_step *step = &plan->steps[s];

@@ -32,14 +32,23 @@ static void wait_for(const member *at, size_t slices) {
   for (unsigned turn = 0; !all_done(at->job->team, slices); turn++) mn_threads_relax(turn);
 }
 
+static mn_run run_of(const member *at, const mn_step *step) {
+  unsigned char *arena = at->job->team->arena;
+  unsigned char *scratch = arena + step->scratch_offset + at->worker * step->scratch_bytes;
+  return (mn_run){arena, scratch, at->worker};
+}
+
+/* Others see what this worker has done, as `count` slices more. */
+static void publish(member *at, size_t count) {
+  at->finished += count;
+  atomic_store_explicit(&at->job->team->lanes[at->worker].done, at->finished, memory_order_release);
+}
+
 /* Slices [begin, end), which count as `count`. */
 static void run_slices(member *at, const mn_step *step, size_t begin, size_t end, size_t count) {
-  const mn_team *team = at->job->team;
-  unsigned char *scratch = team->arena + step->scratch_offset + at->worker * step->scratch_bytes;
-  const mn_run run = {team->arena, scratch, at->worker};
+  const mn_run run = run_of(at, step);
   step->impl->run(step, &run, begin, end);
-  at->finished += count;
-  atomic_store_explicit(&team->lanes[at->worker].done, at->finished, memory_order_release);
+  publish(at, count);
 }
 
 /* Does the share of worker `of`, unless it was begun. */
@@ -75,6 +84,15 @@ static void run_alone(member *at, int32_t index) {
   run_slices(at, step, 0, step->slices, 1);
 }
 
+/* What all slices of a step have left to the caller. */
+static void finish(member *at, int32_t index) {
+  const mn_step *step = &at->job->steps[index];
+  const mn_run run = run_of(at, step);
+  wait_for(at, at->target - 1);
+  step->impl->finish(step, &run);
+  publish(at, 1);
+}
+
 static void tell(const member *at, int32_t step) {
   const mn_team *team = at->job->team;
   if (at->worker != 0 || !team->on_step) return;
@@ -96,6 +114,9 @@ static void take_part(void *context, int worker, size_t begin, size_t end) {
     } else if (worker == 0) {
       run_alone(&at, i);
     }
+    if (!j->steps[i].impl->finish) continue;
+    at.target++;
+    if (worker == 0) finish(&at, i);
   }
   mn_cpu_restore_denormals(saved);
   if (worker == 0) wait_for(&at, at.target);

@@ -28,7 +28,7 @@ void mn_transpose_pixel_f32_ref(float *sums, size_t channels, float lo, float hi
 void mn_transpose_pixel_q8_ref(const int32_t *sums, uint8_t *out, size_t channels,
                                const mn_requant *requant);
 
-/* ---- pool_ref.c: one output pixel --------------------------------------------------------- */
+/* ---- average_ref.c, pool_ref.c: one output pixel ------------------------------------------ */
 
 /* A window already clipped to the map: padding is never counted. */
 typedef struct mn_pool_args {
@@ -43,6 +43,7 @@ typedef struct mn_pool_args {
   int32_t in_zero, out_zero; /* the input's as an unsigned code */
 } mn_pool_args;
 typedef void mn_pool_fn(const mn_pool_args *args);
+void mn_add_sums_ref(int32_t *sums, const int32_t *more, size_t channels);
 mn_pool_fn mn_average_f32_ref, mn_average_u8_ref, mn_average_i8_ref; /* of the sums */
 mn_pool_fn mn_average_real_ref;                                      /* ONNX's */
 mn_pool_fn mn_max_pool_f32_ref, mn_max_pool_u8_ref, mn_max_pool_i8_ref;

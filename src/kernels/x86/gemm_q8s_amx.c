@@ -5,7 +5,8 @@
  *
  * Tile instructions hardly pass one another, and their results come late: while a block is
  * multiplied, the sums of the one before it are stored, each tile just before it is needed again,
- * and vectors requantize the one before that, a few rows after each product. */
+ * and vectors requantize the one before that, a few rows after each product. Weights of a network
+ * exceed the L2 cache, so that a panel's are fetched while the one before it is multiplied. */
 #include "kernels/kernels.h"
 #include "kernels/x86/requant_avx512.h"
 #include "kernels/x86/tiles_amx.h"
@@ -17,6 +18,7 @@ enum {
   QUADS = 4 * COLS, /* bytes of a quad of k of all columns */
   DEPTH = 64,       /* most k of a step */
   MOST_ROWS = 512,
+  FETCHED_K = 512,
   FEW_ROWS = 4 /* are not worth a configuration */
 };
 
@@ -41,6 +43,8 @@ typedef struct product {
   size_t rows;            /* of a block, at most SIDE */
   size_t depth, steps;    /* k of a step; the last step ends at the end of k and may overlap */
   const int8_t *b, *last; /* a panel, and its last step's weights */
+  const int8_t *ahead;    /* what is fetched next, so many lines with each step */
+  size_t fetches;
   block now, before;
   __m512i *left;      /* where sums go that tiles still hold; NULL: none */
   size_t left_stride; /* in vectors */
@@ -90,6 +94,19 @@ static void start_sums(const product *x, const int32_t *bias, size_t row) {
   }
 }
 
+/* As many as all steps of a panel need to fetch the next one. Those of many k take long to read as
+ * it is: nothing is won where what is waited for is their own lines. */
+static void fetch_panel(product *x, const int8_t *next, size_t blocks) {
+  x->ahead = next;
+  x->fetches = x->args->k <= FETCHED_K ? (x->depth + 2 * blocks - 1) / (2 * blocks) : 0;
+}
+
+MN_INLINE void fetch_some(product *x) {
+  for (size_t i = 0; i < x->fetches; i++, x->ahead += 64) {
+    _mm_prefetch((const char *)x->ahead, _MM_HINT_T1);
+  }
+}
+
 #define DOT(sums, rows, weights)         \
   do {                                   \
     if (is_signed) {                     \
@@ -128,6 +145,7 @@ static void multiply(product *x, const uint8_t *a, size_t column, const int32_t 
     if (i + 1 == x->steps) a = last, b = x->last + 64 * column;
     _tile_loadd(UPPER, a, a_stride);
     _tile_loadd(LEFT, b, QUADS);
+    fetch_some(x);
     if (i == 0) BEGIN(0, 0, 0);
     DOT(0, UPPER, LEFT);
     if (wide) _tile_loadd(RIGHT, b + 64, QUADS);
@@ -197,6 +215,7 @@ static void run_rows(product *x, size_t m, size_t count) {
   x->b = args->b;
   for (size_t n = 0; n < args->n; n += COLS, x->b += panel) {
     prepare_tail(x);
+    fetch_panel(x, x->b + panel, blocks);
     x->now.count = args->n - n < COLS ? args->n - n : COLS;
     x->now.vectors = x->now.count > 32 ? 4 : x->now.count > 16 ? 2 : 1;
     x->now.requant = &requant[n / COLS % 2];

@@ -54,7 +54,8 @@ MN_INLINE void add_16(int32_t *sums, __m256i x) {
 MN_INLINE void sum_channels_q8(const mn_sum_args *args, size_t c, const int vectors) {
   const __m128i flips = _mm_set1_epi8((char)args->flip);
   int32_t *sums = (int32_t *)args->sums + c;
-  __m256i sum[2] = {_mm256_setzero_si256(), _mm256_setzero_si256()};
+  __m256i sum[4] = {_mm256_setzero_si256(), _mm256_setzero_si256(), _mm256_setzero_si256(),
+                    _mm256_setzero_si256()};
   size_t room = Q8_PIXELS;
   for (size_t row = 0; row < args->rows; row++) {
     for (size_t col = 0; col < args->cols; col++) {
@@ -76,6 +77,7 @@ MN_INLINE void sum_channels_q8(const mn_sum_args *args, size_t c, const int vect
 
 void mn_sum_q8_avx2(const mn_sum_args *args) {
   size_t c = 0;
+  for (; args->channels - c >= 64; c += 64) sum_channels_q8(args, c, 4);
   for (; args->channels - c >= 32; c += 32) sum_channels_q8(args, c, 2);
   for (; args->channels - c >= 16; c += 16) sum_channels_q8(args, c, 1);
   mn_sum_args rest = *args;
