@@ -194,7 +194,16 @@ static void run_eltwise(const mn_kernel *kernel, const layer *x, const operands 
                            .pixel_stride = x->n,
                            .channels = x->n,
                            .sums = o->c};
+  const mn_softmax_f32_args softmax_f32 = {o->a, o->c, count, 1.0f};
+  const mn_softmax_q8_args softmax_q8 = {o->a, o->c, count, 0x80, o->multiplier};
+  const size_t element = kernel->slot == MN_SLOT_arg_max_f32 ? sizeof(float) : 1;
+  const mn_arg_max_args arg_max = {o->a, x->side * x->side, x->n * element, x->n, 0x80, false,
+                                   o->c};
   switch (kernel->slot) {
+    case MN_SLOT_softmax_f32: ((mn_softmax_f32_fn *)kernel->function)(&softmax_f32); break;
+    case MN_SLOT_softmax_q8: ((mn_softmax_q8_fn *)kernel->function)(&softmax_q8); break;
+    case MN_SLOT_arg_max_f32:
+    case MN_SLOT_arg_max_q8: ((mn_arg_max_f32_fn *)kernel->function)(&arg_max); break;
     case MN_SLOT_sum_f32:
     case MN_SLOT_sum_q8: ((mn_sum_f32_fn *)kernel->function)(&sum); break;
     case MN_SLOT_add_q8: ((mn_add_q8_fn *)kernel->function)(&add); break;

@@ -42,6 +42,10 @@ static const uint64_t known[MN_SLOT_COUNT] = {
     [MN_SLOT_hard_swish_f32] = 0xc7546816bb649f8au,
     [MN_SLOT_hard_sigmoid_f32] = 0x16ae5f82c58ac5f5u,
     [MN_SLOT_logistic_f32] = 0x1b02f7334602b30fu,
+    [MN_SLOT_softmax_f32] = 0xc5428aef72cfdbc7u,
+    [MN_SLOT_softmax_q8] = 0x1d4753e522a13a3cu,
+    [MN_SLOT_arg_max_f32] = 0x8207a6b057e7b57eu,
+    [MN_SLOT_arg_max_q8] = 0x752a47ccbc276f3eu,
 };
 
 /* Of the network in selftest_network.c: LiteRT's reference kernels (2.3.0) give the same. */

@@ -6,6 +6,7 @@
 #include "api/selftest.h"
 #include "base/half.h"
 #include "kernels/kernels.h"
+#include "kernels/ref/ref.h"
 #include "ops/requantize.h"
 
 enum { W_ZERO = 3, FLIP = 0x80, OUT_ZERO = 5 };
@@ -342,6 +343,38 @@ static void run_resize(mn_trial *trial, const mn_kernel *kernel) {
   ((mn_resize_f32_fn *)kernel->function)(&args);
 }
 
+static void run_softmax(mn_trial *trial, const mn_kernel *kernel) {
+  int32_t table[256];
+  mn_softmax_table_ref(table, 1 << 30, 21); /* a code is 1/32 */
+  for (int i = 0; i < TRIAL_M; i++) {
+    const int row = i * TRIAL_N;
+    if (kernel->slot == MN_SLOT_softmax_f32) {
+      const mn_softmax_f32_args args = {trial->a_f32 + row, trial->out_f32 + row, TRIAL_N, 1};
+      ((mn_softmax_f32_fn *)kernel->function)(&args);
+    } else {
+      const mn_softmax_q8_args args = {trial->a_q8 + row, trial->out_q8 + row, TRIAL_N, FLIP,
+                                       table};
+      ((mn_softmax_q8_fn *)kernel->function)(&args);
+    }
+  }
+}
+
+static void run_arg_max(mn_trial *trial, const mn_kernel *kernel) {
+  const bool is_float = kernel->slot == MN_SLOT_arg_max_f32;
+  int32_t found[TRIAL_M];
+  const mn_arg_max_args args = {.in = is_float ? (const void *)trial->a_f32 : trial->a_q8,
+                                .rows = TRIAL_M,
+                                .apart = TRIAL_N * (is_float ? sizeof(float) : 1),
+                                .count = TRIAL_N,
+                                .flip = FLIP,
+                                .out = found};
+  ((mn_arg_max_f32_fn *)kernel->function)(&args);
+  for (int i = 0; i < TRIAL_M; i++) {
+    trial->out_f32[i] = (float)found[i];
+    trial->out_q8[i] = (uint8_t)found[i];
+  }
+}
+
 typedef struct slot_runner {
   void (*run)(mn_trial *trial, const mn_kernel *kernel);
   bool is_float;
@@ -373,6 +406,10 @@ static const slot_runner runners[MN_SLOT_COUNT] = {
     [MN_SLOT_hard_swish_f32] = {run_unary_f32, true, 0},
     [MN_SLOT_hard_sigmoid_f32] = {run_unary_f32, true, 0},
     [MN_SLOT_logistic_f32] = {run_unary_f32, true, 0},
+    [MN_SLOT_softmax_f32] = {run_softmax, true, 0},
+    [MN_SLOT_softmax_q8] = {run_softmax, false, 0},
+    [MN_SLOT_arg_max_f32] = {run_arg_max, true, 0},
+    [MN_SLOT_arg_max_q8] = {run_arg_max, false, 0},
 };
 
 static bool tile_fits(mn_tile tile) {

@@ -278,6 +278,48 @@ typedef struct mn_sum_args {
 typedef void mn_sum_f32_fn(const mn_sum_args *args);
 typedef void mn_sum_q8_fn(const mn_sum_args *args);
 
+/* ---- Softmax of a row, and the largest of a row ---------------------------------------------- */
+
+/* e^(beta (x - max)) / sum for beta > 0. The sum is one of 16, each of every 16th element, which
+ * are then added by halves: the same on every instruction set. out may be in. */
+typedef struct mn_softmax_f32_args {
+  const float *in;
+  float *out;
+  size_t count; /* at least 1 */
+  float beta;
+} mn_softmax_f32_args;
+typedef void mn_softmax_f32_fn(const mn_softmax_f32_args *args);
+
+/* LiteRT's fixed point (ref/softmax_q8.h). */
+typedef struct mn_softmax_q8_args {
+  const uint8_t *in;
+  uint8_t *out;
+  size_t count;         /* at least 1 */
+  uint8_t flip;         /* of both */
+  const int32_t *table; /* [256] exponentials of the differences from the maximum, not negative */
+} mn_softmax_q8_args;
+typedef void mn_softmax_q8_fn(const mn_softmax_q8_args *args);
+
+/* out[row] = index of the first largest of in[row][count], floats (NaN is less than all) or
+ * unsigned codes (byte ^ flip). */
+typedef struct mn_arg_max_args {
+  const void *in;
+  size_t rows, apart, count; /* apart: bytes from row to row; count: 1 to 2^31 - 1 */
+  uint8_t flip;
+  bool wide; /* out is [rows] int64_t, else int32_t */
+  void *out;
+} mn_arg_max_args;
+typedef void mn_arg_max_f32_fn(const mn_arg_max_args *args);
+typedef void mn_arg_max_q8_fn(const mn_arg_max_args *args);
+
+static inline void mn_put_index(const mn_arg_max_args *args, size_t row, size_t index) {
+  if (args->wide) {
+    ((int64_t *)args->out)[row] = (int64_t)index;
+  } else {
+    ((int32_t *)args->out)[row] = (int32_t)index;
+  }
+}
+
 /* ---- Bilinear resizing: one output row ------------------------------------------------------ */
 
 /* Where an output index lies between input indices lower and upper. */
@@ -307,7 +349,7 @@ typedef void mn_resize_i8_fn(const mn_resize_row_args *args);
   X(gemm_f32) X(gemm_bf16) X(gemm_q8) X(gemm_q8s) X(dw_f32) X(dw_q8s) X(add_q8) X(mul_q8) \
   X(add_real_q8) X(mul_real_q8) X(lut8) X(add_f32) X(sub_f32) X(mul_f32) X(clamp_f32) \
   X(hard_swish_f32) X(hard_sigmoid_f32) X(logistic_f32) X(dense_q8) X(sum_f32) X(sum_q8) \
-  X(resize_f32) X(resize_u8) X(resize_i8)
+  X(resize_f32) X(resize_u8) X(resize_i8) X(softmax_f32) X(softmax_q8) X(arg_max_f32) X(arg_max_q8)
 /* clang-format on */
 
 typedef enum mn_slot {

@@ -28,9 +28,9 @@ static inline size_t mn_part_channels(size_t channels, size_t count, int32_t thr
   return count * ((channels + *part - 1) / *part);
 }
 /* Whether threads share a layer's channels, `unit` of which go together, and not its rows: where
- * pixels are few, rows come in unequal shares, and weights outweigh them, so that each is to be read
- * by one thread only. All layers of such a map are shared so, by the pixels that they read, or each
- * would read what the other thread wrote. */
+ * pixels are few, rows come in unequal shares, and weights outweigh them, so that each is to be
+ * read by one thread only. All layers of such a map are shared so, by the pixels that they read, or
+ * each would read what the other thread wrote. */
 static inline bool mn_shares_channels(size_t pixels, size_t channels, size_t unit,
                                       int32_t threads) {
   enum { PIXELS = 4, MOST_UNEVEN = 8 }; /* an eighth more for one than for the others */

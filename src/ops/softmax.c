@@ -30,7 +30,9 @@ MN_PLANNING mn_status softmax_plan(mn_step *step, const mn_op_request *request, 
   if (steps < 0.999f || steps > 1.001f || (coded && mn_operand_unsigned_zero(out) != 0)) {
     return mn_op_refuse(step, "an output of scale 1/256 whose lowest code is zero", err);
   }
-  step->kernel_name = coded ? "softmax_q8_ref" : "softmax_f32_ref";
+  step->kernel =
+      mn_kernel_select(coded ? MN_SLOT_softmax_q8 : MN_SLOT_softmax_f32, request->features);
+  step->kernel_name = step->kernel->name;
   step->slices = mn_operand_pixels(out);
   if (!coded) return MN_OK;
   mn_status status = mn_op_params(step, request, sizeof(softmax), err);
@@ -47,9 +49,11 @@ static void softmax_run(const mn_step *step, const mn_run *run, size_t begin, si
     const void *from = mn_operand_pixel(run, in, row);
     void *to = mn_operand_pixel_out(run, out, row);
     if (in->type == MN_F32) {
-      mn_softmax_f32_ref(from, to, count, step->node->attr.softmax.beta);
+      const mn_softmax_f32_args args = {from, to, count, step->node->attr.softmax.beta};
+      ((mn_softmax_f32_fn *)step->kernel->function)(&args);
     } else {
-      mn_softmax_q8_ref(from, to, count, op->table, mn_code_flip(in->type));
+      const mn_softmax_q8_args args = {from, to, count, mn_code_flip(in->type), op->table};
+      ((mn_softmax_q8_fn *)step->kernel->function)(&args);
     }
   }
 }

@@ -12,6 +12,7 @@
 #include "parity_f32.h"
 #include "parity_q8.h"
 #include "parity_resize.h"
+#include "parity_softmax.h"
 #include "parity_sum.h"
 
 typedef int parity_fn(const mn_kernel *kernel, size_t *cases);
@@ -41,6 +42,10 @@ static parity_fn *const parity_of_slot[MN_SLOT_COUNT] = {
     [MN_SLOT_hard_swish_f32] = parity_all_unary_f32,
     [MN_SLOT_hard_sigmoid_f32] = parity_all_unary_f32,
     [MN_SLOT_logistic_f32] = parity_all_unary_f32,
+    [MN_SLOT_softmax_f32] = parity_all_softmax,
+    [MN_SLOT_softmax_q8] = parity_all_softmax,
+    [MN_SLOT_arg_max_f32] = parity_all_arg_max,
+    [MN_SLOT_arg_max_q8] = parity_all_arg_max,
 };
 
 #ifdef MN_EMULATE_AVX512

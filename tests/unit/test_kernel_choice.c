@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "graph_maker.h"
 #include "passes/passes.h"
 #include "plan/plan.h"
 #include "zoo/zoo.h"
@@ -98,6 +99,41 @@ static int fallbacks(const char *name, mn_type type, const mn_plan *plan, int *l
   return found;
 }
 
+/* What published files add to a network: probabilities, and the class of each pixel. */
+static void make_answers(mn_graph *graph, mn_type type) {
+  static const float scales[2] = {0.1f, 1.0f / 256};
+  static const int32_t zeros[2] = {0, -128};
+  mn_error err;
+  mn_graph_init(graph);
+  const mn_id x = make_input(graph, "x", type, SHAPE(1, 9, 9, 21));
+  const mn_attr beta = {.softmax = {1}}, last = {.arg_max = {3, MN_I32}};
+  const mn_id y = make_node(graph, MN_OP_SOFTMAX, "softmax", type, beta, IDS(x));
+  const mn_id best = make_node(graph, MN_OP_ARG_MAX, "arg_max", MN_I32, last, IDS(y));
+  for (int i = 0; i < 2 && type == MN_I8; i++) {
+    graph->values[i ? y : x].quant = (mn_quant){1, 0, &scales[i], &zeros[i]};
+  }
+  graph->values[y].shape = graph->values[x].shape;
+  graph->values[best].shape = (mn_shape){3, {1, 9, 9}};
+  assert_true(mn_graph_set_inputs(graph, &x, 1) && mn_graph_set_outputs(graph, &best, 1));
+  if (mn_graph_verify(graph, &err)) fail_msg("%s", err.text);
+}
+
+static int check_answers(mn_type type, const char *level) {
+  mn_graph graph;
+  mn_plan *plan;
+  mn_error err = {0};
+  mn_plan_request request = {.threads = 1, .precision = MN_F32};
+  if (mn_cpu_level(level, &request.features, NULL)) return 0;
+  make_answers(&graph, type);
+  if (mn_plan_build(&plan, &graph, &request, &err)) fail_msg("%s", err.text);
+  int layers = 0;
+  const int found = fallbacks("answers", type, plan, &layers);
+  assert_int_equal(layers, 2);
+  mn_plan_free(plan);
+  mn_graph_free(&graph);
+  return found;
+}
+
 static int check_network(const char *name, mn_type type, const char *level) {
   mn_graph graph;
   mn_plan *plan;
@@ -125,6 +161,8 @@ static void no_layer_falls_back(void **state) {
       found += check_network(names[n], MN_F32, level) + check_network(names[n], MN_BF16, level) +
                check_network(names[n], MN_I8, level);
     }
+    /* ARM has none for answers. */
+    if (features & MN_AVX2) found += check_answers(MN_F32, level) + check_answers(MN_I8, level);
     levels++;
   }
   if (levels == 0) skip(); /* a build or a machine without SIMD */
@@ -136,6 +174,8 @@ static void scalar_is_reference(void **state) {
   (void)state;
   assert_true(check_network("v2-0.35-96", MN_F32, "scalar") > 50);
   assert_true(check_network("v2-0.35-96", MN_I8, "scalar") > 50);
+  assert_int_equal(check_answers(MN_F32, "scalar"), 2);
+  assert_int_equal(check_answers(MN_I8, "scalar"), 2);
 }
 
 int main(void) {

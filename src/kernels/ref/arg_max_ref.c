@@ -3,7 +3,7 @@
  * (LiteRT reference/arg_min_max.h). */
 #include "kernels/ref/ref.h"
 
-size_t mn_arg_max_f32_ref(const float *in, size_t count, size_t stride) {
+size_t mn_largest_f32_ref(const float *in, size_t count, size_t stride) {
   size_t best = 0;
   for (size_t i = 1; i < count; i++) {
     float candidate = in[i * stride], current = in[best * stride];
@@ -14,7 +14,7 @@ size_t mn_arg_max_f32_ref(const float *in, size_t count, size_t stride) {
 
 /* Code and place in one number, so that the largest needs no branch, which pictures would make
  * unpredictable: of equals the first has the larger number. */
-static size_t arg_max_codes(const uint8_t *in, size_t count, size_t stride, uint8_t flip) {
+size_t mn_largest_q8_ref(const uint8_t *in, size_t count, size_t stride, uint8_t flip) {
   enum { PLACES = 1 << 24 };
   size_t found = 0, most = 0; /* a code of `found`, 1 more */
   for (size_t begin = 0; begin < count; begin += PLACES) {
@@ -33,10 +33,16 @@ static size_t arg_max_codes(const uint8_t *in, size_t count, size_t stride, uint
   return found;
 }
 
-size_t mn_arg_max_u8_ref(const uint8_t *in, size_t count, size_t stride) {
-  return arg_max_codes(in, count, stride, 0);
+void mn_arg_max_f32_ref(const mn_arg_max_args *args) {
+  const unsigned char *in = args->in;
+  for (size_t row = 0; row < args->rows; row++, in += args->apart) {
+    mn_put_index(args, row, mn_largest_f32_ref((const float *)(const void *)in, args->count, 1));
+  }
 }
 
-size_t mn_arg_max_i8_ref(const int8_t *in, size_t count, size_t stride) {
-  return arg_max_codes((const uint8_t *)in, count, stride, 0x80);
+void mn_arg_max_q8_ref(const mn_arg_max_args *args) {
+  const uint8_t *in = args->in;
+  for (size_t row = 0; row < args->rows; row++, in += args->apart) {
+    mn_put_index(args, row, mn_largest_q8_ref(in, args->count, 1, args->flip));
+  }
 }

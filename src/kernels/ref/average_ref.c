@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Average of a window from its sums, channel by channel; loops that a compiler makes vectors of, as
- * a division would not be. u8 averages round ties up, i8 averages round ties away from zero; the two
- * differ for negative halves (LiteRT reference/pooling.h and reference/integer_ops/pooling.h). */
+ * a division would not be. u8 averages round ties up, i8 averages round ties away from zero; the
+ * two differ for negative halves (LiteRT reference/pooling.h and
+ * reference/integer_ops/pooling.h). */
 #include "kernels/ref/clamp_f32.h"
 #include "kernels/ref/real_code.h"
 #include "kernels/ref/ref.h"
@@ -19,8 +20,8 @@ void mn_average_f32_ref(const mn_pool_args *args) {
   }
 }
 
-/* x / count for 0 <= x < 2^31 and count <= 2^23 as a product with a number of 32 bits, which is above
- * 2^shift / count by less than one in 2^31 (Granlund and Montgomery, 1994). */
+/* x / count for 0 <= x < 2^31 and count <= 2^23 as a product with a number of 32 bits, which is
+ * above 2^shift / count by less than one in 2^31 (Granlund and Montgomery, 1994). */
 typedef struct divisor {
   uint32_t factor;
   int shift;

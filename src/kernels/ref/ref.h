@@ -62,15 +62,10 @@ uint8_t mn_mean_code_real_ref(const mn_mean_q8 *mean, int32_t sum);
 void mn_mean_prepare_q8_ref(mn_mean_q8 *mean, int64_t count, int32_t in_zero);
 uint8_t mn_mean_code_ref(const mn_mean_q8 *mean, int32_t sum);
 
-/* ---- softmax_ref.c: one row --------------------------------------------------------------- */
-
-void mn_softmax_f32_ref(const float *in, float *out, size_t count, float beta);
+/* ---- softmax_ref.c ------------------------------------------------------------------------ */
 
 /* table[d] = e^(-d * scale * beta) in 31 fractional bits, 0 beyond the range that TFLite keeps. */
 void mn_softmax_table_ref(int32_t table[256], int32_t multiplier, int32_t left_shift);
-/* in, out: codes ^ flip are unsigned; out has scale 1/256 and the type's lowest code as zero. */
-void mn_softmax_q8_ref(const uint8_t *in, uint8_t *out, size_t count, const int32_t table[256],
-                       uint8_t flip);
 
 /* ---- hard_swish_q8_ref.c ------------------------------------------------------------------ */
 
@@ -105,8 +100,7 @@ void mn_bf16_to_f32_ref(const uint16_t *in, float *out, size_t count);
 
 /* ---- arg_max_ref.c: index of the first largest of count elements, stride apart ------------ */
 
-size_t mn_arg_max_f32_ref(const float *in, size_t count, size_t stride); /* NaN loses to all */
-size_t mn_arg_max_u8_ref(const uint8_t *in, size_t count, size_t stride);
-size_t mn_arg_max_i8_ref(const int8_t *in, size_t count, size_t stride);
+size_t mn_largest_f32_ref(const float *in, size_t count, size_t stride); /* NaN loses to all */
+size_t mn_largest_q8_ref(const uint8_t *in, size_t count, size_t stride, uint8_t flip);
 
 #endif

@@ -2,19 +2,24 @@
  * Softmax of one row. The 8-bit one is LiteRT's reference kernel (reference/softmax.h): fixed
  * point throughout, with gemmlowp's exponential and reciprocal. Since a difference from the maximum
  * is one of 256 numbers, the exponentials are a table. Qm.n: m integer bits, n fractional bits. */
+#include <math.h>
+
 #include "kernels/ref/exp_f32.h"
 #include "kernels/ref/ref.h"
-#include "kernels/ref/requant.h"
+#include "kernels/ref/softmax_q8.h"
 
-void mn_softmax_f32_ref(const float *in, float *out, size_t count, float beta) {
-  float max = in[0];
-  for (size_t i = 1; i < count; i++) max = in[i] > max ? in[i] : max;
-  float sum = 0.0f;
-  for (size_t i = 0; i < count; i++) {
-    out[i] = mn_exp_one_f32((in[i] - max) * beta);
-    sum += out[i];
+void mn_softmax_f32_ref(const mn_softmax_f32_args *args) {
+  enum { SUMS = 16 };
+  float max = -INFINITY, sums[SUMS] = {0};
+  for (size_t i = 0; i < args->count; i++) max = args->in[i] > max ? args->in[i] : max;
+  for (size_t i = 0; i < args->count; i++) {
+    args->out[i] = mn_exp_one_f32((args->in[i] - max) * args->beta);
+    sums[i % SUMS] += args->out[i];
   }
-  for (size_t i = 0; i < count; i++) out[i] /= sum;
+  for (int half = SUMS / 2; half > 0; half /= 2) {
+    for (int i = 0; i < half; i++) sums[i] += sums[i + half];
+  }
+  for (size_t i = 0; i < args->count; i++) args->out[i] /= sums[0];
 }
 
 /* e^a for -1/4 <= a < 0, both Q0.31: Taylor's series to the fourth power around -1/8. */
@@ -46,17 +51,6 @@ static int32_t exp_negative(int32_t a) {
   return result;
 }
 
-/* 1 / (1 + a) for 0 <= a < 1, both Q0.31: three Newton steps from 48/17 - 32/17 d, in Q2.29. */
-static int32_t one_over_one_plus(int32_t a) {
-  int32_t half_denominator = (int32_t)(((int64_t)a + INT32_MAX + 1) / 2);
-  int32_t x = 1515870810 + mn_high_mul(half_denominator, -1010580540);
-  for (int step = 0; step < 3; step++) {
-    int32_t error = (1 << 29) - mn_high_mul(half_denominator, x);
-    x += mn_high_mul(x, error) * 4;
-  }
-  return x > INT32_MAX / 2 ? INT32_MAX : x * 2;
-}
-
 void mn_softmax_table_ref(int32_t table[256], int32_t multiplier, int32_t left_shift) {
   int64_t radius = ((int64_t)31 << 26) >> left_shift; /* differences beyond it count as none */
   for (int32_t d = 0; d < 256; d++) {
@@ -64,27 +58,19 @@ void mn_softmax_table_ref(int32_t table[256], int32_t multiplier, int32_t left_s
   }
 }
 
-static int32_t leading_zeros(uint32_t x) {
-  int32_t zeros = 0;
-  for (; zeros < 32 && !(x >> 31); zeros++) x <<= 1;
-  return zeros;
-}
-
-void mn_softmax_q8_ref(const uint8_t *in, uint8_t *out, size_t count, const int32_t table[256],
-                       uint8_t flip) {
+void mn_softmax_q8_ref(const mn_softmax_q8_args *args) {
+  const uint8_t flip = args->flip;
   uint8_t max = 0;
-  for (size_t i = 0; i < count; i++) max = (in[i] ^ flip) > max ? (uint8_t)(in[i] ^ flip) : max;
-  int64_t exact_sum = 0; /* Q12.19 */
-  for (size_t i = 0; i < count; i++) {
-    exact_sum += mn_rounding_shift(table[max - (in[i] ^ flip)], 12);
+  for (size_t i = 0; i < args->count; i++) {
+    const uint8_t code = args->in[i] ^ flip;
+    max = code > max ? code : max;
   }
-  int32_t sum = exact_sum > INT32_MAX ? INT32_MAX : (int32_t)exact_sum;
-  int32_t headroom = leading_zeros((uint32_t)sum);
-  int32_t scale = one_over_one_plus((int32_t)(((uint32_t)sum << headroom) - (1u << 31)));
-  int32_t exponent = 12 - headroom + 31 - 8;
-  for (size_t i = 0; i < count; i++) {
-    int32_t product = mn_high_mul(scale, table[max - (in[i] ^ flip)]);
-    int32_t code = exponent > 31 ? 0 : mn_rounding_shift(product, exponent);
-    out[i] = (uint8_t)(mn_clamp_i32(code, 0, 255) ^ flip);
+  int64_t sum = 0;
+  for (size_t i = 0; i < args->count; i++) {
+    sum += mn_softmax_term(args->table[max - (args->in[i] ^ flip)]);
+  }
+  const mn_softmax_scale scale = mn_softmax_scale_of(sum);
+  for (size_t i = 0; i < args->count; i++) {
+    args->out[i] = mn_softmax_code(args->table[max - (args->in[i] ^ flip)], scale) ^ flip;
   }
 }

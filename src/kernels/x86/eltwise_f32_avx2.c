@@ -3,7 +3,7 @@
  * results are equal to the last bit. A last part goes through masked loads and stores, which also
  * keeps `out` free to be one of the inputs. */
 #include "kernels/kernels.h"
-#include "kernels/x86/simd_avx2.h"
+#include "kernels/x86/exp_avx2.h"
 
 typedef __m256 binary_fn(__m256 a, __m256 b);
 typedef __m256 unary_fn(__m256 x);
@@ -48,36 +48,6 @@ MN_INLINE __m256 hard_sigmoid(__m256 x) {
   return _mm256_blendv_ps(y, x, _mm256_cmp_ps(x, x, _CMP_UNORD_Q));
 }
 
-/* 2^n in each lane, -126 <= n <= 127 */
-MN_INLINE __m256 power_of_two(__m256i n) {
-  const __m256i biased = _mm256_add_epi32(n, _mm256_set1_epi32(127));
-  return _mm256_castsi256_ps(_mm256_slli_epi32(biased, 23));
-}
-
-MN_INLINE __m256 times_plus(__m256 p, __m256 r, float c) {
-  return _mm256_add_ps(_mm256_mul_ps(p, r), _mm256_set1_ps(c));
-}
-
-/* mn_exp_one_f32 for x <= 0 or NaN: its steps, none fused. Below -104 the caller replaces it. */
-MN_INLINE __m256 exp_negative(__m256 x) {
-  const __m256 scaled = _mm256_mul_ps(x, _mm256_set1_ps(1.44269504f));
-  const __m256i n = _mm256_cvttps_epi32(_mm256_sub_ps(scaled, _mm256_set1_ps(0.5f)));
-  const __m256 f = _mm256_cvtepi32_ps(n);
-  __m256 r = _mm256_sub_ps(x, _mm256_mul_ps(f, _mm256_set1_ps(0.693145752f)));
-  r = _mm256_sub_ps(r, _mm256_mul_ps(f, _mm256_set1_ps(1.42860677e-6f)));
-  __m256 p = _mm256_set1_ps(1.97902482e-4f);
-  p = times_plus(p, r, 1.39447593e-3f);
-  p = times_plus(p, r, 8.33349768e-3f);
-  p = times_plus(p, r, 4.16662954e-2f);
-  p = times_plus(p, r, 1.66666657e-1f);
-  p = times_plus(p, r, 0.5f);
-  const __m256 tail = _mm256_add_ps(r, _mm256_mul_ps(_mm256_mul_ps(r, r), p));
-  const __m256 e = _mm256_add_ps(_mm256_set1_ps(1.0f), tail);
-  const __m256i half = _mm256_srai_epi32(_mm256_add_epi32(n, _mm256_srli_epi32(n, 31)), 1);
-  return _mm256_mul_ps(_mm256_mul_ps(e, power_of_two(half)),
-                       power_of_two(_mm256_sub_epi32(n, half)));
-}
-
 /* e^-|x| in range, then e / (1 + e) or 1 / (1 + e). */
 MN_INLINE __m256 logistic(__m256 x) {
   const __m256 zero = _mm256_setzero_ps(), one = _mm256_set1_ps(1.0f);
@@ -85,7 +55,7 @@ MN_INLINE __m256 logistic(__m256 x) {
   const __m256 depth = _mm256_or_ps(x, _mm256_set1_ps(-0.0f));
   const __m256 tiny = _mm256_cmp_ps(depth, _mm256_set1_ps(-104.0f), _CMP_LE_OQ);
   const __m256 e =
-      _mm256_andnot_ps(tiny, exp_negative(_mm256_max_ps(_mm256_set1_ps(-104.0f), depth)));
+      _mm256_andnot_ps(tiny, exp_negative_avx2(_mm256_max_ps(_mm256_set1_ps(-104.0f), depth)));
   return _mm256_div_ps(_mm256_blendv_ps(e, one, positive), _mm256_add_ps(one, e));
 }
 
