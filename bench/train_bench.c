@@ -3,7 +3,7 @@
  * SGD with momentum, of one batch that stays. Its first weights go to a file, so that another
  * framework can begin with the same.
  *
- *   train_bench NETWORK BATCH THREADS PIXELS WEIGHTS wall|cpu|steps
+ *   train_bench NETWORK BATCH THREADS PIXELS WEIGHTS wall|cpu|steps [bf16]
  *
  * PIXELS: float [batch][height][width][3]. WEIGHTS: all parameters end to end. Then lines of JSON:
  * at first the losses of three steps, and for each line N on standard input N milliseconds, of a
@@ -27,6 +27,7 @@ typedef struct service {
   mn_trainer *trainer;
   mn_threads *threads;
   int32_t batch;
+  bool bf16;
 } service;
 
 static clockid_t clock_used = CLOCK_MONOTONIC;
@@ -50,6 +51,7 @@ static bool open_trainer(service *s, const char *network, int threads, mn_error 
       .backbone_share = 1,
       .norm_momentum = 0.1,
       .features = mn_cpu_detect(),
+      .bf16 = s->bf16,
   };
   if (mn_threads_new(&s->threads, threads, err) || mn_arch_parse(&arch, network, CLASSES, err) ||
       mn_zoo_build(&s->model, &arch, MN_ZOO_RANDOM, 1, err) ||
@@ -161,7 +163,8 @@ static void profile(const service *s, const float *pixels) {
 int main(int argc, char **argv) {
   mn_error err;
   service s = {.batch = argc > 2 ? (int32_t)strtol(argv[2], NULL, 10) : 0};
-  if (argc < 7) return fail("NETWORK BATCH THREADS PIXELS WEIGHTS wall|cpu|steps");
+  if (argc < 7) return fail("NETWORK BATCH THREADS PIXELS WEIGHTS wall|cpu|steps [bf16]");
+  s.bf16 = argc > 7 && strcmp(argv[7], "bf16") == 0;
   if (strcmp(argv[6], "cpu") == 0) clock_used = CLOCK_PROCESS_CPUTIME_ID;
   if (!open_trainer(&s, argv[1], (int)strtol(argv[3], NULL, 10), &err)) return fail(err.text);
   float *pixels = malloc(pixel_count(&s) * sizeof *pixels);

@@ -145,6 +145,7 @@ static mn_status make_trainer(mn_training *t, mn_error *err) {
       .codes = t->options.int8 ? &t->codes : NULL,
       .threads = t->options.threads,
       .features = t->features,
+      .bf16 = r->precision == MN_PRODUCTS_BF16,
   };
   return mn_trainer_new(&t->trainer, t->kept ? &t->last : &t->graph, &options, err);
 }

@@ -3,10 +3,10 @@
  * the gradient and the weights, by the kernels of the forward pass; windows larger than a pixel
  * gather what met an input pixel first. Of its weights: sums of outer products over the pixels,
  * in parts. */
-#include <math.h>
 #include <string.h>
 
 #include "base/alloc.h"
+#include "train/product.h"
 #include "train/train_ops.h"
 
 enum {
@@ -17,15 +17,14 @@ enum {
 };
 
 typedef struct conv {
-  const mn_kernel *kernel;        /* of the product */
-  const mn_grad_kernels *kernels; /* of the weights */
-  mn_window window;               /* pads resolved */
+  mn_product product; /* conv_gradient */
+  mn_outer outer;     /* conv_weights */
+  mn_window window;   /* pads resolved */
   bool pointwise;
   size_t taps, ic, oc;
   size_t in_h, in_w, out_h, out_w;
   size_t pixels;        /* of the output, or for conv_gradient of the input */
   size_t parts, blocks; /* conv_weights: slices are parts times blocks of outputs */
-  size_t zeros_offset;  /* conv_gradient: the bias that the kernel adds, in the pack */
 } conv;
 
 /* Sizes of the forward layer: of its input and of the gradient of its output. */
@@ -51,61 +50,26 @@ static void set_sizes(conv *p, const mn_step *step, const mn_operand *x,
 
 /* ---- Of the input --------------------------------------------------------------------------- */
 
-static size_t padded_ic(const conv *p) { return mn_whole(p->ic, (size_t)p->kernel->tile.cols); }
-
 static mn_status plan_gradient(mn_step *step, const mn_op_request *request, mn_error *err) {
   conv *p = mn_arena_take(request->arena, sizeof *p);
   if (!p) return mn_fail_memory(err, sizeof *p);
   memset(p, 0, sizeof *p);
   step->params = p;
   set_sizes(p, step, &step->out, &step->in[0]);
-  p->kernel = mn_kernel_select(MN_SLOT_gemm_f32, request->features);
   p->pixels = mn_operand_pixels(&step->out);
   const size_t rows = p->pointwise ? SLICE_ROWS : GATHER_ROWS;
   step->slices = (p->pixels + rows - 1) / rows;
   step->macs = p->pixels * p->taps * p->ic * p->oc;
-  p->zeros_offset = mn_aligned(padded_ic(p) * p->taps * p->oc * sizeof(float));
-  step->packed_bytes = p->zeros_offset + mn_aligned(padded_ic(p) * sizeof(float));
   step->scratch_bytes = p->pointwise ? 0 : rows * p->taps * p->oc * sizeof(float);
-  step->kernel_name = p->kernel->name;
+  p->product.n = p->ic;
+  p->product.k = p->taps * p->oc;
+  mn_product_plan(&p->product, step, request, rows);
   return MN_OK;
 }
 
-/* Panels [ic / cols][taps * oc][cols] of weights [oc][taps][ic]. */
 static void pack_gradient(const mn_step *step, void *packed) {
   const conv *p = step->params;
-  const float *weights = step->in[1].data;
-  const size_t cols = (size_t)p->kernel->tile.cols;
-  float *to = packed;
-  memset(packed, 0, step->packed_bytes);
-  for (size_t n = 0; n < p->ic; n += cols) {
-    const size_t count = p->ic - n < cols ? p->ic - n : cols;
-    for (size_t tap = 0; tap < p->taps; tap++) {
-      for (size_t oc = 0; oc < p->oc; oc++, to += cols) {
-        memcpy(to, weights + (oc * p->taps + tap) * p->ic + n, count * sizeof *to);
-      }
-    }
-  }
-}
-
-static void multiply(const conv *p, const mn_step *step, const float *a, float *out, size_t rows) {
-  const unsigned char *packed = step->packed;
-  const size_t k = p->taps * p->oc;
-  mn_gemm_f32_args args = {
-      .a = &a,
-      .a_stride = k,
-      .segments = 1,
-      .segment = k,
-      .b = (const float *)(const void *)packed,
-      .bias = (const float *)(const void *)(packed + p->zeros_offset),
-      .c = out,
-      .c_stride = p->ic,
-      .m = rows,
-      .n = p->ic,
-      .k = k,
-      .finish = {-INFINITY, INFINITY, false},
-  };
-  ((mn_gemm_f32_fn *)p->kernel->function)(&args);
+  mn_product_pack_turned(&p->product, step->in[1].data, p->taps, packed);
 }
 
 /* Which output met input position `at` with tap `tap`; false: none. */
@@ -150,7 +114,7 @@ static void run_gradient(const mn_step *step, const mn_run *run, size_t begin, s
         gather_gradient(p, gradient, first + i, to);
       }
     }
-    multiply(p, step, a, out + first * p->ic, count);
+    mn_product_run(&p->product, step, run, a, count, out + first * p->ic);
   }
 }
 
@@ -165,14 +129,14 @@ static mn_status plan_weights(mn_step *step, const mn_op_request *request, mn_er
   memset(p, 0, sizeof *p);
   step->params = p;
   set_sizes(p, step, &step->in[0], &step->in[1]);
-  p->kernels = mn_grad_kernels_select(request->features);
   p->pixels = mn_operand_pixels(&step->in[1]);
   p->parts = (size_t)step->out.shape.dim[0];
   p->blocks = p->pointwise ? (p->oc + SLICE_OUTPUTS - 1) / SLICE_OUTPUTS : 1;
   step->slices = p->parts * p->blocks;
   step->macs = p->pixels * p->taps * p->ic * p->oc;
   step->scratch_bytes = p->pointwise ? 0 : GATHER_ROWS * p->taps * p->ic * sizeof(float);
-  step->kernel_name = p->kernels->name;
+  mn_outer_plan(&p->outer, step, request, p->pointwise ? SLICE_OUTPUTS : p->oc, p->taps * p->ic);
+  step->kernel_name = p->outer.kernels->name;
   return MN_OK;
 }
 
@@ -213,7 +177,7 @@ static void add_windows(const conv *p, const mn_run *run, const float *x, mn_out
     for (size_t i = 0; i < args.pixels; i++) {
       gather_window(p, x, from + i, (float *)run->scratch + i * p->taps * p->ic);
     }
-    p->kernels->outer(&args);
+    mn_outer_run(&p->outer, run, &args);
   }
 }
 
@@ -241,7 +205,7 @@ static void run_weights(const mn_step *step, const mn_run *run, size_t begin, si
       args.a += from * p->oc;
       args.b += from * p->ic;
       args.pixels = to - from;
-      p->kernels->outer(&args);
+      mn_outer_run(&p->outer, run, &args);
     } else {
       add_windows(p, run, x, args, from, to);
     }

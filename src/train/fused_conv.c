@@ -1,21 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Pointwise layers with the batch norms around them; see fused.h. A slice is a part of the pixels
  * and is done in chunks that stay in the cache. */
-#include <math.h>
 #include <string.h>
 
 #include "base/alloc.h"
 #include "train/fused.h"
+#include "train/product.h"
 
 enum { CHUNK_ROWS = 112, CHUNK_BYTES = 384 << 10 };
 
 typedef struct layer {
-  const mn_kernel *kernel;
+  mn_product product;
+  mn_outer outer; /* backward */
   const mn_grad_kernels *kernels;
   size_t pixels, ic, oc, parts;
-  size_t rows;         /* of a chunk: whole tiles of 6, 7 and 14 */
-  size_t zeros_offset; /* of the bias that the kernel adds, in the pack */
-  size_t sums_offset;  /* of the sums, in scratch, which are behind the chunks */
+  size_t rows;        /* of a chunk: whole tiles of 6, 7 and 14 */
+  size_t sums_offset; /* of the sums, in scratch, which are behind the chunks */
 } layer;
 
 static mn_status plan(mn_step *step, const mn_op_request *request, const mn_operand *x,
@@ -23,8 +23,7 @@ static mn_status plan(mn_step *step, const mn_op_request *request, const mn_oper
   layer *p = mn_arena_take(request->arena, sizeof *p);
   if (!p) return mn_fail_memory(err, sizeof *p);
   step->params = p;
-  *p = (layer){.kernel = mn_kernel_select(MN_SLOT_gemm_f32, request->features),
-               .kernels = mn_grad_kernels_select(request->features),
+  *p = (layer){.kernels = mn_grad_kernels_select(request->features),
                .pixels = mn_operand_pixels(y),
                .ic = mn_operand_channels(x),
                .oc = mn_operand_channels(y),
@@ -32,40 +31,10 @@ static mn_status plan(mn_step *step, const mn_op_request *request, const mn_oper
                .rows = CHUNK_ROWS};
   while (p->rows > 28 && p->rows * (p->ic + p->oc) * sizeof(float) > CHUNK_BYTES) p->rows /= 2;
   step->slices = p->parts;
-  step->kernel_name = p->kernel->name;
   p->sums_offset = mn_aligned(p->rows * (p->ic + p->oc) * sizeof(float));
   const size_t widest = p->ic > p->oc ? p->ic : p->oc;
   step->scratch_bytes = p->sums_offset + 2 * widest * sizeof(double);
   return MN_OK;
-}
-
-/* Room for panels of [n][k] and a bias of zeros. */
-static void lay_out_pack(mn_step *step, layer *p, size_t n, size_t k) {
-  const size_t columns = mn_whole(n, (size_t)p->kernel->tile.cols);
-  p->zeros_offset = mn_aligned(columns * k * sizeof(float));
-  step->packed_bytes = p->zeros_offset + mn_aligned(columns * sizeof(float));
-}
-
-/* out [rows][n] = a [rows][k] times the packed weights. */
-static void multiply(const mn_step *step, const float *a, size_t rows, size_t k, size_t n,
-                     float *out) {
-  const layer *p = step->params;
-  const unsigned char *packed = step->packed;
-  const mn_gemm_f32_args args = {
-      .a = &a,
-      .a_stride = k,
-      .segments = 1,
-      .segment = k,
-      .b = (const float *)(const void *)packed,
-      .bias = (const float *)(const void *)(packed + p->zeros_offset),
-      .c = out,
-      .c_stride = n,
-      .m = rows,
-      .n = n,
-      .k = k,
-      .finish = {-INFINITY, INFINITY, false},
-  };
-  ((mn_gemm_f32_fn *)p->kernel->function)(&args);
 }
 
 static void set_sums(const mn_step *step, const mn_run *run, mn_norm_args *sums) {
@@ -80,25 +49,15 @@ static mn_status plan_forward(mn_step *step, const mn_op_request *request, mn_er
   mn_status status = plan(step, request, &step->in[0], &step->out, err);
   if (status) return status;
   layer *p = step->params;
-  lay_out_pack(step, p, p->oc, p->ic);
+  p->product.n = p->oc;
+  p->product.k = p->ic;
+  mn_product_plan(&p->product, step, request, p->rows);
   step->macs = p->pixels * p->ic * p->oc;
   return MN_OK;
 }
 
-/* Panels [oc / cols][ic][cols] of weights [oc][ic]. */
 static void pack_forward(const mn_step *step, void *packed) {
-  const layer *p = step->params;
-  const float *weights = step->in[1].data;
-  const size_t cols = (size_t)p->kernel->tile.cols;
-  memset(packed, 0, step->packed_bytes);
-  float *to = packed;
-  for (size_t n = 0; n < p->oc; n += cols) {
-    const size_t count = p->oc - n < cols ? p->oc - n : cols;
-    const float *from = weights + n * p->ic;
-    for (size_t k = 0; k < p->ic; k++, to += cols) {
-      for (size_t c = 0; c < count; c++) to[c] = from[c * p->ic + k];
-    }
-  }
+  mn_product_pack(&((const layer *)step->params)->product, step->in[1].data, packed);
 }
 
 /* `count` pixels from `at` on, as the layer sees them. */
@@ -127,7 +86,7 @@ static void run_forward(const mn_step *step, const mn_run *run, size_t begin, si
       const size_t count = to - at < p->rows ? to - at : p->rows;
       const float *x = mn_train_read(run, step, 0) + at * p->ic;
       x = chunk_of(step, x, &norm, count, run->scratch);
-      multiply(step, x, count, p->ic, p->oc, y + at * p->oc);
+      mn_product_run(&p->product, step, run, x, count, y + at * p->oc);
       if (!moments) continue;
       sums.x = y + at * p->oc;
       sums.pixels = count;
@@ -149,24 +108,17 @@ static mn_status plan_back(mn_step *step, const mn_op_request *request, mn_error
   mn_status status = plan(step, request, &step->in[MN_BACK_X], &step->in[MN_BACK_Y], err);
   if (status) return status;
   layer *p = step->params;
-  lay_out_pack(step, p, p->ic, p->oc);
+  p->product.n = p->ic;
+  p->product.k = p->oc;
+  mn_product_plan(&p->product, step, request, p->rows);
+  mn_outer_plan(&p->outer, step, request, p->oc, p->ic);
   step->macs = 2 * p->pixels * p->ic * p->oc;
   return MN_OK;
 }
 
-/* Panels [ic / cols][oc][cols] of weights [oc][ic]. */
 static void pack_back(const mn_step *step, void *packed) {
   const layer *p = step->params;
-  const float *weights = step->in[MN_BACK_WEIGHTS].data;
-  const size_t cols = (size_t)p->kernel->tile.cols;
-  float *to = packed;
-  memset(packed, 0, step->packed_bytes);
-  for (size_t n = 0; n < p->ic; n += cols) {
-    const size_t count = p->ic - n < cols ? p->ic - n : cols;
-    for (size_t oc = 0; oc < p->oc; oc++, to += cols) {
-      memcpy(to, weights + oc * p->ic + n, count * sizeof *to);
-    }
-  }
+  mn_product_pack_turned(&p->product, step->in[MN_BACK_WEIGHTS].data, 1, packed);
 }
 
 /* What a slice goes through its chunks with. */
@@ -185,9 +137,9 @@ static void run_chunk(const mn_step *step, const mn_run *run, back *b, size_t at
   b->gradient.out = b->dy;
   b->gradient.pixels = b->sums.pixels = b->outer.pixels = count;
   p->kernels->norm_gradient(&b->gradient);
-  multiply(step, b->dy, count, p->oc, p->ic, dx);
+  mn_product_run(&p->product, step, run, b->dy, count, dx);
   b->outer.b = chunk_of(step, x, &b->norm, count, b->z);
-  p->kernels->outer(&b->outer);
+  mn_outer_run(&p->outer, run, &b->outer);
   if (step->node->out_count < 3) return;
   b->sums.x = x;
   b->sums.gradient = dx;

@@ -10,6 +10,7 @@
 static const char *const optimizers[] = {"sgd", "rmsprop_tf", "rmsprop_torch", "adamw", NULL};
 static const char *const schedules[] = {"constant",    "cosine",    "step",
                                         "exponential", "one_cycle", NULL};
+static const char *const precisions[] = {"f32", "bf16", NULL};
 static const char *const crops[] = {"none", "inception", "padded", "jitter", "ssd", NULL};
 
 typedef enum field_kind { GROUP, WHOLE, REAL, BYTE, YES, WORD } field_kind;

@@ -10,9 +10,12 @@
 #include "train/schedule.h"
 #include "wire/json.h"
 
+typedef enum mn_products { MN_PRODUCTS_F32, MN_PRODUCTS_BF16 } mn_products;
+
 /* What the fields mean is in recipe.def. */
 typedef struct mn_recipe {
   int32_t epochs, batch, accumulate;
+  mn_products precision;
   mn_optimizer optimizer;
   double rate, backbone_share, layer_decay;
   double weight_decay;

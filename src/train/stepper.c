@@ -65,6 +65,7 @@ static mn_status build(mn_stepper *s, const mn_stepper_options *options, mn_erro
   const mn_plan_request request = {
       .threads = mn_threads_count(options->threads),
       .features = options->features,
+      .precision = options->bf16 ? MN_BF16 : MN_F32,
       .goal = MN_PLAN_LAYERS, /* whole maps: the backward pass reads them */
       .keep_all = options->keep_all,
       .impl_of = mn_train_impl_of,

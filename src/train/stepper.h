@@ -25,6 +25,7 @@ typedef struct mn_stepper_options {
   const mn_ranks *sync; /* batch norms are over these; NULL: each over its own batch */
   mn_threads *threads;  /* NULL: the caller alone */
   uint32_t features;    /* mn_cpu_features */
+  bool bf16;            /* operands of convolutions' products are rounded to it */
   bool keep_all;        /* every value can be read after a pass: mn_session_value */
 } mn_stepper_options;
 

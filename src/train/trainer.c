@@ -140,6 +140,7 @@ static mn_status make_stepper(const mn_trainer *t, mn_stepper **out, mn_error *e
       .sync = is_synced(t) ? o->ranks : NULL,
       .threads = o->threads,
       .features = o->features,
+      .bf16 = o->bf16,
   };
   return mn_stepper_new(out, t->model, &stepper, err);
 }
@@ -158,6 +159,10 @@ static mn_status open_sum(mn_trainer *t, mn_error *err) {
 static mn_status build(mn_trainer *t, mn_error *err) {
   if (t->options.sync_norm && t->options.codes) {
     return mn_fail(err, MN_ERR_UNSUPPORTED, "sync_norm", "not with rounding to codes");
+  }
+  if (t->options.bf16 && t->options.codes) {
+    return mn_fail(err, MN_ERR_ARGUMENT, "precision",
+                   "bf16 would round what training for 8 bits has rounded to codes: f32");
   }
   mn_status status = make_stepper(t, &t->stepper, err);
   if (!status) status = open_objective(t, err);

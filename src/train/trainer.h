@@ -34,6 +34,7 @@ typedef struct mn_trainer_options {
   uint64_t seed;
   mn_threads *threads;
   uint32_t features;
+  bool bf16; /* convolutions and dense layers multiply in it */
 } mn_trainer_options;
 
 /* What changes in the course of a training for 8 bits. */

@@ -56,6 +56,14 @@ for count in 1 2 4; do
   cmp 1.safetensors $count.safetensors || fail "$count processes make other bits"
 done
 
+# Products in bf16.
+for count in 1 2; do
+  train $count half$count.safetensors --epochs 3 --set precision=bf16 >half.out 2>&1 ||
+    fail "$(cat half.out)"
+  cmp half1.safetensors half$count.safetensors || fail "$count processes make other bits in bf16"
+done
+cmp -s 1.safetensors half1.safetensors && fail "precision changes nothing"
+
 # The second process is killed once there is a checkpoint. Other numbers of processes go on from it,
 # to the bits of a run that was not stopped.
 train 2 killed.safetensors --epochs 150 >killed.out 2>killed.err &

@@ -72,7 +72,7 @@ static void test_written_and_read(void **state) {
       if (!strstr(text, line)) fail_msg("%s is not printed", at->key);
       if (at->next) assert_true(strcmp(at->key, at->next->key) < 0);
     }
-    assert_int_equal(fields, 66);
+    assert_int_equal(fields, 67);
     assert_int_equal(mn_recipe_read(&other, object, NULL), MN_OK);
     assert_string_equal(mn_recipe_text(&other, &arena), text);
     assert_null(strstr(text, " \n"));

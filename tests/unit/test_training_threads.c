@@ -13,12 +13,25 @@
 #include "mobilenet/zoo.h"
 #include "training_run.h"
 
-static void begin_as(run *r, int threads, int int8) {
+typedef enum computing { FLOATS, HALVES, CODES } computing;
+
+static void begin_as(run *r, int threads, computing in) {
   mn_error err;
-  static const char *const settings[] = {
-      "epochs=24",   "batch=8",       "rate=0.2",         "average=0",       "rand_ops=0",
-      "mixup=0",     "flip=0",        "erase=0",          "warmup_epochs=0", "norm_momentum=0.3",
-      "dropout=0.1", "qat_start=0.5", "norm_freeze=0.75", "seen=0"};
+  const char *const settings[] = {"epochs=24",
+                                  "batch=8",
+                                  "rate=0.2",
+                                  "average=0",
+                                  "rand_ops=0",
+                                  "mixup=0",
+                                  "flip=0",
+                                  "erase=0",
+                                  "warmup_epochs=0",
+                                  "norm_momentum=0.3",
+                                  "dropout=0.1",
+                                  "qat_start=0.5",
+                                  "norm_freeze=0.75",
+                                  "seen=0",
+                                  in == HALVES ? "precision=bf16" : "precision=f32"};
   check(mn_model_from_zoo(&r->start, "v1-0.25-32", NULL, &err), &err);
   check(mn_threads_new(&r->threads, threads, &err), &err);
   const mn_train_options options = {.struct_size = sizeof options,
@@ -26,18 +39,17 @@ static void begin_as(run *r, int threads, int int8) {
                                     .setting_count = sizeof settings / sizeof settings[0],
                                     .held_back = 0.25,
                                     .seed = 3,
-                                    .int8 = int8,
+                                    .int8 = in == CODES,
                                     .threads = r->threads};
   check(mn_training_new(&r->training, r->start, temp_path("set"), &options, &err), &err);
 }
 
-static void begin(run *r, int threads) { begin_as(r, threads, 0); }
+static void begin(run *r, int threads) { begin_as(r, threads, FLOATS); }
 
-static void test_learning(void **state) {
-  (void)state;
+static void learn(computing in) {
   run one, two, stopped;
-  begin(&one, 1);
-  begin(&two, 2);
+  begin_as(&one, 1, in);
+  begin_as(&two, 2, in);
   assert_int_equal(mn_training_pictures(one.training, 0) + mn_training_pictures(one.training, 1),
                    2 * PICTURES);
   const mn_trained_epoch last = epochs(&one, 24);
@@ -49,12 +61,12 @@ static void test_learning(void **state) {
   epochs(&two, 24);
 
   mn_error err;
-  begin(&stopped, 1);
+  begin_as(&stopped, 1, in);
   epochs(&stopped, 12);
   check(mn_training_save(stopped.training, temp_path("run.safetensors"), &err), &err);
   end(&stopped);
   int32_t done;
-  begin(&stopped, 2);
+  begin_as(&stopped, 2, in);
   check(mn_training_resume(stopped.training, temp_path("run.safetensors"), &done, &err), &err);
   assert_int_equal(done, 12);
   epochs(&stopped, 12);
@@ -62,12 +74,22 @@ static void test_learning(void **state) {
   expect_same_files(&one, &two, &stopped);
 }
 
+static void test_learning(void **state) {
+  (void)state;
+  learn(FLOATS);
+}
+
+static void test_learning_in_bf16(void **state) {
+  (void)state;
+  learn(HALVES);
+}
+
 /* In 8 bits, from the middle on; stopped where batch norms still learn, and gone on from there. */
 static void test_int8(void **state) {
   (void)state;
   run one, two, stopped;
-  begin_as(&one, 1, 1);
-  begin_as(&two, 2, 1);
+  begin_as(&one, 1, CODES);
+  begin_as(&two, 2, CODES);
   const mn_trained_epoch last = epochs(&one, 24);
   printf("int8: held back %.2f, as floats %.2f; %.2f %% of codes differ, %.2f %% of %s\n",
          last.eval_top1, last.eval_top1_float, 100 * last.codes_differ, 100 * last.layer_differs,
@@ -83,12 +105,12 @@ static void test_int8(void **state) {
   epochs(&two, 24);
 
   mn_error err;
-  begin_as(&stopped, 2, 1);
+  begin_as(&stopped, 2, CODES);
   epochs(&stopped, 14);
   check(mn_training_save(stopped.training, temp_path("run8.safetensors"), &err), &err);
   end(&stopped);
   int32_t done;
-  begin_as(&stopped, 1, 1);
+  begin_as(&stopped, 1, CODES);
   check(mn_training_resume(stopped.training, temp_path("run8.safetensors"), &done, &err), &err);
   epochs(&stopped, 10);
 
@@ -184,6 +206,12 @@ static void test_refusals(void **state) {
   assert_int_equal(mn_training_new(&training, start, temp_path("set"), &options, &err),
                    MN_ERR_ARGUMENT);
   assert_non_null(strstr(err.text, "batch"));
+  static const char *const halves[] = {"batch=8", "precision=bf16"};
+  options = (mn_train_options){
+      .struct_size = sizeof options, .settings = halves, .setting_count = 2, .int8 = 1};
+  assert_int_equal(mn_training_new(&training, start, temp_path("set"), &options, &err),
+                   MN_ERR_ARGUMENT);
+  assert_non_null(strstr(err.text, "8 bits"));
   assert_int_not_equal(mn_training_new(&training, start, temp_path("nothing"), NULL, &err), MN_OK);
   assert_null(training);
   mn_model_free(start);
@@ -196,8 +224,9 @@ static int prepare(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(test_learning), cmocka_unit_test(test_int8),
-                                     cmocka_unit_test(test_trained_one),
-                                     cmocka_unit_test(test_drop), cmocka_unit_test(test_refusals)};
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_learning), cmocka_unit_test(test_learning_in_bf16),
+      cmocka_unit_test(test_int8),     cmocka_unit_test(test_trained_one),
+      cmocka_unit_test(test_drop),     cmocka_unit_test(test_refusals)};
   return cmocka_run_group_tests(tests, prepare, temp_drop);
 }

@@ -115,6 +115,10 @@ typedef struct mn_grad_kernels {
   void (*fake_quant)(const mn_fake_quant_args *args);
   /* out = gradient where x was not held to an end, else 0. */
   void (*fake_quant_gradient)(const mn_fake_quant_args *args);
+  /* to [count] = x rounded to bf16, as base/half.h does. */
+  void (*round)(const float *x, size_t count, float *to);
+  /* to [count][2] = a[i], b[i] likewise, as bf16. */
+  void (*round_pairs)(const float *a, const float *b, size_t count, uint16_t *to);
   void (*softmax)(const mn_softmax_args *args);
   double (*focal)(const mn_focal_args *args);
 } mn_grad_kernels;

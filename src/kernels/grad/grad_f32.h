@@ -194,6 +194,31 @@ static void dw_outer(const mn_dw_outer_args *args) {
   }
 }
 
+/* ---- bf16 ----------------------------------------------------------------------------------- */
+
+/* In the upper halves; the lower ones are what was rounded away. */
+INLINE bits rounded_bits(vec x) {
+  const bits of_x = (bits)x, up = of_x + 0x7fff + (of_x >> 16 & 1);
+  return (bits)pick(x == x, (vec)up, (vec)(of_x | 0x400000));
+}
+
+static void round_floats(const float *x, size_t count, float *to) {
+  for (size_t i = 0; i < count; i += LANES) {
+    const size_t some = count - i < LANES ? count - i : LANES;
+    store_some(to + i, (vec)(rounded_bits(load_some(x + i, some)) & 0xffff0000u), some);
+  }
+}
+
+static void round_pairs(const float *a, const float *b, size_t count, uint16_t *to) {
+  for (size_t i = 0; i < count; i += LANES) {
+    const size_t some = count - i < LANES ? count - i : LANES;
+    const bits low = rounded_bits(load_some(a + i, some));
+    const bits high = rounded_bits(load_some(b + i, some));
+    const bits pairs = low >> 16 | (high & 0xffff0000u);
+    memcpy(to + 2 * i, &pairs, some * sizeof(uint32_t));
+  }
+}
+
 /* ---- Batch norm ----------------------------------------------------------------------------- */
 
 /* A run of pixels goes by vectors of channels, whose numbers stay in registers; it is short enough
@@ -417,6 +442,8 @@ const mn_grad_kernels JOIN(mn_grad_kernels_, NAME) = {
     .extremes = extremes,
     .fake_quant = fake_quant,
     .fake_quant_gradient = fake_quant_gradient,
+    .round = round_floats,
+    .round_pairs = round_pairs,
     .softmax = softmax,
     .focal = focal,
 };

@@ -19,6 +19,7 @@ enum { LANES = 4, ROWS = 4 };
 
 typedef float vec __attribute__((vector_size(LANES * 4)));
 typedef int32_t mask __attribute__((vector_size(LANES * 4)));
+typedef uint32_t bits __attribute__((vector_size(LANES * 4)));
 
 INLINE vec load(const float *from) {
   vec x;
