@@ -32,8 +32,12 @@ static void put_offset(uint8_t *out, size_t at, size_t to) { put(out, at, (uint3
 
 static uint8_t put_number(uint8_t *out, size_t at, const mn_flex_number *number) {
   const float real = (float)number->number;
-  uint32_t bits = (uint32_t)(int32_t)number->number;
-  if (number->kind == MN_FLEX_REAL) memcpy(&bits, &real, sizeof bits);
+  uint32_t bits;
+  if (number->kind == MN_FLEX_REAL) {
+    memcpy(&bits, &real, sizeof bits);
+  } else {
+    bits = (uint32_t)(int32_t)number->number;
+  }
   put(out, at, bits);
   const int kind = number->kind == MN_FLEX_REAL   ? KIND_FLOAT
                    : number->kind == MN_FLEX_BOOL ? KIND_BOOL
