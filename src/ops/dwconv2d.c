@@ -316,9 +316,9 @@ static void run_part(const mn_step *step, const mn_band *band, size_t first) {
     fill_rows(step, band, y, count);
     const int32_t reach =
         (count - 1) * p->window.stride_h + (p->window.kernel_h - 1) * p->window.dilation_h;
-    const unsigned char **rows = band->scratch;
+    const void **rows = band->scratch;
     for (int32_t i = 0; i <= reach; i++) {
-      if (rows[i]) rows[i] += first * p->element;
+      if (rows[i]) rows[i] = (const unsigned char *)rows[i] + first * p->element;
     }
     mn_dw_strip strip = strip_of(step, band, y, count, first);
     strip.window = &window;
