@@ -115,7 +115,7 @@ static const named_recipe recipes[] = {
                   .smoothing = 0.1}}},
     {"finetune",
      "a network that has learned other classes before",
-     {.epochs = 8,
+     {.epochs = 16,
       .batch = 32,
       .accumulate = 1,
       .optimizer = {.kind = MN_ADAMW, .momentum = 0.9, .decay = 0.9, USUAL_ADAMW},
