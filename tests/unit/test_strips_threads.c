@@ -127,11 +127,14 @@ static size_t run_plan(const mn_plan *plan, mn_threads *threads, unsigned char *
   return take_output(session, to);
 }
 
-/* Every slice by itself, the last one first, with scratch that is no byte larger than promised. */
+/* Every slice by itself, the last one first, with scratch that is no byte larger than promised: one
+ * worker's, or each slice's where an end joins what they left there. */
 static void run_step_backwards(const mn_session *session, const mn_step *step) {
-  mn_run run = {session->team.arena, mn_alloc_aligned(step->scratch_bytes + 1), 0};
+  const size_t kept = step->impl->finish ? step->slices : 1;
+  mn_run run = {session->team.arena, mn_alloc_aligned(kept * step->scratch_bytes + 1), 0};
   assert_non_null(run.scratch);
   for (size_t i = step->slices; i-- > 0;) step->impl->run(step, &run, i, i + 1);
+  if (step->impl->finish) step->impl->finish(step, &run);
   mn_free(run.scratch);
 }
 
