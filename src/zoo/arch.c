@@ -57,11 +57,11 @@ static bool is_v3(mn_family family) {
 bool mn_flavour_find(mn_flavour *flavour, const char *name, mn_family family) {
   /* torchvision's V3 keeps TensorFlow's epsilon; everything else of PyTorch takes its default. */
   static const mn_flavour flavours[] = {
-      {"tf", false, 1e-3f, MN_EXPANSION_OF_INPUT, false, 0, false},
-      {"torchvision", true, 1e-5f, MN_EXPANSION_OF_TABLE, true, 0, false},
-      {"timm", true, 1e-5f, MN_EXPANSION_OF_INPUT, false, 0, false},
-      {"mcunet", true, 1e-5f, MN_EXPANSION_OF_INPUT, true, 0, false},
-      {"cifar", true, 1e-5f, MN_EXPANSION_OF_INPUT, false, 0, true},
+      {"tf", false, 1e-3f, MN_EXPANSION_OF_INPUT, false, 0, false, false},
+      {"torchvision", true, 1e-5f, MN_EXPANSION_OF_TABLE, true, 0, false, true},
+      {"timm", true, 1e-5f, MN_EXPANSION_OF_INPUT, false, 0, false, false},
+      {"mcunet", true, 1e-5f, MN_EXPANSION_OF_INPUT, true, 0, false, false},
+      {"cifar", true, 1e-5f, MN_EXPANSION_OF_INPUT, false, 0, true, false},
   };
   for (size_t i = 0; i < sizeof flavours / sizeof flavours[0]; i++) {
     if (strcmp(flavours[i].name, name) != 0) continue;

@@ -126,13 +126,17 @@ static mn_window window_of(const mn_net *net, int32_t kernel, int32_t stride, in
   return (mn_window){kernel, kernel, stride, stride, rate, rate, rule, pad, pad, pad, pad};
 }
 
-/* He-normal over a filter's inputs. */
-static filling he(int32_t fan_in) { return (filling){0, sqrt(2.0 / fan_in)}; }
+/* He-normal over a filter's inputs; torchvision's over its outputs, of which a depthwise layer has
+ * as many as channels: its weights begin small, and move the faster for it where a batch norm
+ * follows. */
+static filling he(const mn_net *net, int32_t window, int32_t in, int32_t out) {
+  return (filling){0, sqrt(2.0 / (window * (net->arch->flavour.fan_out ? out : in)))};
+}
 
 static mn_node *convolution(mn_net *net, const char *name, int32_t kernel, int32_t out, bool bias) {
   mn_shape shape = {4, {out, kernel, kernel, net->channels}};
   mn_id in[3] = {net->value, constant(net, mn_net_name(net, name, "weight"), shape,
-                                      he(kernel * kernel * net->channels))};
+                                      he(net, kernel * kernel, net->channels, out))};
   net->channels = out;
   if (bias) in[2] = per_channel(net, name, "bias", 0);
   mn_node *node = append(net, MN_OP_CONV2D, name, in, bias ? 3 : 2);
@@ -184,8 +188,8 @@ void mn_net_depthwise(mn_net *net, const char *name, int32_t kernel, int32_t str
   }
   net->stride *= stride;
   mn_shape shape = {3, {kernel, kernel, net->channels, 0}};
-  mn_id in[2] = {net->value,
-                 constant(net, mn_net_name(net, name, "weight"), shape, he(kernel * kernel))};
+  mn_id in[2] = {net->value, constant(net, mn_net_name(net, name, "weight"), shape,
+                                      he(net, kernel * kernel, 1, net->channels))};
   mn_node *node = append(net, MN_OP_DWCONV2D, name, in, 2);
   node->attr.conv.window = window_of(net, kernel, stride, rate);
   node->attr.conv.multiplier = 1;

@@ -42,6 +42,7 @@ typedef struct mn_flavour {
   bool last_scaled;        /* the layer before the classifier follows widths below 1 too */
   double whole_stem_below; /* V3: thinner networks keep the stem of width 1 */
   bool small_pictures;     /* V1, V2: made for 32 x 32: fewer strides, no bound above */
+  bool fan_out;            /* first weights by what a layer gives, not by what it reads */
 } mn_flavour;
 
 typedef struct mn_arch {
