@@ -27,7 +27,7 @@ test:
 
 # Both processors on one build: with everything, and with plain NEON.
 # Whole trainings, minutes each under an emulator, have no kernels of ARM's own.
-arm64: SLOW = test_training_(tasks_)?threads
+arm64: SLOW = test_training_(tasks_|unfold_)?threads
 arm64:
 	@cmake/bootstrap.sh build arm64
 	@cmake/arm64_sysroot.sh
