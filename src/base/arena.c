@@ -63,6 +63,15 @@ char *mn_arena_string(mn_arena *arena, const char *text, size_t length) {
   return piece; /* the terminator: pieces are zeroed */
 }
 
+char *mn_arena_join(mn_arena *arena, const char *a, const char *b) {
+  const size_t first = strlen(a), second = strlen(b);
+  char *text = mn_arena_take(arena, first + second + 1);
+  if (!text) return NULL;
+  memcpy(text, a, first);
+  memcpy(text + first, b, second + 1);
+  return text;
+}
+
 void mn_arena_free(mn_arena *arena) {
   for (mn_arena_block *block = arena->head, *next; block; block = next) {
     next = block->next;

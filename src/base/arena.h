@@ -19,6 +19,8 @@ void *mn_arena_array(mn_arena *arena, size_t count, size_t size);
 /* Copies; NULL on failure. The string form copies `length` bytes and adds a terminator. */
 void *mn_arena_copy(mn_arena *arena, const void *bytes, size_t size);
 char *mn_arena_string(mn_arena *arena, const char *text, size_t length);
+/* Both texts, one after the other; NULL on failure. */
+char *mn_arena_join(mn_arena *arena, const char *a, const char *b);
 void mn_arena_free(mn_arena *arena); /* every piece; the arena is empty again */
 
 #endif

@@ -3,24 +3,14 @@
 #include "train/deploy.h"
 
 #include <math.h>
-#include <string.h>
 
 #include "passes/passes.h"
 #include "train/code_scale.h"
 
 /* ---- Hard-sigmoid: relu6(x + 3) / 6, as TensorFlow spells it --------------------------------- */
 
-static const char *name_beside(mn_graph *graph, const char *name, const char *suffix) {
-  const size_t a = strlen(name), b = strlen(suffix);
-  char *text = mn_arena_take(&graph->arena, a + b + 1);
-  if (!text) return NULL;
-  memcpy(text, name, a);
-  memcpy(text + a, suffix, b + 1);
-  return text;
-}
-
 static mn_id add_number(mn_graph *graph, const char *name, const char *suffix, float number) {
-  const char *full = name_beside(graph, name, suffix);
+  const char *full = mn_arena_join(&graph->arena, name, suffix);
   const float *data = mn_arena_copy(&graph->arena, &number, sizeof number);
   const mn_shape one = {1, {1}};
   return full && data ? mn_graph_add_const(graph, full, MN_F32, &one, data) : MN_NONE;
@@ -29,7 +19,7 @@ static mn_id add_number(mn_graph *graph, const char *name, const char *suffix, f
 static bool spell_out(mn_graph *graph, mn_id n) {
   const char *name = graph->nodes[n].name;
   const mn_id x = graph->nodes[n].in[0];
-  const char *middle = name_beside(graph, name, "/clamped");
+  const char *middle = mn_arena_join(&graph->arena, name, "/clamped");
   const mn_id three = add_number(graph, name, "/three", 3);
   const mn_id sixth = add_number(graph, name, "/sixth", 1.0f / 6);
   if (!middle || three == MN_NONE || sixth == MN_NONE) return false;

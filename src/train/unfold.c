@@ -3,7 +3,6 @@
 #include "train/unfold.h"
 
 #include <math.h>
-#include <string.h>
 
 #include "base/alloc.h"
 #include "run/session.h"
@@ -50,19 +49,10 @@ static bool lacks_norm(const mn_graph *graph, mn_id n) {
 
 /* ---- A norm that does nothing -------------------------------------------------------------- */
 
-static const char *name_of(mn_graph *graph, const char *layer, const char *part) {
-  const size_t a = strlen(layer), b = strlen(part);
-  char *text = mn_arena_take(&graph->arena, a + b + 1);
-  if (!text) return NULL;
-  memcpy(text, layer, a);
-  memcpy(text + a, part, b + 1);
-  return text;
-}
-
 /* [channels] of `number`, or of `from` where there is one. */
 static mn_id add_numbers(mn_graph *graph, const char *layer, const char *part, int32_t channels,
                          float number, const float *from) {
-  const char *name = name_of(graph, layer, part);
+  const char *name = mn_arena_join(&graph->arena, layer, part);
   float *data = mn_arena_array(&graph->arena, (size_t)channels, sizeof *data);
   for (int32_t c = 0; data && c < channels; c++) data[c] = from ? from[c] : number;
   const mn_shape shape = {1, {channels}};
@@ -76,7 +66,8 @@ static bool add_norm(mn_graph *graph, mn_id n, float epsilon) {
   const mn_shape shape = graph->values[out].shape;
   const int32_t channels = shape.dim[3];
   const float *bias = graph->values[graph->nodes[n].in[2]].data;
-  const char *name = name_of(graph, layer, "/norm"), *raw = name_of(graph, layer, "/raw");
+  const char *name = mn_arena_join(&graph->arena, layer, "/norm"),
+             *raw = mn_arena_join(&graph->arena, layer, "/raw");
   if (!name || !raw) return false;
   const mn_id in[5] = {mn_graph_add_value(graph, raw, MN_F32, &shape),
                        add_numbers(graph, layer, "/norm/gamma", channels, 1, NULL),

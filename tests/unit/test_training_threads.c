@@ -117,17 +117,23 @@ static void test_int8(void **state) {
   expect_same_files(&one, &two, &stopped);
 }
 
+static mn_model *trained_model(void) {
+  mn_error err;
+  run one;
+  mn_model *trained;
+  begin(&one, 1);
+  epochs(&one, 24);
+  check(mn_training_model(one.training, &trained, &err), &err);
+  end(&one);
+  return trained;
+}
+
 /* A trained model of the very classes keeps its last layer: it is right from the start. */
 static void test_trained_one(void **state) {
   (void)state;
   mn_error err;
-  run one;
-  begin(&one, 1);
-  epochs(&one, 24);
-  mn_model *trained;
-  check(mn_training_model(one.training, &trained, &err), &err);
+  mn_model *trained = trained_model();
   assert_int_equal(mn_model_label_count(trained), 2);
-  end(&one);
 
   static const char *const settings[] = {"epochs=1", "batch=8", "rate=1e-7"};
   const mn_train_options options = {.struct_size = sizeof options,
@@ -153,12 +159,7 @@ static void test_trained_one(void **state) {
 static void test_drop(void **state) {
   (void)state;
   mn_error err;
-  run one;
-  begin(&one, 1);
-  epochs(&one, 24);
-  mn_model *trained;
-  check(mn_training_model(one.training, &trained, &err), &err);
-  end(&one);
+  mn_model *trained = trained_model();
 
   static const char *const settings[] = {"epochs=3", "batch=8", "rate=1", "average=0"};
   const mn_train_options options = {.struct_size = sizeof options,

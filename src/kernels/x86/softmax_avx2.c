@@ -1,33 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Softmax of a row, 8 elements at a time: the reference's operations in its order, so that results
  * are equal to the last bit. Codes find their exponentials in the table by gathering. */
-#include <math.h>
-
 #include "kernels/kernels.h"
 #include "kernels/ref/softmax_q8.h"
 #include "kernels/x86/exp_avx2.h"
+#include "kernels/x86/largest_avx2.h"
 
 enum { SUMMED = 1 << 15 /* terms of Q12.19 that a sum of 32 bits in each lane holds */ };
-
-MN_INLINE float largest_lane(__m256 x) {
-  __m128 y = _mm_max_ps(_mm256_castps256_ps128(x), _mm256_extractf128_ps(x, 1));
-  y = _mm_max_ps(y, _mm_movehl_ps(y, y));
-  return _mm_cvtss_f32(_mm_max_ss(y, _mm_shuffle_ps(y, y, 1)));
-}
-
-/* max_ps gives its second operand when the first is NaN: NaN is never the largest. */
-static float largest(const float *in, size_t count) {
-  const __m256 least = _mm256_set1_ps(-INFINITY);
-  __m256 max = least;
-  size_t i = 0;
-  for (; count - i >= 8; i += 8) max = _mm256_max_ps(_mm256_loadu_ps(in + i), max);
-  if (i < count) {
-    const __m256i live = first_lanes_avx2(count - i);
-    const __m256 x = _mm256_maskload_ps(in + i, live);
-    max = _mm256_max_ps(_mm256_blendv_ps(least, x, _mm256_castsi256_ps(live)), max);
-  }
-  return largest_lane(max);
-}
 
 /* e^x for x <= 0 or NaN. */
 MN_INLINE __m256 exponential(__m256 x) {
@@ -45,7 +24,7 @@ static float fold(__m256 a, __m256 b) {
 }
 
 void mn_softmax_f32_avx2(const mn_softmax_f32_args *args) {
-  const __m256 max = _mm256_set1_ps(largest(args->in, args->count));
+  const __m256 max = largest_f32_avx2(args->in, args->count);
   const __m256 beta = _mm256_set1_ps(args->beta);
   __m256 sums[2] = {_mm256_setzero_ps(), _mm256_setzero_ps()};
   for (size_t i = 0, turn = 0; i < args->count; i += 8, turn ^= 1) {
