@@ -5,6 +5,7 @@
     python3 bench/peers.py                                        # everything: `make bench` does this
     python3 bench/peers.py --network v2 --precision int8 --threads 1 --peers litert,openvino
     python3 bench/peers.py --precision bf16                       # beside it also ours in f32
+    python3 bench/peers.py --cpu avx2                             # all as on a CPU without AVX-512
 
 Each runtime lives in a process of its own, stopped by a signal while it is not its turn, so that
 no waiting thread of one takes time from another. A turn is one run that warms the caches and as
@@ -39,6 +40,13 @@ NO_BF16 = {"litert": "its interpreter has no option for bf16",
            "executorch": "its XNNPACK takes bf16 in fully connected layers alone"}
 
 
+def environment(job):
+    """With --cpu every CPUID of a runtime is answered by bench/as_cpu.c."""
+    if not job["cpu"]:
+        return None
+    return dict(os.environ, MOBILENET_AS_CPU=job["cpu"], LD_PRELOAD=job["as_cpu"])
+
+
 class Worker:
     """One runtime with one network loaded; `error` says why there is none."""
 
@@ -48,7 +56,7 @@ class Worker:
         self.process = subprocess.Popen([job.get("python", sys.executable),
                                          os.path.join(HERE, "engines.py"), json.dumps(job)],
                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                        stderr=self.log, text=True)
+                                        stderr=self.log, text=True, env=environment(job))
         ready = self.reply()
         self.version = ready["version"] if ready else ""
         self.pause()
@@ -133,7 +141,7 @@ def outputs_of(path):
 def measure(network, precision, threads, args, files):
     job = files.base(network, precision)
     job.update(precision=precision, threads=threads, library=args.library, isa=args.isa,
-               clock=args.clock,
+               clock=args.clock, cpu=args.cpu, as_cpu=args.as_cpu,
                input=files.input(network, precision, job["tflite"]))
     workers = {}
     with tempfile.TemporaryDirectory() as folder:
@@ -219,6 +227,8 @@ def parse():
     parser.add_argument("--turn", type=float, default=30, help="milliseconds of a turn (30)")
     parser.add_argument("--build", default=os.path.join(os.path.dirname(HERE), "build"))
     parser.add_argument("--isa", help="highest instruction set of ours")
+    parser.add_argument("--cpu", choices=("avx2", "avx512"),
+                        help="all runtimes as on a CPU without AVX-512, or with it but without tiles")
     parser.add_argument("--files", default=os.path.join(networks.CACHE, "files"))
     parser.add_argument("--remake", action="store_true", help="write the networks' files anew")
     parser.add_argument("--best", action="store_true",
@@ -230,6 +240,9 @@ def parse():
     parser.add_argument("--svg", help="also draw the bar chart of the first thread count here")
     args = parser.parse_args()
     args.library = os.path.join(os.path.abspath(args.build), "libmobilenet.so")
+    args.as_cpu = os.path.join(os.path.abspath(args.build), "bench", "libas_cpu.so")
+    if args.cpu and not os.path.exists(args.as_cpu):
+        parser.error(f"no {args.as_cpu}: `cmake --build {args.build} --target as_cpu` makes it, on x86 Linux")
     args.peers = [name for name in args.peers.split(",") if name]
     for name in args.peers:
         if name not in ENGINES or name in OURS:

@@ -36,6 +36,12 @@ EMULATE_LANES(emulate_srav, x[i] >> ((uint32_t)y[i] > 31u ? 31 : y[i]))
 #define _mm512_srav_epi32(x, by) emulate_srav(x, by)
 #define _mm512_srai_epi32(x, by) emulate_srav(x, _mm512_set1_epi32(by))
 
+/* Lanes 0, 0, 2, 2, 4, ... of b where the mask has a bit. */
+#define _MM_PERM_CCAA 0xA0
+EMULATE_LANES(emulate_evens_twice, (y[i] = x[i & ~1], y[i]))
+#define _mm512_mask_shuffle_epi32(a, mask, b, order) \
+  _mm512_mask_mov_epi32(a, mask, emulate_evens_twice(b, b))
+
 /* Rounds once, whatever this machine's own multiply-add does. */
 EMULATE __m512 emulate_fmadd(__m512 a, __m512 b, __m512 c) {
   float x[16], y[16], z[16];

@@ -1,19 +1,45 @@
 /* SPDX-License-Identifier: Apache-2.0
  * See requant_avx512.h. Vectors of 16 channels that have no float form take the integers of
- * ref/requant.h, step by step the same. */
+ * ref/requant.h, both roundings at once. */
 #include "kernels/x86/requant_avx512.h"
 
+/* Constants of requant_exact: 2^30 is half a unit of the high product, products are below 2^62. */
+MN_INLINE void load_exact(requant_exact_avx512 *x, __m512i multiplier, __m512i shift,
+                          int32_t zero) {
+  const __m512i none = _mm512_setzero_si512(), low = _mm512_set1_epi64(UINT32_MAX);
+  const __m512i right = _mm512_sub_epi32(none, _mm512_min_epi32(shift, none));
+  const __m512i unit = _mm512_set1_epi64((int64_t)1 << 30);
+  const __m512i first = _mm512_set1_epi64(((int64_t)1 << 62) + ((int64_t)1 << 30));
+  x->left = _mm512_max_epi32(shift, none);
+  x->less = _mm512_sub_epi32(_mm512_srlv_epi32(_mm512_set1_epi32(INT32_MIN), right),
+                             _mm512_set1_epi32(zero));
+  for (int odd = 0; odd < 2; odd++) {
+    const __m512i by = odd ? _mm512_srli_epi64(right, 32) : _mm512_and_si512(right, low);
+    const __m512i half = _mm512_andnot_si512(unit, _mm512_sllv_epi64(unit, by)); /* or 0 */
+    x->multiplier[odd] = odd ? _mm512_srli_epi64(multiplier, 32) : multiplier;
+    x->nudge[odd] = _mm512_add_epi64(first, half);
+    x->negative[odd] = _mm512_min_epi64(half, _mm512_set1_epi64((int64_t)1 << 31));
+    x->right[odd] = _mm512_add_epi64(by, _mm512_set1_epi64(31));
+  }
+}
+
 /* What depends on all channels. */
-MN_INLINE void requant_judge(requant_avx512 *x, const mn_requant *from, int32_t middle) {
+static void requant_judge(requant_avx512 *x, const mn_requant *from) {
   int signs = 0;
   x->fixed = 0;
   MN_UNROLL for (int j = 0; j < 4; j++) {
-    const __mmask16 none = _mm512_cmplt_ps_mask(x->scale[j], _mm512_setzero_ps());
-    x->fixed |= none && from->multiplier ? 1u << j : 0;
+    const __mmask16 unproven = _mm512_cmplt_ps_mask(x->scale[j], _mm512_setzero_ps());
+    x->fixed |= unproven && from->multiplier ? 1u << j : 0;
     signs |= _mm512_cmp_ps_mask(x->above[j], x->below[j], _CMP_NEQ_UQ) != 0;
   }
-  const int plain = !x->fixed && from->multiplier && from->base == middle;
-  x->kind = !plain ? REQUANT_ANY : signs ? REQUANT_SIGNS : REQUANT_PLAIN;
+  for (int j = 0; j < 4 && x->fixed; j++) {
+    load_exact(&x->exact[j], x->multiplier[j], x->shift[j], from->out_zero - from->base);
+  }
+  const int centred = from->base == (from->out_min < 0 ? 0 : 128);
+  x->kind = !from->multiplier      ? REQUANT_REAL
+            : x->fixed || !centred ? REQUANT_EXACT
+            : signs                ? REQUANT_SIGNS
+                                   : REQUANT_PLAIN;
 }
 
 void mn_requant_load_avx512(requant_avx512 *x, const mn_requant *from, size_t n, int vectors) {
@@ -24,17 +50,15 @@ void mn_requant_load_avx512(requant_avx512 *x, const mn_requant *from, size_t n,
     x->scale[j] = _mm512_loadu_ps(from->scale + at);
     x->above[j] = _mm512_loadu_ps(from->above + at);
     x->below[j] = _mm512_loadu_ps(from->below + at);
-    x->multiplier[j] = x->shift[j] = _mm512_setzero_si512();
     if (!from->multiplier) continue;
     x->multiplier[j] = _mm512_loadu_si512(from->multiplier + at);
     x->shift[j] = _mm512_loadu_si512(from->shift + at);
   }
-  x->fixed_zero = _mm512_set1_epi32(from->out_zero - from->base);
   x->up = _mm512_set1_epi16((int16_t)(from->base - middle));
   x->min = _mm512_set1_epi8((char)(from->out_min - middle));
   x->max = _mm512_set1_epi8((char)(from->out_max - middle));
   x->flips = _mm512_set1_epi8((char)middle);
-  requant_judge(x, from, middle);
+  requant_judge(x, from);
 }
 
 void mn_turn_lanes_avx512(__m512i *x) {
@@ -52,9 +76,8 @@ void mn_requant_by_lanes_avx512(requant_avx512 *x, const mn_requant *from) {
   mn_turn_lanes_avx512((__m512i *)x->scale);
   mn_turn_lanes_avx512((__m512i *)x->above);
   mn_turn_lanes_avx512((__m512i *)x->below);
-  mn_turn_lanes_avx512(x->multiplier);
-  mn_turn_lanes_avx512(x->shift);
-  requant_judge(x, from, from->out_min < 0 ? 0 : 128);
+  if (from->multiplier) mn_turn_lanes_avx512(x->multiplier), mn_turn_lanes_avx512(x->shift);
+  requant_judge(x, from);
   x->by_lanes = 1;
 }
 
@@ -70,34 +93,34 @@ uint32_t mn_sum_codes_avx512(const uint8_t *from, size_t k, uint8_t flip) {
   return (uint32_t)_mm512_reduce_add_epi64(sum);
 }
 
-/* mn_multiply_quantized in each lane; the code less the base. */
-static __attribute__((noinline)) __m512i requant_fixed(__m512i x, const requant_avx512 *by, int j) {
-  const __m512i multiplier = by->multiplier[j], shift = by->shift[j], none = _mm512_setzero_si512();
-  const __m512i one = _mm512_set1_epi32(1), nudge = _mm512_set1_epi64((int64_t)1 << 30);
-  const __m512i right = _mm512_sub_epi32(none, _mm512_min_epi32(shift, none));
-  const __m512i mask = _mm512_sub_epi32(_mm512_sllv_epi32(one, right), one);
-  x = _mm512_sllv_epi32(x, _mm512_max_epi32(shift, none));
-  __m512i even = _mm512_mul_epi32(x, multiplier);
-  __m512i odd = _mm512_mul_epi32(_mm512_srli_epi64(x, 32), _mm512_srli_epi64(multiplier, 32));
-  even = _mm512_srli_epi64(_mm512_add_epi64(even, nudge), 31);
-  odd = _mm512_slli_epi64(_mm512_add_epi64(odd, nudge), 1);
-  x = _mm512_mask_mov_epi32(even, 0xAAAA, odd);
-  const __m512i threshold = _mm512_sub_epi32(_mm512_srli_epi32(mask, 1), _mm512_srai_epi32(x, 31));
-  const __mmask16 up = _mm512_cmpgt_epi32_mask(_mm512_and_si512(x, mask), threshold);
-  x = _mm512_srav_epi32(x, right);
-  x = _mm512_mask_add_epi32(x, up, x, one);
-  return _mm512_add_epi32(x, by->fixed_zero);
+/* mn_multiply_quantized in each lane; the code less the base. Its two roundings are one:
+ *
+ *     floor((floor((x m + 2^30) / 2^31) + half - [x < 0]) / 2^right)       half = 2^right / 2
+ *   = floor((x m + 2^30 + (half - [x < 0]) 2^31) / 2^(31 + right))
+ *
+ * (Without a shift half and [x < 0] are 0. Negative x whose high product is 0 give 0 either way.)
+ * With 2^62 added nothing is negative; it leaves 2^(31 - right) to be taken off. */
+MN_INLINE __m512i requant_exact(__m512i x, const requant_exact_avx512 *by) {
+  x = _mm512_sllv_epi32(x, by->left);
+  const __m512i pair[2] = {x, _mm512_srli_epi64(x, 32)};
+  __m512i code[2];
+  MN_UNROLL for (int odd = 0; odd < 2; odd++) {
+    const __m512i less = _mm512_and_si512(pair[odd], by->negative[odd]);
+    const __m512i product = _mm512_mul_epi32(pair[odd], by->multiplier[odd]);
+    const __m512i sum = _mm512_add_epi64(product, _mm512_sub_epi64(by->nudge[odd], less));
+    code[odd] = _mm512_srlv_epi64(sum, by->right[odd]);
+  }
+  const __m512i both = _mm512_mask_shuffle_epi32(code[0], 0xAAAA, code[1], _MM_PERM_CCAA);
+  return _mm512_sub_epi32(both, by->less);
 }
 
 MN_INLINE __m512i requant_vector(__m512i x, const requant_avx512 *by, const int j, const int kind) {
-  if (kind == REQUANT_ANY && by->fixed >> j & 1) {
-    return requant_fixed(x, by, j);
-  }
+  if (kind == REQUANT_EXACT && by->fixed >> j & 1) return requant_exact(x, &by->exact[j]);
   __m512 offset = by->above[j];
   if (kind) offset = _mm512_mask_mov_ps(offset, _mm512_movepi32_mask(x), by->below[j]);
   __m512 real = _mm512_fmadd_ps(_mm512_cvtepi32_ps(x), by->scale[j], offset);
   /* Beyond an int the conversion would give the least one; proven constants never get there. */
-  if (kind == REQUANT_ANY) real = _mm512_min_ps(real, _mm512_set1_ps(65536.0f));
+  if (kind == REQUANT_REAL) real = _mm512_min_ps(real, _mm512_set1_ps(65536.0f));
   return _mm512_cvtps_epi32(real);
 }
 
@@ -108,7 +131,7 @@ MN_INLINE __m512i requant_codes(const __m512i *sums, const requant_avx512 *by, c
   __m512i x[4];
   MN_UNROLL for (int j = 0; j < 4; j++) x[j] = requant_vector(sums[j], by, j, kind);
   __m512i first = _mm512_packs_epi32(x[0], x[1]), second = _mm512_packs_epi32(x[2], x[3]);
-  if (kind == REQUANT_ANY) {
+  if (kind == REQUANT_EXACT || kind == REQUANT_REAL) {
     first = _mm512_adds_epi16(first, by->up);
     second = _mm512_adds_epi16(second, by->up);
   }
@@ -129,35 +152,37 @@ MN_INLINE void store_rows(uint8_t *to, size_t stride, __m512i codes, size_t rows
 }
 
 MN_INLINE void requant_rows(uint8_t *to, size_t stride, const __m512i *sums, size_t rows,
-                            size_t together, size_t count, const requant_avx512 *from,
+                            size_t together, size_t count, const requant_avx512 *by,
                             const int kind) {
-  const requant_avx512 by = *from;
   const __mmask64 live = first_bytes_avx512(count);
-  if (together == 1 && kind != REQUANT_ANY) {
-    for (size_t i = 0; i < rows; i++, to += stride, sums += 4) {
-      _mm512_mask_storeu_epi8(to, live, requant_codes(sums, &by, kind));
-    }
-    return;
-  }
   for (size_t i = 0; i < rows; i += together, to += together * stride, sums += 4) {
     const size_t left = rows - i < together ? rows - i : together;
-    store_rows(to, stride, requant_codes(sums, &by, kind), left, together, live);
+    store_rows(to, stride, requant_codes(sums, by, kind), left, together, live);
+  }
+}
+
+/* Rows of 64, with the constants in registers. */
+MN_INLINE void requant_whole_rows(uint8_t *to, size_t stride, const __m512i *sums, size_t rows,
+                                  size_t count, const requant_avx512 *from, const int kind) {
+  const requant_avx512 by = *from;
+  const __mmask64 live = first_bytes_avx512(count);
+  for (size_t i = 0; i < rows; i++, to += stride, sums += 4) {
+    _mm512_mask_storeu_epi8(to, live, requant_codes(sums, &by, kind));
   }
 }
 
 void mn_requant_store_avx512(uint8_t *to, size_t stride, const __m512i *sums, size_t rows,
                              int vectors, size_t count, const requant_avx512 *by) {
   const size_t together = vectors == 1 ? 4 : vectors == 2 ? 2 : 1;
-  switch (by->kind) {
-    case REQUANT_PLAIN:
-      if (together == 1) {
-        requant_rows(to, stride, sums, rows, 1, count, by, REQUANT_PLAIN);
-        break;
-      }
-      __attribute__((fallthrough)); /* few columns: two equal offsets do too */
-    case REQUANT_SIGNS:
-      requant_rows(to, stride, sums, rows, together, count, by, REQUANT_SIGNS);
-      break;
-    default: requant_rows(to, stride, sums, rows, together, count, by, REQUANT_ANY); break;
+  if (by->kind == REQUANT_REAL) {
+    requant_rows(to, stride, sums, rows, together, count, by, REQUANT_REAL);
+  } else if (by->kind == REQUANT_EXACT) {
+    requant_rows(to, stride, sums, rows, together, count, by, REQUANT_EXACT);
+  } else if (together > 1) { /* two equal offsets do too */
+    requant_rows(to, stride, sums, rows, together, count, by, REQUANT_SIGNS);
+  } else if (by->kind == REQUANT_SIGNS) {
+    requant_whole_rows(to, stride, sums, rows, count, by, REQUANT_SIGNS);
+  } else {
+    requant_whole_rows(to, stride, sums, rows, count, by, REQUANT_PLAIN);
   }
 }

@@ -7,20 +7,28 @@
 #include "kernels/kernels.h"
 #include "kernels/x86/simd_avx512.h"
 
-/* What a loop over rows is compiled for: one offset, one for each sign, or whatever there is. */
-enum { REQUANT_PLAIN, REQUANT_SIGNS, REQUANT_ANY };
+/* What a loop over rows is compiled for: one offset, one for each sign, some vectors in integers,
+ * or floats that are the definition. */
+enum { REQUANT_PLAIN, REQUANT_SIGNS, REQUANT_EXACT, REQUANT_REAL };
+
+/* The fixed form of 16 channels, for both roundings at once: see requant_exact in requant_avx512.c.
+ * Of pairs the even channels' and the odd ones', 64 bits a lane. */
+typedef struct requant_exact_avx512 {
+  __m512i left, less; /* 32 bits a lane */
+  __m512i multiplier[2], nudge[2], negative[2], right[2];
+} requant_exact_avx512;
 
 /* Four vectors of 16 channels of one layer. */
 typedef struct requant_avx512 {
   __m512 scale[4], above[4], below[4];
-  __m512i multiplier[4], shift[4]; /* where there is a fixed form */
-  unsigned fixed;                  /* bit j: vector j takes it */
   int kind;
-  int by_lanes;       /* see mn_requant_by_lanes_avx512 */
-  __m512i fixed_zero; /* of the output, less the base */
-  __m512i up;         /* 16 bits: from the base to the middle of the type's codes */
-  __m512i min, max;   /* bytes, signed codes */
-  __m512i flips;      /* bytes: from signed codes to the output's type */
+  int by_lanes;     /* see mn_requant_by_lanes_avx512 */
+  __m512i up;       /* 16 bits: from the base to the middle of the type's codes */
+  __m512i min, max; /* bytes, signed codes */
+  __m512i flips;    /* bytes: from signed codes to the output's type */
+  unsigned fixed;   /* bit j: vector j takes its fixed form */
+  __m512i multiplier[4], shift[4];
+  requant_exact_avx512 exact[4]; /* of those that do */
 } requant_avx512;
 
 /* Channels from n on in `vectors` vectors, which repeat where there are but one or two. */
