@@ -35,7 +35,7 @@ MN_INLINE void apply_all(apply_fn *apply, const void *by, const uint8_t *a, cons
 }
 
 MN_INLINE requant_lanes_avx2 same_lanes(int32_t multiplier, int32_t shift) {
-  return requant_lanes_from(_mm256_set1_epi32(multiplier), _mm256_set1_epi32(shift));
+  return requant_lanes_from(_mm256_set1_epi32(multiplier), _mm256_set1_epi32(shift), 0);
 }
 
 /* From int32 results to bytes: one multiplier and shift for all. */

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * From sums to codes, 16 channels at a time (kernels.h, mn_requant). The fixed form is that of
- * ref/requant.h, step by step the same integers: left shift (wraps), high half of the doubled
- * product with 2^30 added, right shift rounding half away from zero. Nothing here saturates where
- * the reference does not. */
+ * From sums to codes, 16 channels at a time (kernels.h, mn_requant). The fixed form has the integers
+ * of ref/requant.h: left shift (wraps), then both of its roundings at once. Nothing here saturates
+ * where the reference does not. */
 #ifndef MN_KERNELS_X86_REQUANT_AVX2_H
 #define MN_KERNELS_X86_REQUANT_AVX2_H
 
@@ -11,11 +10,11 @@
 #include "kernels/kernels.h"
 #include "kernels/x86/simd_avx2.h"
 
-/* The constants of 8 channels in fixed form, one a lane. */
+/* The constants of 8 channels in fixed form. Pairs: those of the even ones and of the odd ones, 64
+ * bits a lane. */
 typedef struct requant_lanes_avx2 {
-  __m256i multiplier, multiplier_odd; /* the odd lanes moved to the even places */
-  __m256i left, right;                /* shifts, one of them 0 */
-  __m256i mask, half;                 /* 2^right - 1, and that shifted right */
+  __m256i left, less; /* 32 bits a lane */
+  __m256i multiplier[2], nudge[2], negative[2], right[2];
 } requant_lanes_avx2;
 
 /* What does not depend on the channel. */
@@ -25,24 +24,39 @@ typedef struct requant_output_avx2 {
   __m256i flips;    /* bytes: from unsigned codes to the output's type */
 } requant_output_avx2;
 
-/* Channels [n, n + 16) of one layer. */
+/* What a loop over rows is compiled for: one offset, one for each sign, some vectors in integers,
+ * or floats that are the definition. */
+enum { REQUANT_PLAIN, REQUANT_SIGNS, REQUANT_EXACT, REQUANT_REAL };
+
+/* 16 channels of one layer. */
 typedef struct requant_avx2 {
-  const mn_requant *from;
-  size_t n;
   __m256 scale[2], above[2], below[2];
-  int fixed; /* some channel has no float form */
   requant_output_avx2 out;
+  int kind;
+  unsigned fixed; /* bit j: vector j takes its fixed form */
+  requant_lanes_avx2 lanes[2];
 } requant_avx2;
 
-MN_INLINE requant_lanes_avx2 requant_lanes_from(__m256i multiplier, __m256i shift) {
-  const __m256i none = _mm256_setzero_si256(), one = _mm256_set1_epi32(1);
+/* Constants of multiply_quantized_avx2, which adds `zero`. 2^30 is half a unit of the high product,
+ * products are below 2^62. */
+MN_INLINE requant_lanes_avx2 requant_lanes_from(__m256i multiplier, __m256i shift, int32_t zero) {
+  const __m256i none = _mm256_setzero_si256(), low = _mm256_set1_epi64x(UINT32_MAX);
+  const __m256i right = _mm256_sub_epi32(none, _mm256_min_epi32(shift, none));
+  const __m256i unit = _mm256_set1_epi64x((int64_t)1 << 30);
+  const __m256i first = _mm256_set1_epi64x(((int64_t)1 << 62) + ((int64_t)1 << 30));
   requant_lanes_avx2 x;
-  x.multiplier = multiplier;
-  x.multiplier_odd = _mm256_srli_epi64(multiplier, 32);
   x.left = _mm256_max_epi32(shift, none);
-  x.right = _mm256_sub_epi32(none, _mm256_min_epi32(shift, none));
-  x.mask = _mm256_sub_epi32(_mm256_sllv_epi32(one, x.right), one);
-  x.half = _mm256_srli_epi32(x.mask, 1);
+  x.less = _mm256_sub_epi32(_mm256_srlv_epi32(_mm256_set1_epi32(INT32_MIN), right),
+                            _mm256_set1_epi32(zero));
+  MN_UNROLL for (int odd = 0; odd < 2; odd++) {
+    const __m256i by = odd ? _mm256_srli_epi64(right, 32) : _mm256_and_si256(right, low);
+    const __m256i half = _mm256_andnot_si256(unit, _mm256_sllv_epi64(unit, by)); /* or 0 */
+    x.multiplier[odd] = odd ? _mm256_srli_epi64(multiplier, 32) : multiplier;
+    x.nudge[odd] = _mm256_add_epi64(first, half);
+    x.negative[odd] =
+        _mm256_and_si256(_mm256_cmpgt_epi64(half, none), _mm256_set1_epi64x((int64_t)1 << 31));
+    x.right[odd] = _mm256_add_epi64(by, _mm256_set1_epi64x(31));
+  }
   return x;
 }
 
@@ -58,19 +72,25 @@ MN_INLINE requant_output_avx2 requant_output_from(int32_t base, int32_t min, int
 /* Of arrays padded to hold 16 channels from n on. */
 void mn_requant_load_avx2(requant_avx2 *x, const mn_requant *from, size_t n);
 
-/* mn_multiply_quantized in each lane. */
+/* mn_multiply_quantized in each lane, plus the constants' zero. Its two roundings are one:
+ *
+ *     floor((floor((x m + 2^30) / 2^31) + half - [x < 0]) / 2^right)       half = 2^right / 2
+ *   = floor((x m + 2^30 + (half - [x < 0]) 2^31) / 2^(31 + right))
+ *
+ * (Without a shift half and [x < 0] are 0. Negative x whose high product is 0 give 0 either way.)
+ * With 2^62 added nothing is negative; it leaves 2^(31 - right) to be taken off. */
 MN_INLINE __m256i multiply_quantized_avx2(__m256i x, const requant_lanes_avx2 *by) {
-  const __m256i nudge = _mm256_set1_epi64x((int64_t)1 << 30);
   x = _mm256_sllv_epi32(x, by->left);
-  __m256i even = _mm256_mul_epi32(x, by->multiplier);
-  __m256i odd = _mm256_mul_epi32(_mm256_srli_epi64(x, 32), by->multiplier_odd);
-  even = _mm256_srli_epi64(_mm256_add_epi64(even, nudge), 31);
-  odd = _mm256_slli_epi64(_mm256_add_epi64(odd, nudge), 1);
-  x = _mm256_blend_epi32(even, odd, 0xAA);
-  /* Subtracting the all-ones of a comparison adds one. */
-  const __m256i threshold = _mm256_sub_epi32(by->half, _mm256_srai_epi32(x, 31));
-  const __m256i round = _mm256_cmpgt_epi32(_mm256_and_si256(x, by->mask), threshold);
-  return _mm256_sub_epi32(_mm256_srav_epi32(x, by->right), round);
+  const __m256i pair[2] = {x, _mm256_srli_epi64(x, 32)};
+  __m256i code[2];
+  MN_UNROLL for (int odd = 0; odd < 2; odd++) {
+    const __m256i less = _mm256_and_si256(pair[odd], by->negative[odd]);
+    const __m256i product = _mm256_mul_epi32(pair[odd], by->multiplier[odd]);
+    const __m256i sum = _mm256_add_epi64(product, _mm256_sub_epi64(by->nudge[odd], less));
+    code[odd] = _mm256_srlv_epi64(sum, by->right[odd]);
+  }
+  const __m256i both = _mm256_blend_epi32(code[0], _mm256_slli_epi64(code[1], 32), 0xAA);
+  return _mm256_sub_epi32(both, by->less);
 }
 
 /* Bytes of two rows of 2 x 8 codes less the base: the first in the low half. Packing saturates
@@ -105,8 +125,8 @@ MN_INLINE __m128i load_bytes_avx2(const uint8_t *from, size_t count) {
   return _mm_loadu_si128((const __m128i *)bytes);
 }
 
-/* Writes `count` (at most 16) codes of each of `rows` rows of sums[rows][2], which are lost. */
-void mn_requant_store_avx2(uint8_t *to, size_t stride, __m256i *sums, size_t rows, size_t count,
-                           const requant_avx2 *by);
+/* Writes `count` (at most 16) codes of each of `rows` rows of sums[rows][2]. */
+void mn_requant_store_avx2(uint8_t *to, size_t stride, const __m256i *sums, size_t rows,
+                           size_t count, const requant_avx2 *by);
 
 #endif
