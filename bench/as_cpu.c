@@ -5,9 +5,9 @@
  *
  *     MOBILENET_AS_CPU=avx2 LD_PRELOAD=libas_cpu.so PROGRAM
  *
- * avx2: Haswell to Skylake, Zen 2 and 3. avx512: Zen 4, or Ice Lake with bf16 (no tiles, no half
- * precision). Clocks, caches and the width of the units stay this machine's. Where CPUID cannot be
- * trapped it ends the program with one sentence.
+ * avx2: Haswell to Skylake, Zen 2 and 3. avxvnni: Alder Lake and later. avx512: Zen 4, or Ice Lake
+ * with bf16 (no tiles, no half precision). Clocks, caches and the width of the units stay this
+ * machine's. Where CPUID cannot be trapped it ends the program with one sentence.
  */
 #define _GNU_SOURCE /* REG_RIP */
 #include <asm/prctl.h>
@@ -23,43 +23,44 @@
 
 enum { EAX, EBX, ECX, EDX };
 
-/* Bits of CPUID's answers by their names in Intel's manual; `wide`: lacking in avx2 alone. */
+enum { AVX2 = 1, AVXVNNI = 2, AVX512 = 4, NARROW = AVX2 | AVXVNNI, ALL = 7 };
+
+/* Bits of CPUID's answers, by their names in Intel's manual, and the CPUs that lack them. */
 struct lacking {
-  unsigned leaf, subleaf, where, bit;
-  int wide;
+  unsigned leaf, subleaf, where, bit, cpus;
 };
 
 static const struct lacking LACKING[] = {
-    {7, 0, EBX, 16, 1}, /* AVX512F */
-    {7, 0, EBX, 17, 1}, /* AVX512DQ */
-    {7, 0, EBX, 21, 1}, /* AVX512_IFMA */
-    {7, 0, EBX, 26, 1}, /* AVX512PF */
-    {7, 0, EBX, 27, 1}, /* AVX512ER */
-    {7, 0, EBX, 28, 1}, /* AVX512CD */
-    {7, 0, EBX, 30, 1}, /* AVX512BW */
-    {7, 0, EBX, 31, 1}, /* AVX512VL */
-    {7, 0, ECX, 1, 1},  /* AVX512_VBMI */
-    {7, 0, ECX, 6, 1},  /* AVX512_VBMI2 */
-    {7, 0, ECX, 11, 1}, /* AVX512_VNNI */
-    {7, 0, ECX, 12, 1}, /* AVX512_BITALG */
-    {7, 0, ECX, 14, 1}, /* AVX512_VPOPCNTDQ */
-    {7, 0, EDX, 8, 1},  /* AVX512_VP2INTERSECT */
-    {7, 1, EAX, 5, 1},  /* AVX512_BF16 */
-    {7, 0, EDX, 22, 0}, /* AMX_BF16 */
-    {7, 0, EDX, 23, 0}, /* AVX512_FP16 */
-    {7, 0, EDX, 24, 0}, /* AMX_TILE */
-    {7, 0, EDX, 25, 0}, /* AMX_INT8 */
-    {7, 1, EAX, 4, 0},  /* AVX_VNNI */
-    {7, 1, EAX, 21, 0}, /* AMX_FP16 */
-    {7, 1, EAX, 23, 0}, /* AVX_IFMA */
-    {7, 1, EDX, 4, 0},  /* AVX_VNNI_INT8 */
-    {7, 1, EDX, 5, 0},  /* AVX_NE_CONVERT */
-    {7, 1, EDX, 8, 0},  /* AMX_COMPLEX */
-    {7, 1, EDX, 10, 0}, /* AVX_VNNI_INT16 */
-    {7, 1, EDX, 19, 0}, /* AVX10 */
+    {7, 0, EBX, 16, NARROW},       /* AVX512F */
+    {7, 0, EBX, 17, NARROW},       /* AVX512DQ */
+    {7, 0, EBX, 21, NARROW},       /* AVX512_IFMA */
+    {7, 0, EBX, 26, NARROW},       /* AVX512PF */
+    {7, 0, EBX, 27, NARROW},       /* AVX512ER */
+    {7, 0, EBX, 28, NARROW},       /* AVX512CD */
+    {7, 0, EBX, 30, NARROW},       /* AVX512BW */
+    {7, 0, EBX, 31, NARROW},       /* AVX512VL */
+    {7, 0, ECX, 1, NARROW},        /* AVX512_VBMI */
+    {7, 0, ECX, 6, NARROW},        /* AVX512_VBMI2 */
+    {7, 0, ECX, 11, NARROW},       /* AVX512_VNNI */
+    {7, 0, ECX, 12, NARROW},       /* AVX512_BITALG */
+    {7, 0, ECX, 14, NARROW},       /* AVX512_VPOPCNTDQ */
+    {7, 0, EDX, 8, NARROW},        /* AVX512_VP2INTERSECT */
+    {7, 1, EAX, 5, NARROW},        /* AVX512_BF16 */
+    {7, 0, EDX, 22, ALL},          /* AMX_BF16 */
+    {7, 0, EDX, 23, ALL},          /* AVX512_FP16 */
+    {7, 0, EDX, 24, ALL},          /* AMX_TILE */
+    {7, 0, EDX, 25, ALL},          /* AMX_INT8 */
+    {7, 1, EAX, 4, AVX2 | AVX512}, /* AVX_VNNI */
+    {7, 1, EAX, 21, ALL},          /* AMX_FP16 */
+    {7, 1, EAX, 23, ALL},          /* AVX_IFMA */
+    {7, 1, EDX, 4, ALL},           /* AVX_VNNI_INT8 */
+    {7, 1, EDX, 5, ALL},           /* AVX_NE_CONVERT */
+    {7, 1, EDX, 8, ALL},           /* AMX_COMPLEX */
+    {7, 1, EDX, 10, ALL},          /* AVX_VNNI_INT16 */
+    {7, 1, EDX, 19, ALL},          /* AVX10 */
 };
 
-static int without_avx512;
+static unsigned this_cpu;
 
 static int trap(int yes) { return syscall(SYS_arch_prctl, ARCH_SET_CPUID, yes ? 0UL : 1UL) == 0; }
 
@@ -69,7 +70,7 @@ static void answer(unsigned leaf, unsigned subleaf, unsigned found[4]) {
   trap(1);
   for (size_t i = 0; i < sizeof LACKING / sizeof *LACKING; ++i) {
     const struct lacking *l = &LACKING[i];
-    if (l->leaf == leaf && l->subleaf == subleaf && (!l->wide || without_avx512)) {
+    if (l->leaf == leaf && l->subleaf == subleaf && l->cpus & this_cpu) {
       found[l->where] &= ~(1u << l->bit);
     }
   }
@@ -95,12 +96,14 @@ static void at_cpuid(int number, siginfo_t *info, void *context) {
 __attribute__((constructor)) static void begin(void) {
   const char *cpu = getenv("MOBILENET_AS_CPU");
   if (!cpu) return;
-  without_avx512 = strcmp(cpu, "avx2") == 0;
+  this_cpu = !strcmp(cpu, "avx2") ? AVX2 : !strcmp(cpu, "avxvnni") ? AVXVNNI : 0;
+  if (!strcmp(cpu, "avx512")) this_cpu = AVX512;
   struct sigaction action = {.sa_sigaction = at_cpuid, .sa_flags = SA_SIGINFO | SA_NODEFER};
-  if ((!without_avx512 && strcmp(cpu, "avx512") != 0) || sigaction(SIGSEGV, &action, NULL) ||
-      !trap(1)) {
-    fprintf(stderr,
-            "as_cpu: %s: no such CPU (avx2, avx512), or the kernel cannot trap CPUID here\n", cpu);
+  if (!this_cpu || sigaction(SIGSEGV, &action, NULL) || !trap(1)) {
+    fprintf(
+        stderr,
+        "as_cpu: %s: no such CPU (avx2, avxvnni, avx512), or the kernel cannot trap CPUID here\n",
+        cpu);
     _exit(1);
   }
 }

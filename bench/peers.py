@@ -227,8 +227,8 @@ def parse():
     parser.add_argument("--turn", type=float, default=30, help="milliseconds of a turn (30)")
     parser.add_argument("--build", default=os.path.join(os.path.dirname(HERE), "build"))
     parser.add_argument("--isa", help="highest instruction set of ours")
-    parser.add_argument("--cpu", choices=("avx2", "avx512"),
-                        help="all runtimes as on a CPU without AVX-512, or with it but without tiles")
+    parser.add_argument("--cpu", choices=("avx2", "avxvnni", "avx512"),
+                        help="all runtimes as on a CPU without AVX-512 (and AVX-VNNI), or with it but without tiles")
     parser.add_argument("--files", default=os.path.join(networks.CACHE, "files"))
     parser.add_argument("--remake", action="store_true", help="write the networks' files anew")
     parser.add_argument("--best", action="store_true",

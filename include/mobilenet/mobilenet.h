@@ -77,8 +77,8 @@ MN_API const char *mn_status_text(mn_status status);
 MN_API const char *mn_version(void);
 
 /* The instruction-set level that kernels use by default on this machine: "scalar", "avx2",
- * "avx512", "avx512vnni", "avx512bf16", "amx", or on ARM "neon", "dotprod", "i8mm", "bf16"; the
- * environment variable MOBILENET_ISA lowers it. */
+ * "avxvnni", "avx512", "avx512vnni", "avx512bf16", "amx", or on ARM "neon", "dotprod", "i8mm",
+ * "bf16"; the environment variable MOBILENET_ISA lowers it. */
 MN_API const char *mn_isa(void);
 
 /* ---- Tensors ------------------------------------------------------------------------------ */

@@ -25,7 +25,7 @@ typedef struct level {
   mn_cpu_features features;
 } level;
 
-/* Ascending: each level contains the one before it. */
+/* Ascending: each level contains those before it, but that AVX-512 does not bring AVX-VNNI. */
 #if defined(__aarch64__)
 static const level levels[] = {
     {"scalar", 0},
@@ -40,12 +40,13 @@ enum { AVX512VNNI_LEVEL = MN_AVX2 | MN_FMA | MN_AVX512 | MN_AVX512VNNI };
 static const level levels[] = {
     {"scalar", 0},
     {"avx2", MN_AVX2 | MN_FMA},
+    {"avxvnni", MN_AVX2 | MN_FMA | MN_AVXVNNI},
     {"avx512", MN_AVX2 | MN_FMA | MN_AVX512},
     {"avx512vnni", AVX512VNNI_LEVEL},
     {"avx512bf16", AVX512VNNI_LEVEL | MN_AVX512BF16},
     {"amx", AVX512VNNI_LEVEL | MN_AVX512BF16 | MN_AMXINT8 | MN_AMXBF16},
 };
-#define LEVEL_NAMES "scalar, avx2, avx512, avx512vnni, avx512bf16 or amx"
+#define LEVEL_NAMES "scalar, avx2, avxvnni, avx512, avx512vnni, avx512bf16 or amx"
 #endif
 enum { LEVEL_COUNT = sizeof levels / sizeof levels[0] };
 
@@ -61,6 +62,7 @@ enum {
   LEAF7_EDX_AMXBF16 = 1 << 22,
   LEAF7_EDX_TILES = 1 << 24,
   LEAF7_EDX_AMXINT8 = 1 << 25,
+  LEAF7_1_EAX_AVXVNNI = 1 << 4,
   LEAF7_1_EAX_AVX512BF16 = 1 << 5,
   SAVES_AVX = 0x06,
   SAVES_AVX512 = 0xe6,
@@ -94,21 +96,22 @@ static mn_cpu_features tile_features(unsigned leaf7d, unsigned saved) {
 }
 
 mn_cpu_features mn_cpu_detect(void) {
-  unsigned a, b, c, d, leaf1, leaf7b, leaf7c, leaf7d;
+  unsigned a, b, c, d, leaf1, leaf7b, leaf7c, leaf7d, more = 0;
   if (!__get_cpuid(1, &a, &b, &leaf1, &d) || !(leaf1 & LEAF1_ECX_OSXSAVE)) return 0;
   if (!__get_cpuid_count(7, 0, &a, &leaf7b, &leaf7c, &leaf7d)) return 0;
+  if (a >= 1) __cpuid_count(7, 1, more, b, c, d);
   const unsigned saved = saved_registers();
   mn_cpu_features found = 0;
   if ((saved & SAVES_AVX) != SAVES_AVX) return 0;
   if (leaf7b & LEAF7_EBX_AVX2) found |= MN_AVX2;
   if (leaf1 & LEAF1_ECX_FMA) found |= MN_FMA;
+  if (more & LEAF7_1_EAX_AVXVNNI) found |= MN_AVXVNNI;
   if ((saved & SAVES_AVX512) != SAVES_AVX512) return found;
   if ((leaf7b & leaf7_ebx_avx512) != leaf7_ebx_avx512) return found;
   found |= MN_AVX512;
   if (leaf7c & LEAF7_ECX_AVX512VNNI) found |= MN_AVX512VNNI;
   if (leaf7c & LEAF7_ECX_AVX512VBMI) found |= MN_AVX512VBMI;
-  __cpuid_count(7, 1, a, b, c, d); /* zeros where there is no such leaf: then ecx 0 had none */
-  if (a & LEAF7_1_EAX_AVX512BF16) found |= MN_AVX512BF16;
+  if (more & LEAF7_1_EAX_AVX512BF16) found |= MN_AVX512BF16;
   return found | tile_features(leaf7d, saved);
 }
 #elif defined(__aarch64__) && !defined(MN_NO_SIMD)

@@ -12,7 +12,7 @@ enum {
   MN_FMA = 1u << 1,
   MN_AVX512 = 1u << 2, /* F, BW, DQ, VL together */
   MN_AVX512VNNI = 1u << 3,
-  MN_AVXVNNI = 1u << 4,
+  MN_AVXVNNI = 1u << 4,    /* vpdpbusd of 256 bits without AVX-512 */
   MN_AVX512VBMI = 1u << 5, /* byte permutations; in no level, used where the CPU has it */
   MN_AVX512BF16 = 1u << 6,
   MN_AMXINT8 = 1u << 7, /* tiles, and the kernel's permission for this process to use them */
@@ -27,9 +27,9 @@ enum {
  * to let this process use them. */
 mn_cpu_features mn_cpu_detect(void);
 
-/* Resolves a level name ("scalar", "avx2", "avx512", "avx512vnni", "avx512bf16", "amx"; on ARM
- * "scalar", "neon", "dotprod", "i8mm", "bf16") to the features it allows. NULL: what this CPU has,
- * lowered by MOBILENET_ISA. Error: ARGUMENT, listing the names; also when this CPU lacks it. */
+/* Resolves a level name ("scalar", "avx2", "avxvnni", "avx512", "avx512vnni", "avx512bf16", "amx";
+ * on ARM "scalar", "neon", "dotprod", "i8mm", "bf16") to the features it allows. NULL: what this CPU
+ * has, lowered by MOBILENET_ISA. Error: ARGUMENT, listing the names; also when this CPU lacks it. */
 mn_status mn_cpu_level(const char *name, mn_cpu_features *features, mn_error *err);
 
 /* The name of the highest level contained in `features`. */

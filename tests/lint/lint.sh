@@ -21,7 +21,8 @@ sources() { # sources NAME_PATTERN FOLDER...: those that exist
   done | sort
 }
 c_files() { sources '*.[ch]' "$@"; sources '*.def' "$@"; }
-x86_flags="-mavx2 -mfma -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512vnni -mamx-tile"
+x86_flags="-mavx2 -mfma -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512vnni -mavxvnni"
+x86_flags="$x86_flags -mamx-tile"
 ours="include src tools examples tests bench"
 excepted() { awk -v rule="$rule" '$1 == rule { print $2 }' "$here/exceptions.txt"; }
 

@@ -45,9 +45,13 @@ typedef void read_fn(const unsigned char *block, size_t bytes); /* whole multipl
   __asm__ volatile("vpaddd %1, %0, %0" : "+v"(s) : "v"(_mm512_madd_epi16(x, y))); \
   __asm__ volatile("" : "+v"(x));
 #define DOT_512(s) s = _mm512_dpbusd_epi32(s, x, y);
+#define DOT_256(s) s = _mm256_dpbusd_avx_epi32(s, x, y);
 #define BF16_512(s) s = _mm512_dpbf16_ps(s, (__m512bh)x, (__m512bh)y);
 PEAK_SPIN(spin_fma_256, "avx2,fma", __m256, 8, _mm256_setzero_ps(), FMA_256)
 PEAK_SPIN(spin_madd_256, "avx2", __m256i, 16, _mm256_setzero_si256(), MADD_256)
+#ifdef MN_HAVE_AVXVNNI
+PEAK_SPIN(spin_dot_256, "avx2,avxvnni", __m256i, 32, _mm256_setzero_si256(), DOT_256)
+#endif
 PEAK_SPIN(spin_fma_512, "avx512f", __m512, 16, _mm512_setzero_ps(), FMA_512)
 PEAK_SPIN(spin_madd_512, "avx512f,avx512bw", __m512i, 32, _mm512_setzero_si512(), MADD_512)
 PEAK_SPIN(spin_dot_512, "avx512f,avx512vnni", __m512i, 64, _mm512_setzero_si512(), DOT_512)
@@ -174,6 +178,9 @@ typedef struct level_loops {
 static const level_loops levels[] = {
 #if defined(__x86_64__) && defined(__GNUC__)
     {"avx2", spin_fma_256, spin_fma_256, spin_madd_256, read_256},
+#ifdef MN_HAVE_AVXVNNI
+    {"avxvnni", spin_fma_256, spin_fma_256, spin_dot_256, read_256},
+#endif
     {"avx512", spin_fma_512, spin_fma_512, spin_madd_512, read_512},
     {"avx512vnni", spin_fma_512, spin_fma_512, spin_dot_512, read_512},
     {"avx512bf16", spin_fma_512, spin_bf16_512, spin_dot_512, read_512},

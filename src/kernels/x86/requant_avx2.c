@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * See requant_avx2.h. Vectors of 8 channels that have no float form take the integers. */
+ * See requant_avx2.h. Vectors of 8 channels without a float form take the integers. */
 #include "kernels/x86/requant_avx2.h"
 
 void mn_requant_load_avx2(requant_avx2 *x, const mn_requant *from, size_t n) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * From sums to codes, 16 channels at a time (kernels.h, mn_requant). The fixed form has the integers
- * of ref/requant.h: left shift (wraps), then both of its roundings at once. Nothing here saturates
- * where the reference does not. */
+ * From sums to codes, 16 channels at a time (kernels.h, mn_requant). The fixed form has the
+ * integers of ref/requant.h: left shift (wraps), then both of its roundings at once. Nothing here
+ * saturates where the reference does not. */
 #ifndef MN_KERNELS_X86_REQUANT_AVX2_H
 #define MN_KERNELS_X86_REQUANT_AVX2_H
 
