@@ -65,7 +65,11 @@ mn_status mn_training_make_head(mn_training *t, const mn_model *start, int32_t c
   if (t->options.head) return graft(t, start, classes, err);
   mn_status status = mn_head_rename(&t->graph, &start->graph, classes, t->options.seed,
                                     t->options.fine_tune, &t->head, err);
-  if (!status && !t->options.fine_tune) status = mn_head_quiet(&t->graph, t->options.seed, err);
+  if (!status && !t->options.fine_tune) {
+    const bool masks = t->task == &mn_train_masks;
+    status =
+        mn_head_begin(&t->graph, masks ? MN_HEAD_BY_INPUTS : MN_HEAD_QUIET, t->options.seed, err);
+  }
   if (!status) t->anew = !t->options.fine_tune || t->head <= t->graph.node_count;
   return status;
 }

@@ -28,8 +28,9 @@ enum {
 mn_cpu_features mn_cpu_detect(void);
 
 /* Resolves a level name ("scalar", "avx2", "avxvnni", "avx512", "avx512vnni", "avx512bf16", "amx";
- * on ARM "scalar", "neon", "dotprod", "i8mm", "bf16") to the features it allows. NULL: what this CPU
- * has, lowered by MOBILENET_ISA. Error: ARGUMENT, listing the names; also when this CPU lacks it. */
+ * on ARM "scalar", "neon", "dotprod", "i8mm", "bf16") to the features it allows. NULL: what this
+ * CPU has, lowered by MOBILENET_ISA. Error: ARGUMENT, listing the names; also when this CPU lacks
+ * it. */
 mn_status mn_cpu_level(const char *name, mn_cpu_features *features, mn_error *err);
 
 /* The name of the highest level contained in `features`. */

@@ -15,7 +15,7 @@ static mn_status graft(mn_graph *graph, const mn_arch *arch, uint64_t seed, int3
   if (!status) status = mn_pass_remove_dead(graph, err);
   *first = graph->node_count - added + 1;
   if (!status) status = mn_head_infer(graph, 0, 0, err);
-  if (!status) status = mn_head_quiet(graph, seed, err);
+  if (!status) status = mn_head_begin(graph, MN_HEAD_QUIET, seed, err);
   return status ? status : mn_graph_verify(graph, err);
 }
 

@@ -2,12 +2,11 @@
  * See head.h. */
 #include "train/head.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "base/rng.h"
 #include "passes/passes.h"
-
-static const double deviation = 0.01;
 
 static mn_id producer(const mn_graph *graph, mn_id value) {
   for (mn_id n = graph->node_count; n-- > 0;) {
@@ -76,13 +75,15 @@ static double normal(uint64_t seed, uint64_t index) {
   return mn_normal_of(u, mn_rng_unit(&rng));
 }
 
-bool mn_head_new_weights(mn_graph *graph, const mn_node *layer, int32_t rows, uint64_t seed) {
-  float *weights = replace(graph, layer->in[1], rows);
+bool mn_head_new_weights(mn_graph *graph, const mn_node *layer, int32_t rows,
+                         mn_head_weights weights, uint64_t seed) {
+  float *values = replace(graph, layer->in[1], rows);
   int32_t count = 0;
-  if (!weights) return false;
+  if (!values) return false;
   mn_shape_elements(&graph->values[layer->in[1]].shape, &count);
+  const double deviation = weights == MN_HEAD_QUIET ? 0.01 : sqrt(rows / (3.0 * count));
   for (int32_t i = 0; i < count; i++) {
-    weights[i] = (float)(deviation * normal(seed, (uint64_t)i));
+    values[i] = (float)(deviation * normal(seed, (uint64_t)i));
   }
   const bool bias = layer->in_count > 2 && layer->in[2] != MN_NONE;
   return !bias || replace(graph, layer->in[2], rows); /* arena arrays are zero */
@@ -124,7 +125,9 @@ static mn_status build(mn_graph *graph, int32_t classes, uint64_t seed, bool kee
   const int32_t old = graph->values[node->in[1]].shape.dim[0];
   if (old != classes || !keep) {
     rename_extent(graph, old, classes);
-    if (!mn_head_new_weights(graph, node, classes, seed)) return mn_fail_memory(err, sizeof(float));
+    if (!mn_head_new_weights(graph, node, classes, MN_HEAD_QUIET, seed)) {
+      return mn_fail_memory(err, sizeof(float));
+    }
   }
   status = mn_pass_remove_dead(graph, err);
   if (!status) status = mn_head_infer(graph, 0, 0, err);

@@ -35,12 +35,14 @@ mn_status mn_head_rename(mn_graph *out, const mn_graph *model, int32_t classes, 
 
 /* Error: UNSUPPORTED, naming the node that computes in integers. */
 mn_status mn_head_check_float(const mn_graph *graph, mn_error *err);
+/* How large first weights are. QUIET, 0.01: at first a layer says nearly nothing, and pulls on what
+ * is before it as little. BY_INPUTS, the root of 1 / (3 inputs): as PyTorch's layers begin. */
+typedef enum mn_head_weights { MN_HEAD_QUIET, MN_HEAD_BY_INPUTS } mn_head_weights;
 /* New weights for `rows` outputs of a layer. False: out of memory. */
-bool mn_head_new_weights(mn_graph *graph, const mn_node *layer, int32_t rows, uint64_t seed);
-/* The layers that a detector's or segmenter's outputs are made of get new weights, as a
- * classifier's last one has: at first it says nearly nothing, and pulls on what is before it as
- * little. */
-mn_status mn_head_quiet(mn_graph *graph, uint64_t seed, mn_error *err);
+bool mn_head_new_weights(mn_graph *graph, const mn_node *layer, int32_t rows,
+                         mn_head_weights weights, uint64_t seed);
+/* The layers that a detector's or segmenter's outputs are made of get new weights. */
+mn_status mn_head_begin(mn_graph *graph, mn_head_weights weights, uint64_t seed, mn_error *err);
 /* Shapes of all values at another size of the input; 0: as it is. */
 mn_status mn_head_infer(mn_graph *graph, int32_t height, int32_t width, mn_error *err);
 

@@ -68,6 +68,7 @@ static mn_status strip(mn_graph *graph, mn_id *scores, mn_error *err) {
 typedef struct renaming {
   mn_graph *graph;
   int32_t old, classes;
+  mn_head_weights weights; /* QUIET unless said */
   uint64_t seed;
   bool *reached; /* [values] scores of classes */
   int32_t first; /* node made anew, counted from 1 */
@@ -82,7 +83,7 @@ static mn_status rename_layer(renaming *r, mn_id n) {
                    rows, r->old);
   }
   r->first = n + 1;
-  const bool made = mn_head_new_weights(r->graph, layer, rows / r->old * r->classes,
+  const bool made = mn_head_new_weights(r->graph, layer, rows / r->old * r->classes, r->weights,
                                         r->seed + (uint64_t)n * 0x9e3779b97f4a7c15u);
   return made ? MN_OK : mn_fail_memory(r->err, sizeof(float));
 }
@@ -124,8 +125,8 @@ static mn_status rename_layers(renaming *r, mn_id output) {
   return status;
 }
 
-mn_status mn_head_quiet(mn_graph *graph, uint64_t seed, mn_error *err) {
-  renaming r = {.graph = graph, .seed = seed, .err = err};
+mn_status mn_head_begin(mn_graph *graph, mn_head_weights weights, uint64_t seed, mn_error *err) {
+  renaming r = {.graph = graph, .weights = weights, .seed = seed, .err = err};
   mn_status status = MN_OK;
   for (int32_t i = 0; i < graph->output_count && !status; i++) {
     const mn_shape *shape = &graph->values[graph->outputs[i]].shape;

@@ -128,8 +128,9 @@ static mn_window window_of(const mn_net *net, int32_t kernel, int32_t stride, in
 
 /* He-normal over a filter's inputs; torchvision's over its outputs, of which a depthwise layer has
  * as many as channels: its weights begin small, and move the faster for it where a batch norm
- * follows. */
+ * follows. PyTorch's own are uniform, within the root of one over the inputs. */
 static filling he(const mn_net *net, int32_t window, int32_t in, int32_t out) {
+  if (net->torch_weights) return (filling){0, sqrt(1.0 / (3.0 * window * in))};
   return (filling){0, sqrt(2.0 / (window * (net->arch->flavour.fan_out ? out : in)))};
 }
 
@@ -318,4 +319,9 @@ void mn_net_begin(mn_net *net) {
   net->low = net->middle = (mn_tap){MN_NONE, 0};
   net->failed = net->value == MN_NONE;
   if (!net->failed) net->graph->values[net->value].kind = MN_KIND_INPUT;
+}
+
+void mn_net_begin_segmenter(mn_net *net) {
+  net->epsilon = 1e-5f;
+  net->torch_weights = net->arch->flavour.fan_out;
 }

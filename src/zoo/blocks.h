@@ -29,6 +29,7 @@ typedef struct mn_net {
   int32_t rate;     /* dilation that further depthwise layers take, once output_stride is reached */
   int32_t output_stride; /* the arch's for the backbone; heads are never dilated by it */
   float epsilon;         /* of further batch norms */
+  bool torch_weights;    /* further convolutions begin as PyTorch's layers do by themselves */
   int32_t min_depth;     /* fewest channels of a scaled layer */
   int32_t divisor;       /* what they are rounded to a multiple of: 8 or 1 */
   int32_t nominal;       /* the stride if none were dilated */
@@ -39,6 +40,9 @@ typedef struct mn_net {
 } mn_net;
 
 void mn_net_begin(mn_net *net);
+/* From here on a segmenter's head: torchvision leaves its batch norms and first weights as PyTorch
+ * makes them. */
+void mn_net_begin_segmenter(mn_net *net);
 
 /* kernel x kernel convolution, batch norm, nonlinearity. Names: "<name>", "<name>.bn". */
 void mn_net_conv(mn_net *net, const char *name, int32_t kernel, int32_t stride, int32_t out,

@@ -41,7 +41,7 @@ mn_outputs mn_build_deeplab(mn_net *net, mn_id picture) {
   mn_tap features = mn_net_here(net);
   mn_id parts[MOST];
   int32_t count = 0;
-  net->epsilon = 1e-5f;
+  mn_net_begin_segmenter(net);
   if (!torch) parts[count++] = branch_image(net, features);
   parts[count++] = branch_point(net, features);
   for (int32_t i = 1; aspp && i <= RATES; i++) {

@@ -8,7 +8,7 @@ enum { INNER = 128 };
 
 mn_outputs mn_build_lraspp(mn_net *net, mn_id picture) {
   mn_tap high = mn_net_here(net);
-  net->epsilon = 1e-5f;
+  mn_net_begin_segmenter(net);
   mn_net_global_pool(net, "lraspp.pool");
   mn_net_gate(net, "lraspp.gate", INNER);
   mn_id gate = net->value;
