@@ -49,7 +49,10 @@ static parity_fn *const parity_of_slot[MN_SLOT_COUNT] = {
 };
 
 #ifdef MN_EMULATE_AVX512
-static bool runs_here(const mn_kernel *kernel) { return (kernel->needs & MN_AVX512) != 0; }
+static bool runs_here(const mn_kernel *kernel) {
+  const bool narrow = kernel->needs & MN_AVXVNNI && mn_cpu_detect() & MN_AVX2;
+  return narrow || (kernel->needs & MN_AVX512) != 0;
+}
 #else
 static bool runs_here(const mn_kernel *kernel) { return (kernel->needs & ~mn_cpu_detect()) == 0; }
 #endif

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """CamVid by PyTorch: V3-Small LR-ASPP from nothing, by the recipe that docs/training.md compares.
 
-usage: train_camvid.py CAMVID EPOCHS   (torch, torchvision, pillow; CAMVID has train, trainannot,
-val, valannot)
+usage: train_camvid.py CAMVID EPOCHS SEED   (torch, torchvision, pillow; CAMVID has train,
+trainannot, val, valannot)
 
 192 x 256, batches of 8, mirrored at random, AdamW 3e-3 with a cosine after one epoch of warm-up,
 decay 0.01 but not of vectors and depthwise weights, gradients clipped at 5; class 11 says nothing.
@@ -66,7 +66,7 @@ def rate_at(step, steps, warm):
 
 def main():
     folder, epochs = sys.argv[1], int(sys.argv[2])
-    torch.manual_seed(1)
+    torch.manual_seed(int(sys.argv[3]))
     torch.set_num_threads(1)
     pictures, masks = load(folder, "train", SIZE)
     held = load(folder, "val", None)

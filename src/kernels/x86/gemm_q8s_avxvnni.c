@@ -50,11 +50,20 @@ static uint32_t sum_codes(const uint8_t *from, size_t k, uint8_t flip) {
 }
 
 /* sum += the products of four unsigned bytes of a and four signed ones of w, in place. */
+#ifdef MN_EMULATE_AVX512 /* by AVX2, for the parity test */
+MN_INLINE void dot(__m256i *sum, __m256i a, __m256i w) {
+  const __m256i even = _mm256_and_si256(a, _mm256_set1_epi16(255)), odd = _mm256_srli_epi16(a, 8);
+  const __m256i even_w = _mm256_srai_epi16(_mm256_slli_epi16(w, 8), 8);
+  accumulate_avx2(sum, _mm256_madd_epi16(even, even_w));
+  accumulate_avx2(sum, _mm256_madd_epi16(odd, _mm256_srai_epi16(w, 8)));
+}
+#else
 MN_INLINE void dot(__m256i *sum, __m256i a, __m256i w) {
   __m256i y = *sum;
   __asm__("%{vex%} vpdpbusd %2, %1, %0" : "+x"(y) : "x"(a), "x"(w));
   *sum = y;
 }
+#endif
 
 /* sums[rows][16] += `count` quads of a times one panel of b. */
 MN_INLINE void multiply(__m256i *sums, const uint8_t *a, size_t stride, const int8_t *b,
