@@ -69,6 +69,7 @@ def chart(rows, threads, statistic, title=None):
                       f"thread{'s' * (threads > 1)}: longer is slower")
     precisions, networks, engines = (list(dict.fromkeys(r[key] for r in rows))
                                      for key in ("precision", "network", "engine"))
+    engines = [e for e in engines if any(r["engine"] == e and not r["error"] for r in rows)]
     group = len(engines) * BAR + SPACE
     width = LEFT + len(precisions) * (PANEL + GAP)
     height = TOP + len(networks) * group + 20
