@@ -242,7 +242,7 @@ def parse():
     args.library = os.path.join(os.path.abspath(args.build), "libmobilenet.so")
     args.as_cpu = os.path.join(os.path.abspath(args.build), "bench", "libas_cpu.so")
     if args.cpu and not os.path.exists(args.as_cpu):
-        parser.error(f"no {args.as_cpu}: `cmake --build {args.build} --target as_cpu` makes it, on x86 Linux")
+        parser.error(f"no {args.as_cpu}: `make bench` makes it, on x86 Linux")
     args.peers = [name for name in args.peers.split(",") if name]
     for name in args.peers:
         if name not in ENGINES or name in OURS:
