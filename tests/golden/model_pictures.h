@@ -14,15 +14,9 @@
 
 #include <cmocka.h>
 
-enum { PHOTO_SIZE = 224, SKIPPED = 77 };
+#include "../test_assets.h"
 
-/* $MOBILENET_TEST_ASSETS, or NULL after saying SKIPPED. */
-static inline const char *assets_folder(void) {
-  const char *assets = getenv("MOBILENET_TEST_ASSETS");
-  if (assets && *assets) return assets;
-  puts("SKIPPED: MOBILENET_TEST_ASSETS does not name the folder of test models");
-  return NULL;
-}
+enum { PHOTO_SIZE = 224, SKIPPED = 77 };
 
 static inline FILE *open_golden(const char *name) {
   char path[512];
@@ -80,7 +74,7 @@ static inline void fill_photo(uint8_t *pixels, int size, bool negative) {
 /* pixels [size][size][3]: photo `index` of the assets. */
 static inline void fill_asset(uint8_t *pixels, int size, int index) {
   char path[512];
-  snprintf(path, sizeof path, "%s/golden/classify/in_%d.u8", assets_folder(), size);
+  snprintf(path, sizeof path, "%s/golden/classify/in_%d.u8", test_assets(), size);
   FILE *file = fopen(path, "rb");
   if (!file) fail_msg("%s cannot be opened", path);
   size_t bytes = (size_t)size * (size_t)size * 3;

@@ -15,6 +15,7 @@
 
 #include <cmocka.h>
 
+#include "../test_assets.h"
 #include "mobilenet/image.h"
 
 enum { SKIPPED = 77 };
@@ -150,7 +151,7 @@ static void test_model(void **state) {
 int main(void) {
   enum { COUNT = sizeof subjects / sizeof subjects[0] };
   struct CMUnitTest tests[COUNT];
-  assets = getenv("MOBILENET_TEST_ASSETS");
+  assets = test_assets();
   if (!assets) return SKIPPED;
   for (size_t i = 0; i < COUNT; i++) {
     tests[i] = (struct CMUnitTest){subjects[i].model, test_model, NULL, NULL,

@@ -206,7 +206,7 @@ static void test_model(void **state) {
 int main(void) {
   enum { COUNT = sizeof subjects / sizeof *subjects };
   struct CMUnitTest tests[COUNT];
-  assets = assets_folder();
+  assets = test_assets();
   if (!assets) return SKIPPED;
   for (size_t i = 0; i < COUNT; ++i) {
     tests[i] = (struct CMUnitTest){.name = subjects[i].name,

@@ -15,6 +15,7 @@
 
 #include <cmocka.h>
 
+#include "../test_assets.h"
 #include "base/cpu.h"
 #include "mobilenet/image.h"
 #include "mobilenet/mobilenet.h"
@@ -389,11 +390,8 @@ static void fill_input(float *input, FILE *pictures) {
 
 static void text_direction_classifier(void **state) {
   (void)state;
-  const char *assets = getenv("MOBILENET_TEST_ASSETS");
-  if (!assets || !*assets) {
-    print_message("SKIPPED: MOBILENET_TEST_ASSETS does not name the folder of test models\n");
-    skip();
-  }
+  const char *assets = test_assets();
+  if (!assets) skip();
   char path[512];
   mn_error err;
   mn_model *model;

@@ -149,7 +149,7 @@ static void test_model(void **state) {
   mn_error err;
   mn_model *model;
   char path[512];
-  snprintf(path, sizeof path, "%s/models/%s.tflite", assets_folder(), s->model);
+  snprintf(path, sizeof path, "%s/models/%s.tflite", test_assets(), s->model);
   if (mn_model_open(&model, path, NULL, &err)) fail_msg("%s", err.text);
   int wrong = run_plan(s, model, NULL, 1) + run_plan(s, model, NULL, 2);
   if (!FIRST_ONLY) wrong += run_plan(s, model, "scalar", 2);
@@ -160,7 +160,7 @@ static void test_model(void **state) {
 int main(void) {
   enum { COUNT = sizeof subjects / sizeof *subjects };
   struct CMUnitTest tests[COUNT];
-  if (!assets_folder()) return SKIPPED;
+  if (!test_assets()) return SKIPPED;
   for (size_t i = 0; i < COUNT; ++i) {
     tests[i] = (struct CMUnitTest){.name = subjects[i].model,
                                    .test_func = test_model,

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../test_assets.h"
 #include "base/file.h"
 #include "format/format.h"
 #include "post/anchors.h"
@@ -101,7 +102,7 @@ static void anchors_are_the_originals(void **state) {
 /* The COCO detector of TensorFlow's zoo carries its anchors, quantized to 8 bits. */
 static void a_published_file_has_the_same(void **state) {
   (void)state;
-  const char *assets = getenv("MOBILENET_TEST_ASSETS");
+  const char *assets = test_assets();
   if (!assets) skip();
   char path[512];
   snprintf(path, sizeof path, "%s/models/detect/coco_ssd_mobilenet_v1_1.0_quant_2018_06_29.tflite",

@@ -9,6 +9,7 @@
 /* cmocka needs the above */
 #include <cmocka.h>
 
+#include "../test_assets.h"
 #include "base/file.h"
 #include "format/format.h"
 
@@ -36,7 +37,7 @@ static void release(loaded *l) {
 }
 
 static void need_assets(void) {
-  assets = getenv("MOBILENET_TEST_ASSETS");
+  assets = test_assets();
   if (!assets) skip();
 }
 
