@@ -25,7 +25,13 @@ static inline int32_t mn_rounding_shift(int32_t x, int32_t exponent) {
 }
 
 /* x * multiplier * 2^(shift - 31). A left shift wraps, as it does there; verified graphs cannot
- * get that far. -31 <= shift <= 30. */
+ * get that far. -31 <= shift <= 30.
+ * Kernels may do both roundings at once: with m the multiplier, right = -shift, half = 2^right / 2,
+ *
+ *     floor((floor((x m + 2^30) / 2^31) + half - [x < 0]) / 2^right)
+ *   = floor((x m + 2^30 + (half - [x < 0]) 2^31) / 2^(31 + right))
+ *
+ * (Without a shift half and [x < 0] are 0; a negative x whose high product is 0 gives 0 anyway.) */
 static inline int32_t mn_multiply_quantized(int32_t x, int32_t multiplier, int32_t shift) {
   if (shift > 0) x = (int32_t)((uint32_t)x << shift);
   return mn_rounding_shift(mn_high_mul(x, multiplier), shift > 0 ? 0 : -shift);

@@ -6,23 +6,9 @@
 #include "kernels/kernels.h"
 #include "kernels/x86/requant_avx512.h"
 #include "kernels/x86/simd_avx512.h"
+#include "kernels/x86/stage_quads.h"
 
-enum {
-  ROWS = 6,
-  COLS = 64,
-  STAGE_BYTES = 65536,
-  BLOCK_ROWS = 96,
-  STRIP = 24,
-  DEPTH = STAGE_BYTES / ROWS & ~63
-};
-
-/* A block of rows to multiply, as quads of codes. */
-typedef struct stage {
-  const uint8_t *rows;
-  size_t stride;              /* bytes */
-  int32_t extra[BLOCK_ROWS];  /* w_zero times a row's codes, over all of k */
-  uint8_t codes[STAGE_BYTES]; /* those that had to be copied */
-} stage;
+enum { ROWS = 6, COLS = 64, STAGE_BYTES = 65536, STRIP = 24, DEPTH = STAGE_BYTES / ROWS & ~63 };
 
 static void copy_row(uint8_t *to, const uint8_t *from, size_t k, uint8_t flip) {
   const __m512i flips = _mm512_set1_epi8((char)flip);
@@ -32,22 +18,6 @@ static void copy_row(uint8_t *to, const uint8_t *from, size_t k, uint8_t flip) {
     _mm512_mask_storeu_epi8(to + i, live, _mm512_xor_si512(codes, flips));
   }
   for (; k % 4; k++) to[k] = 0;
-}
-
-/* Rows [m, end), depths [k, k + depth). */
-static void stage_fill(stage *staged, const mn_gemm_q8_args *args, size_t m, size_t end, size_t k,
-                       size_t depth) {
-  if (args->flip == 0 && depth % 4 == 0) {
-    staged->rows = args->a + m * args->a_stride + k;
-    staged->stride = args->a_stride;
-    return;
-  }
-  staged->rows = staged->codes;
-  staged->stride = (depth + 3) / 4 * 4;
-  for (size_t i = m; i < end; i++) {
-    copy_row(staged->codes + (i - m) * staged->stride, args->a + i * args->a_stride + k, depth,
-             args->flip);
-  }
 }
 
 /* sums[rows][vectors] = from[rows][vectors] + `count` quads of a times one panel of b; rows of
@@ -186,7 +156,11 @@ static void run_block(const mn_gemm_q8_args *args, stage *staged, size_t m, size
 }
 
 void mn_gemm_q8s_6x64_avx512vnni(const mn_gemm_q8_args *args) {
+  uint8_t codes[STAGE_BYTES];
   stage staged;
+  staged.rows = staged.codes = codes;
+  staged.stride = 0;
+  staged.copy_row = copy_row;
   const size_t fit = STAGE_BYTES / (args->k + 3) / ROWS * ROWS;
   const size_t most = fit < BLOCK_ROWS ? fit : BLOCK_ROWS, step = most > ROWS ? most : ROWS;
   for (size_t m = 0; m < args->m; m += step) {

@@ -5,16 +5,9 @@
 #include "kernels/kernels.h"
 #include "kernels/x86/requant_avx2.h"
 #include "kernels/x86/simd_avx2.h"
+#include "kernels/x86/stage_quads.h"
 
-enum { ROWS = 6, COLS = 16, STAGE_BYTES = 32768, BLOCK_ROWS = 96, DEPTH = STAGE_BYTES / ROWS & ~3 };
-
-/* A block of rows to multiply, as quads of codes. */
-typedef struct stage {
-  const uint8_t *rows;
-  size_t stride;              /* bytes */
-  int32_t extra[BLOCK_ROWS];  /* w_zero times a row's codes, over all of k */
-  uint8_t codes[STAGE_BYTES]; /* those that had to be copied */
-} stage;
+enum { ROWS = 6, COLS = 16, STAGE_BYTES = 32768, DEPTH = STAGE_BYTES / ROWS & ~3 };
 
 static void copy_row(uint8_t *to, const uint8_t *from, size_t k, uint8_t flip) {
   const __m256i flips = _mm256_set1_epi8((char)flip);
@@ -27,26 +20,19 @@ static void copy_row(uint8_t *to, const uint8_t *from, size_t k, uint8_t flip) {
   for (; i % 4; i++) to[i] = 0;
 }
 
-/* Rows [m, end), depths [k, k + depth). */
-static void stage_fill(stage *staged, const mn_gemm_q8_args *args, size_t m, size_t end, size_t k,
-                       size_t depth) {
-  if (args->flip == 0 && depth % 4 == 0) {
-    staged->rows = args->a + m * args->a_stride + k;
-    staged->stride = args->a_stride;
-    return;
-  }
-  staged->rows = staged->codes;
-  staged->stride = (depth + 3) / 4 * 4;
-  for (size_t i = m; i < end; i++) {
-    copy_row(staged->codes + (i - m) * staged->stride, args->a + i * args->a_stride + k, depth,
-             args->flip);
-  }
-}
-
 static uint32_t sum_codes(const uint8_t *from, size_t k, uint8_t flip) {
-  uint32_t sum = 0;
-  for (size_t i = 0; i < k; i++) sum += from[i] ^ flip;
-  return sum;
+  const __m256i flips = _mm256_set1_epi8((char)flip), none = _mm256_setzero_si256();
+  __m256i sums = none;
+  size_t i = 0;
+  for (; k - i >= 32; i += 32) {
+    const __m256i bytes = _mm256_loadu_si256((const __m256i *)(const void *)(from + i));
+    sums = _mm256_add_epi64(sums, _mm256_sad_epu8(_mm256_xor_si256(bytes, flips), none));
+  }
+  uint64_t part[4];
+  memcpy(part, &sums, sizeof part);
+  uint64_t sum = part[0] + part[1] + part[2] + part[3];
+  for (; i < k; i++) sum += from[i] ^ flip;
+  return (uint32_t)sum;
 }
 
 /* sum += the products of four unsigned bytes of a and four signed ones of w, in place. */
@@ -139,7 +125,11 @@ static void run_block(const mn_gemm_q8_args *args, stage *staged, size_t m, size
 }
 
 void mn_gemm_q8s_6x16_avxvnni(const mn_gemm_q8_args *args) {
+  uint8_t codes[STAGE_BYTES];
   stage staged;
+  staged.rows = staged.codes = codes;
+  staged.stride = 0;
+  staged.copy_row = copy_row;
   const size_t fit = STAGE_BYTES / (args->k + 3) / ROWS * ROWS;
   const size_t most = fit < BLOCK_ROWS ? fit : BLOCK_ROWS, step = most > ROWS ? most : ROWS;
   for (size_t m = 0; m < args->m; m += step) {

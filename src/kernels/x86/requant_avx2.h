@@ -72,13 +72,8 @@ MN_INLINE requant_output_avx2 requant_output_from(int32_t base, int32_t min, int
 /* Of arrays padded to hold 16 channels from n on. */
 void mn_requant_load_avx2(requant_avx2 *x, const mn_requant *from, size_t n);
 
-/* mn_multiply_quantized in each lane, plus the constants' zero. Its two roundings are one:
- *
- *     floor((floor((x m + 2^30) / 2^31) + half - [x < 0]) / 2^right)       half = 2^right / 2
- *   = floor((x m + 2^30 + (half - [x < 0]) 2^31) / 2^(31 + right))
- *
- * (Without a shift half and [x < 0] are 0. Negative x whose high product is 0 give 0 either way.)
- * With 2^62 added nothing is negative; it leaves 2^(31 - right) to be taken off. */
+/* mn_multiply_quantized in each lane, both roundings at once (ref/requant.h), plus the constants'
+ * zero. With 2^62 added nothing is negative; it leaves 2^(31 - right) to be taken off. */
 MN_INLINE __m256i multiply_quantized_avx2(__m256i x, const requant_lanes_avx2 *by) {
   x = _mm256_sllv_epi32(x, by->left);
   const __m256i pair[2] = {x, _mm256_srli_epi64(x, 32)};

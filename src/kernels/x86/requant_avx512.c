@@ -93,13 +93,8 @@ uint32_t mn_sum_codes_avx512(const uint8_t *from, size_t k, uint8_t flip) {
   return (uint32_t)_mm512_reduce_add_epi64(sum);
 }
 
-/* mn_multiply_quantized in each lane; the code less the base. Its two roundings are one:
- *
- *     floor((floor((x m + 2^30) / 2^31) + half - [x < 0]) / 2^right)       half = 2^right / 2
- *   = floor((x m + 2^30 + (half - [x < 0]) 2^31) / 2^(31 + right))
- *
- * (Without a shift half and [x < 0] are 0. Negative x whose high product is 0 give 0 either way.)
- * With 2^62 added nothing is negative; it leaves 2^(31 - right) to be taken off. */
+/* mn_multiply_quantized in each lane, both roundings at once (ref/requant.h); the code less the
+ * base. With 2^62 added nothing is negative; it leaves 2^(31 - right) to be taken off. */
 MN_INLINE __m512i requant_exact(__m512i x, const requant_exact_avx512 *by) {
   x = _mm512_sllv_epi32(x, by->left);
   const __m512i pair[2] = {x, _mm512_srli_epi64(x, 32)};

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * A block of rows to multiply by vpdpbusd, as quads of unsigned codes: read in place where they are
+ * that already, else copied to the kernel's stack. */
+#ifndef MN_KERNELS_X86_STAGE_QUADS_H
+#define MN_KERNELS_X86_STAGE_QUADS_H
+
+#include "kernels/kernels.h"
+
+enum { BLOCK_ROWS = 96 };
+
+typedef struct stage {
+  const uint8_t *rows;
+  size_t stride;             /* bytes */
+  int32_t extra[BLOCK_ROWS]; /* w_zero times a row's codes, over all of k */
+  uint8_t *codes;            /* where rows are copied to, by */
+  void (*copy_row)(uint8_t *to, const uint8_t *from, size_t k, uint8_t flip);
+} stage;
+
+/* Rows [m, end), depths [k, k + depth). copy_row ends the last quad with zeros. */
+static inline void stage_fill(stage *staged, const mn_gemm_q8_args *args, size_t m, size_t end,
+                              size_t k, size_t depth) {
+  if (args->flip == 0 && depth % 4 == 0) {
+    staged->rows = args->a + m * args->a_stride + k;
+    staged->stride = args->a_stride;
+    return;
+  }
+  staged->rows = staged->codes;
+  staged->stride = (depth + 3) / 4 * 4;
+  for (size_t i = m; i < end; i++) {
+    staged->copy_row(staged->codes + (i - m) * staged->stride, args->a + i * args->a_stride + k,
+                     depth, args->flip);
+  }
+}
+
+#endif
