@@ -93,11 +93,15 @@ static void finish(member *at, int32_t index) {
   publish(at, 1);
 }
 
-static void tell(const member *at, int32_t step) {
+/* Nobody begins a step before the one who watches the run has been told. */
+static void tell(member *at, int32_t step) {
   const mn_team *team = at->job->team;
-  if (at->worker != 0 || !team->on_step) return;
-  wait_for(at, at->target);
+  if (!team->on_step) return;
+  at->target++;
+  if (at->worker != 0) return;
+  wait_for(at, at->target - 1);
   team->on_step(team->user, step);
+  publish(at, 1);
 }
 
 static void take_part(void *context, int worker, size_t begin, size_t end) {
@@ -119,8 +123,8 @@ static void take_part(void *context, int worker, size_t begin, size_t end) {
     if (worker == 0) finish(&at, i);
   }
   mn_cpu_restore_denormals(saved);
-  if (worker == 0) wait_for(&at, at.target);
   tell(&at, j->end);
+  if (worker == 0) wait_for(&at, at.target);
 }
 
 void mn_team_run(mn_team *team, const mn_step *steps, int32_t first, int32_t end) {

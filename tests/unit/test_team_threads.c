@@ -19,8 +19,8 @@ typedef struct trial {
   mn_step steps[STEPS];
   _Alignas(64) unsigned char arena[WORKERS * SCRATCH]; /* scratch of all steps */
   _Atomic int done[STEPS][MOST];
-  _Atomic size_t finished; /* slices of all steps */
-  size_t before[STEPS];    /* slices of the steps before */
+  _Atomic size_t finished;  /* slices of all steps */
+  size_t before[STEPS + 1]; /* slices of the steps before */
   _Atomic int early, elsewhere;
   bool dawdles; /* a worker that is not the first does */
 } trial;
@@ -57,6 +57,7 @@ static void make_steps(unsigned seed) {
     t.before[i] = sum;
     sum += slices;
   }
+  t.before[STEPS] = sum;
 }
 
 static void check(int32_t first, int32_t end) {
@@ -124,11 +125,11 @@ typedef struct told {
   bool late;
 } told;
 
+/* Takes its time, so that a worker that does not wait for it is seen. */
 static void on_step(void *user, int step) {
   told *x = user;
-  if (x->steps++ != step || t.finished != (step < STEPS ? t.before[step] : t.finished)) {
-    x->late = true;
-  }
+  sleep_us(300);
+  if (x->steps++ != step || t.finished != t.before[step]) x->late = true;
 }
 
 static void test_told_between_steps(void **state) {
