@@ -52,6 +52,12 @@ static inline unsigned char *mn_row(const mn_rows *rows, int32_t y) {
   return rows->data + (size_t)(y % rows->count) * rows->row_bytes;
 }
 
+/* The end of the rows from y on that follow one another in memory, at most `last`. */
+static inline int32_t mn_rows_together(const mn_rows *rows, int32_t y, int32_t last) {
+  const int32_t left = rows->count - y % rows->count;
+  return last - y < left ? last : y + left;
+}
+
 /* How far a step looks up and down: output row y is made of input rows y * stride - before and the
  * span - 1 after it, of those that there are. */
 typedef struct mn_reach {
