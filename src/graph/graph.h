@@ -247,6 +247,9 @@ bool mn_window_extent(int32_t size, int32_t kernel, int32_t stride, int32_t dila
 bool mn_window_resolve(mn_window *window, int32_t height, int32_t width, int32_t *out_height,
                        int32_t *out_width);
 
+/* Does an output pixel see the input pixel of its own place and no other? */
+bool mn_window_is_pointwise(const mn_window *window);
+
 /* ---- class_map.c ---------------------------------------------------------------------------- */
 
 /* How many values a mask made from output 0 can have, 2..256: channels of [n,h,w,c] logits, what an

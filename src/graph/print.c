@@ -114,6 +114,7 @@ static void put_attr(text *t, const mn_graph *graph, const mn_node *node) {
     case MN_OP_CONV2D:
     case MN_OP_DWCONV2D:
     case MN_OP_TRANSPOSE_CONV:
+    case MN_OP_GATED_CONV2D:
       put_window(t, &attr->conv.window);
       if (node->op == MN_OP_DWCONV2D && attr->conv.multiplier != 1) {
         put(t, " multiplier %d", attr->conv.multiplier);

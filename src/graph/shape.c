@@ -67,6 +67,12 @@ bool mn_window_resolve(mn_window *w, int32_t height, int32_t width, int32_t *out
   return fits;
 }
 
+bool mn_window_is_pointwise(const mn_window *w) {
+  const bool pads = w->pad_top || w->pad_bottom || w->pad_left || w->pad_right;
+  return w->kernel_h == 1 && w->kernel_w == 1 && w->stride_h == 1 && w->stride_w == 1 &&
+         (w->pad_rule == MN_PAD_SAME || !pads);
+}
+
 /* What a rule sees. Absent optional inputs have rank -1. */
 typedef struct infer {
   const mn_graph *graph;
@@ -113,6 +119,15 @@ static mn_status shape_conv2d(const infer *at) {
   }
   out_shape(at)->dim[3] = weights->dim[0];
   return window_out(at, window, out_shape(at));
+}
+
+static mn_status shape_gated_conv2d(const infer *at) {
+  const mn_shape *in = in_shape(at, 0), *gate = in_shape(at, 3);
+  mn_status status = shape_conv2d(at);
+  if (status) return status;
+  const bool fits = gate->rank == 4 && gate->dim[0] == in->dim[0] && gate->dim[1] == 1 &&
+                    gate->dim[2] == 1 && gate->dim[3] == in->dim[3];
+  return fits ? MN_OK : refuse(at, "a gate of one vector an image");
 }
 
 static mn_status shape_dwconv2d(const infer *at) {

@@ -346,6 +346,13 @@ static mn_status verify_layer(const mn_graph *graph, const mn_node *node, mn_err
   return MN_OK;
 }
 
+/* A plan's passes make it, but a file may say it, too. */
+static mn_status verify_gated(const mn_graph *graph, const mn_node *node, mn_error *err) {
+  const mn_value *in = in_value(graph, node, 0), *gate = in_value(graph, node, 3);
+  if (in->type != MN_F32 || gate->type != MN_F32) return refuse_types(graph, node, err);
+  return verify_layer(graph, node, err);
+}
+
 static mn_status verify_batch_norm(const mn_graph *graph, const mn_node *node, mn_error *err) {
   const mn_value *in = in_value(graph, node, 0);
   if (in->type != MN_F32 || in->shape.rank < 1) return refuse_types(graph, node, err);
@@ -395,6 +402,7 @@ static mn_status verify_types(const mn_graph *graph, const mn_node *node, mn_err
     case MN_OP_DWCONV2D:
     case MN_OP_TRANSPOSE_CONV:
     case MN_OP_DENSE: return verify_layer(graph, node, err);
+    case MN_OP_GATED_CONV2D: return verify_gated(graph, node, err);
     case MN_OP_BATCH_NORM: return verify_batch_norm(graph, node, err);
     case MN_OP_SSD_DETECT: return verify_ssd_detect(graph, node, err);
     case MN_OP_QUANTIZE:
@@ -470,6 +478,8 @@ static bool attr_valid(const mn_node *node) {
     case MN_OP_DWCONV2D:
       return window_valid(&attr->conv.window) && layer_act_valid(attr->conv.act) &&
              (node->op == MN_OP_CONV2D || attr->conv.multiplier >= 1);
+    case MN_OP_GATED_CONV2D:
+      return mn_window_is_pointwise(&attr->conv.window) && layer_act_valid(attr->conv.act);
     case MN_OP_TRANSPOSE_CONV:
       return transposed_valid(&attr->conv.window) && act_valid(attr->conv.act);
     case MN_OP_SPACE_TO_BATCH:

@@ -40,11 +40,6 @@ static void choose_cols(mn_conv *p, int32_t threads) {
   p->col_blocks = (p->gemm.n + p->block_cols - 1) / p->block_cols;
 }
 
-static bool is_pointwise(const mn_window *w) {
-  return w->kernel_h == 1 && w->kernel_w == 1 && w->stride_h == 1 && w->stride_w == 1 &&
-         !w->pad_top && !w->pad_bottom && !w->pad_left && !w->pad_right;
-}
-
 MN_PLANNING mn_status plan(mn_step *step, const mn_op_request *request, mn_error *err) {
   mn_conv *p = mn_arena_take(request->arena, sizeof *p);
   if (!p) return mn_fail_memory(err, sizeof *p);
@@ -54,7 +49,7 @@ MN_PLANNING mn_status plan(mn_step *step, const mn_op_request *request, mn_error
   const mn_shape *in = &step->in[0].shape;
   int32_t out_h, out_w;
   mn_window_resolve(&p->window, in->dim[1], in->dim[2], &out_h, &out_w);
-  p->pointwise = is_pointwise(&p->window);
+  p->pointwise = mn_window_is_pointwise(&p->window);
   p->pixels = mn_operand_pixels(&step->out);
   size_t budget = request->goal == MN_PLAN_MEMORY ? LEAST_BYTES : GATHER_BYTES;
   if (p->pointwise) budget = DIRECT_BYTES;

@@ -33,6 +33,7 @@ const mn_op_impl *mn_op_impl_of(mn_op op) {
       [MN_OP_RESIZE_NEAREST] = &mn_resize_nearest_impl,
       [MN_OP_ARG_MAX] = &mn_arg_max_impl,
       [MN_OP_BATCH_NORM] = &mn_batch_norm_impl,
+      [MN_OP_GATED_CONV2D] = &mn_gated_conv2d_impl,
       [MN_OP_SSD_DETECT] = &mn_ssd_detect_impl,
   };
   return (unsigned)op < MN_OP_COUNT ? impls[op] : NULL;

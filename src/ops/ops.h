@@ -164,7 +164,7 @@ extern const mn_op_impl mn_softmax_impl, mn_logistic_impl, mn_hard_swish_impl;
 extern const mn_op_impl mn_hard_sigmoid_impl, mn_quantize_impl, mn_dequantize_impl;
 extern const mn_op_impl mn_resize_bilinear_impl, mn_resize_nearest_impl, mn_arg_max_impl;
 extern const mn_op_impl mn_transpose_conv_impl, mn_space_to_batch_impl, mn_batch_to_space_impl;
-extern const mn_op_impl mn_batch_norm_impl, mn_ssd_detect_impl;
+extern const mn_op_impl mn_batch_norm_impl, mn_gated_conv2d_impl, mn_ssd_detect_impl;
 
 static inline const void *mn_operand_read(const mn_run *run, const mn_operand *operand) {
   return operand->data ? operand->data : run->arena + operand->offset;

@@ -23,6 +23,9 @@ mn_status mn_pass_match_hard_swish(mn_graph *graph, mn_error *err);
 /* hard_swish after a float conv, depthwise or dense layer becomes its activation, which no file can
  * say: not among mn_passes_run's, but a plan's own. */
 mn_status mn_pass_fuse_hard_swish(mn_graph *graph, mn_error *err);
+/* A gate (SE) before a pointwise float layer of few weights goes into the weights, in each run:
+ * gated_conv2d. Likewise a plan's own. */
+mn_status mn_pass_fuse_gate(mn_graph *graph, mn_error *err);
 /* pad of height and width before a conv or depthwise layer becomes its window's pads. */
 mn_status mn_pass_fold_pad(mn_graph *graph, mn_error *err);
 /* What the contract says of an SSD head's anchors becomes nodes; not among mn_passes_run's, for a

@@ -96,11 +96,17 @@ static mn_status check_precision(const mn_plan *plan, mn_type precision, mn_erro
                  "bf16 is for convolutions and dense layers of floats, and this model has none");
 }
 
+/* Not where the gated map is to be kept, or weights are rounded. */
+static bool fuses_gates(const mn_plan_request *request) {
+  return !request->impl_of && !request->keep_all && request->precision != MN_BF16;
+}
+
 static mn_status build(mn_plan *plan, const mn_graph *graph, const mn_plan_request *request,
                        mn_error *err) {
   mn_status status = mn_graph_copy(&plan->graph, graph, err);
   if (!status && !request->impl_of) status = mn_passes_run(&plan->graph, err);
   if (!status && !request->impl_of) status = mn_pass_fuse_hard_swish(&plan->graph, err);
+  if (!status && fuses_gates(request)) status = mn_pass_fuse_gate(&plan->graph, err);
   if (!status) status = mn_plan_lower(plan, request, err);
   if (!status) status = check_precision(plan, request->precision, err);
   if (status) return status;

@@ -168,6 +168,11 @@ static int32_t fill(recipe *r, mn_op op, mn_attr *attr, mn_id *in) {
     case MN_OP_DWCONV2D:
     case MN_OP_TRANSPOSE_CONV:
     case MN_OP_DENSE: return layer(r, op, attr, in);
+    case MN_OP_GATED_CONV2D:
+      layer(r, MN_OP_CONV2D, attr, in);
+      in[2] = constant(r, MN_F32, (mn_shape){1, {number(r)}});
+      in[3] = constant(r, MN_F32, (mn_shape){4, {first.dim[0], 1, 1 + seldom(r), last}});
+      return 4;
     case MN_OP_ADD:
     case MN_OP_SUB:
     case MN_OP_MUL: attr->eltwise.act = (mn_act)take(r, 4); return 2;

@@ -502,6 +502,7 @@ mn_status mn_onnx_save_node(mn_onnx_saver *saver, const mn_node *node) {
     case MN_OP_RESIZE_BILINEAR:
     case MN_OP_RESIZE_NEAREST: return save_resize(saver, node);
     case MN_OP_SSD_DETECT: return mn_onnx_save_detect(saver, node);
+    case MN_OP_GATED_CONV2D: /* of plans only */
     case MN_OP_COUNT: break;
   }
   return refuse(saver, node, "there is no such operator here");
