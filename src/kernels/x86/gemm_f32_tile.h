@@ -11,10 +11,10 @@
 
 #include "kernels/kernels.h"
 #ifdef MN_KERNELS_X86_LANES_AVX512_H
-enum { ROWS = 7, TALL_WIDE = 1, FETCHES_AHEAD = 1, BLOCK_FLOATS = 96 * 1024 };
+enum { ROWS = 7, SHORT = 0, TALL_WIDE = 1, BLOCK_FLOATS = 96 * 1024 };
 #else
 #include "kernels/x86/lanes_avx2.h"
-enum { ROWS = 6, TALL_WIDE = 0, FETCHES_AHEAD = 0, BLOCK_FLOATS = 40 * 1024 };
+enum { ROWS = 6, SHORT = 5, TALL_WIDE = 0, BLOCK_FLOATS = 40 * 1024 };
 #endif
 
 enum { COLS = 2 * LANES, TALL = 2 * ROWS, DEPTH = 256, LINE = 64 };
@@ -80,9 +80,9 @@ MN_INLINE void begin_sums(const piece *x, piece_rows at, lanes *sum, const int h
 }
 
 /* Where the lines lie that a tile fetches, one with each product: those of the next piece by every
- * other tile, spread over all of these; and where caches are large, what is ahead by the others. */
+ * other tile, spread over all of these; and what is ahead by the others. */
 static __attribute__((noinline)) fetch fetch_of_tile(piece *x, size_t products) {
-  const bool other = FETCHES_AHEAD && x->tiles++ % 2 == 1 && x->ahead->at < x->ahead->end;
+  const bool other = x->tiles++ % 2 == 1 && x->ahead->at < x->ahead->end;
   const fetch lines = {other ? x->ahead->at : x->next, other ? LINE : x->next_step};
   *(other ? &x->ahead->at : &x->next) += products * lines.step;
   return lines;
@@ -113,7 +113,7 @@ MN_INLINE void end_sums(const piece *x, piece_rows at, lanes *sum, const int hei
   const lanes_live first = x->live[0], second = x->live[1];
   const size_t stride = args->c_stride;
   float *c = args->c + at.m * args->c_stride + x->n, sums[TALL * COLS];
-  if (partial || (x->last && args->finish.hard_swish)) {
+  if (partial) {
     float *to = sums;
     MN_UNROLL for (int i = 0; i < height; i++, to += COLS) {
       MN_UNROLL for (int j = 0; j < vectors; j++) store_lanes(to + LANES * j, sum[vectors * i + j]);
@@ -121,7 +121,9 @@ MN_INLINE void end_sums(const piece *x, piece_rows at, lanes *sum, const int hei
     finish_rows(args, sums, c, at.count, count < most ? count : most);
     return;
   }
-  if (x->last) {
+  if (x->last && args->finish.hard_swish) {
+    MN_UNROLL for (int i = 0; i < height * vectors; i++) sum[i] = hard_swish_lanes(sum[i]);
+  } else if (x->last) {
     const lanes lo = set_lanes(args->finish.lo), hi = set_lanes(args->finish.hi);
     MN_UNROLL for (int i = 0; i < height * vectors; i++) sum[i] = clamp_lanes(sum[i], lo, hi);
   }
@@ -138,31 +140,35 @@ MN_INLINE void end_sums(const piece *x, piece_rows at, lanes *sum, const int hei
   }
 }
 
-/* At most ROWS rows by two vectors. */
-static __attribute__((noinline)) void tile(piece *x, piece_rows at) {
+/* At most `rows` rows by two vectors. */
+MN_INLINE void wide_tile(piece *x, piece_rows at, const int rows) {
   const mn_gemm_f32_args *args = x->args;
   const size_t depth = x->to - x->from;
   const float *b = weights_of(x);
   fetch lines = fetch_of_tile(x, x->segments * depth);
   const float *row[ROWS];
   lanes sum[ROWS * 2];
-  begin_sums(x, at, sum, ROWS, 2);
+  begin_sums(x, at, sum, rows, 2);
   for (size_t s = x->segment; s < x->segment + x->segments; s++) {
     row[0] = args->a[s] + at.m * args->a_stride + x->from;
-    MN_UNROLL for (int i = 1; i < ROWS; i++) {
+    MN_UNROLL for (int i = 1; i < rows; i++) {
       row[i] = row[i - 1] + ((size_t)i < at.count ? args->a_stride : 0);
     }
     for (size_t p = 0; p < depth; p++, b += COLS, lines.at += lines.step) {
       const lanes w0 = load_lanes(b), w1 = load_lanes(b + LANES);
       _mm_prefetch(lines.at, _MM_HINT_T1);
-      MN_UNROLL for (int i = 0; i < ROWS; i++) {
+      MN_UNROLL for (int i = 0; i < rows; i++) {
         const lanes value = set_lanes(row[i][p]);
         sum[2 * i] = multiply_add(value, w0, sum[2 * i]);
         sum[2 * i + 1] = multiply_add(value, w1, sum[2 * i + 1]);
       }
     }
   }
-  end_sums(x, at, sum, ROWS, 2);
+  end_sums(x, at, sum, rows, 2);
+}
+static __attribute__((noinline)) void tile(piece *x, piece_rows at) { wide_tile(x, at, ROWS); }
+static __attribute__((noinline)) void short_tile(piece *x, piece_rows at) {
+  wide_tile(x, at, SHORT);
 }
 
 /* TALL rows by one or two vectors. So many row pointers would not fit the registers: five rows are
@@ -209,9 +215,18 @@ static __attribute__((noinline)) size_t tall_wide(piece *x, size_t m, size_t end
   return TALL_WIDE ? tall_tiles(x, m, end, 2) : m;
 }
 
+/* How many short tiles make whole ones of the others' rows. */
+MN_INLINE size_t short_tiles(size_t rows) {
+  const size_t count = (ROWS - rows % ROWS) % ROWS;
+  return SHORT > 0 && count * SHORT <= rows ? count : 0;
+}
+
 /* Rows [m, end) of a piece. */
 static void rows_of_piece(piece *x, size_t m, size_t end) {
   m = x->args->n - x->n <= LANES ? tall_narrow(x, m, end) : tall_wide(x, m, end);
+  for (size_t left = short_tiles(end - m); left > 0; left--, m += SHORT) {
+    short_tile(x, (piece_rows){m, SHORT});
+  }
   for (; m < end; m += ROWS) tile(x, (piece_rows){m, end - m < ROWS ? end - m : ROWS});
 }
 
@@ -251,7 +266,7 @@ static __attribute__((noinline)) void panel(piece x, size_t m, size_t end) {
   const size_t depth = (args->segment + pieces - 1) / pieces;
   const size_t height = TALL_WIDE || args->n - x.n <= LANES ? TALL : ROWS;
   size_t tiles = (end - m + height - 1) / height;
-  if (FETCHES_AHEAD && x.ahead->at < x.ahead->end) tiles = (tiles + 1) / 2;
+  if (x.ahead->at < x.ahead->end) tiles = (tiles + 1) / 2;
   x.next_step = (COLS * sizeof(float) + tiles - 1) / tiles;
   x.segments = whole ? args->segments : 1;
   for (; x.segment < args->segments; x.segment += x.segments) {
