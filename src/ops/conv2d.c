@@ -67,7 +67,7 @@ MN_PLANNING mn_status plan(mn_step *step, const mn_op_request *request, mn_error
   if (p->row_blocks == 1) step->slice_bytes = mn_gemm_weight_bytes(&p->gemm, p->block_cols);
   step->spare = mn_gemm_spare(&p->gemm, p->block_rows, p->block_cols) * step->slices /
                 (size_t)request->threads;
-  mn_conv_plan_rows(p, step);
+  mn_conv_plan_rows(p, step, request->goal);
   const size_t rows = p->by_rows ? (size_t)step->out.shape.dim[2] : p->block_rows;
   mn_gemm_add_scratch(&p->gemm, step, request, rows);
   return MN_OK;

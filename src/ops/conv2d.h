@@ -16,8 +16,9 @@ typedef struct mn_conv {
   mn_gemm gemm;
   mn_window window; /* pads resolved */
   bool pointwise, by_rows;
-  mn_inside inside; /* by rows, in float */
-  size_t row_bytes; /* by rows: of the padded input under a row of windows */
+  mn_inside inside;      /* by rows, in float */
+  size_t row_bytes;      /* by rows: of the padded input under a row of windows */
+  int32_t rows_together; /* by rows: output rows in one product */
   size_t pixels, block_rows, row_blocks;
   size_t block_cols, col_blocks;
 } mn_conv;
@@ -25,7 +26,7 @@ typedef struct mn_conv {
 /* ---- By rows ------------------------------------------------------------------------------ */
 
 /* Whether the step goes by rows, and what that takes; when the rest of it is planned. */
-void mn_conv_plan_rows(mn_conv *conv, mn_step *step);
+void mn_conv_plan_rows(mn_conv *conv, mn_step *step, mn_plan_goal goal);
 void mn_conv_run_rows(const mn_step *step, const mn_band *band);
 
 /* ---- Windows ------------------------------------------------------------------------------ */

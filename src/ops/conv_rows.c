@@ -14,8 +14,9 @@ enum {
   FEW_WEIGHTS = 16 << 10,
   WIDE_ROW = 28,
   MOST_WEIGHTS = 256 << 10,
-  LONG_ROW = 4 << 10, /* bytes that take longer to copy than a product takes to begin twice */
-  RUN_BYTES = 16      /* of 8-bit pixels, read and written as one */
+  LONG_ROW = 4 << 10,     /* bytes that take longer to copy than a product takes to begin twice */
+  RUN_BYTES = 16,         /* of 8-bit pixels, read and written as one */
+  JOINED_BYTES = 16 << 10 /* of windows of codes: within the L1 cache */
 };
 
 /* ---- Planning ----------------------------------------------------------------------------- */
@@ -52,19 +53,31 @@ MN_PLANNING bool goes_by_rows(const mn_conv *conv, const mn_step *step) {
          conv->window.dilation_w == 1 && conv->gemm.packed_bytes <= most;
 }
 
-void mn_conv_plan_rows(mn_conv *conv, mn_step *step) {
+/* Where in scratch the joined windows of 8-bit rows are: after the rows, and what is read beyond
+ * the last one. */
+static size_t joined_at(const mn_conv *conv) {
+  return (size_t)conv->window.kernel_h * conv->row_bytes + RUN_BYTES;
+}
+
+void mn_conv_plan_rows(mn_conv *conv, mn_step *step, mn_plan_goal goal) {
   conv->by_rows = goes_by_rows(conv, step);
   if (!conv->by_rows) return;
-  const mn_window *w = &conv->window;
-  const size_t count = (size_t)step->out.shape.dim[2], rows = (size_t)w->kernel_h;
-  conv->gemm.segments = rows;
+  const size_t count = (size_t)step->out.shape.dim[2], rows = (size_t)conv->window.kernel_h;
   conv->row_bytes = columns_under(conv, count) * pixel_bytes(conv, step);
-  conv->inside = windows_inside(conv, step);
-  step->scratch_bytes = mn_aligned(rows * sizeof(void *)) + rows * conv->row_bytes;
-  if (step->in[0].type != MN_F32) {
-    step->scratch_bytes += 2 * RUN_BYTES + count * conv->gemm.padded_k;
-  }
+  conv->rows_together = 1;
   step->slices = (size_t)step->out.shape.dim[0] * (size_t)step->out.shape.dim[1];
+  if (step->in[0].type == MN_F32) {
+    conv->gemm.segments = rows;
+    conv->inside = windows_inside(conv, step);
+    step->scratch_bytes = mn_aligned(rows * sizeof(void *)) + rows * conv->row_bytes;
+    return;
+  }
+  const size_t joined = count * conv->gemm.padded_k;
+  if (goal != MN_PLAN_MEMORY && joined < JOINED_BYTES) {
+    conv->rows_together = (int32_t)(JOINED_BYTES / joined);
+  }
+  step->scratch_bytes =
+      joined_at(conv) + (size_t)conv->rows_together * joined + RUN_BYTES; /* zeros after all */
 }
 
 /* ---- Windows of an output row ------------------------------------------------------------- */
@@ -164,14 +177,9 @@ static void run_float(const mn_step *step, const mn_band *band, int32_t y) {
 
 /* ---- In 8 bits ---------------------------------------------------------------------------- */
 
-/* Signed codes to unsigned ones, eight at a time; what follows them up to RUN_BYTES may change. */
+/* Signed codes to unsigned ones. */
 static void flip_codes(unsigned char *codes, size_t count) {
-  for (size_t i = 0; i < count; i += sizeof(uint64_t)) {
-    uint64_t eight;
-    memcpy(&eight, codes + i, sizeof eight);
-    eight ^= 0x8080808080808080u;
-    memcpy(codes + i, &eight, sizeof eight);
-  }
+  for (size_t i = 0; i < count; i++) codes[i] ^= 0x80;
 }
 
 /* The windows, [count][padded_k] unsigned codes, from the rows under them: each run is written with
@@ -181,25 +189,35 @@ static void join_runs(const windows *x, const unsigned char *rows, unsigned char
   const size_t channels = mn_operand_channels(&x->step->in[0]), k = conv->gemm.k;
   const size_t run = (size_t)conv->window.kernel_w * channels;
   const size_t apart = (size_t)conv->window.stride_w * channels;
-  for (size_t i = 0; i < x->count; i++, to += conv->gemm.padded_k) {
-    const unsigned char *from = rows + i * apart;
-    for (size_t j = 0; j < k; j += run, from += conv->row_bytes) memcpy(to + j, from, RUN_BYTES);
+  const size_t count = x->count, window = conv->gemm.padded_k, row = conv->row_bytes;
+  for (size_t i = 0; i < count; i++, rows += apart, to += window) {
+    const unsigned char *from = rows;
+    for (size_t j = 0; j < k; j += run, from += row) memcpy(to + j, from, RUN_BYTES);
     memset(to + k, 0, RUN_BYTES); /* a group of products, and the start of the next window */
   }
 }
 
-/* Output row y. */
-static void run_codes(const mn_step *step, const mn_band *band, int32_t y) {
+/* The windows of output row y to `joined`. */
+static void join_row(const mn_step *step, const mn_band *band, int32_t y, unsigned char *joined) {
   const mn_conv *conv = step->params;
   const windows x = {step, band, y, 0, (size_t)step->out.shape.dim[2]};
   unsigned char *rows = band->scratch;
-  const size_t bytes = (size_t)conv->window.kernel_h * conv->row_bytes;
-  unsigned char *joined = rows + bytes + RUN_BYTES; /* what join_runs reads beyond the last row */
   for (int32_t k = 0; k < conv->window.kernel_h; k++) {
     copy_columns(&x, row_under(&x, k), rows + (size_t)k * conv->row_bytes);
   }
-  if (conv->gemm.flip) flip_codes(rows, bytes);
+  if (conv->gemm.flip) flip_codes(rows, (size_t)conv->window.kernel_h * conv->row_bytes);
   join_runs(&x, rows, joined);
+}
+
+/* Output rows [y, end), which lie one after another. */
+static void run_codes(const mn_step *step, const mn_band *band, int32_t y, int32_t end) {
+  const mn_conv *conv = step->params;
+  const size_t count = (size_t)step->out.shape.dim[2];
+  const windows x = {step, band, y, 0, (size_t)(end - y) * count};
+  unsigned char *joined = (unsigned char *)band->scratch + joined_at(conv);
+  for (unsigned char *to = joined; y < end; y++, to += count * conv->gemm.padded_k) {
+    join_row(step, band, y, to);
+  }
   mn_gemm_block block = block_of(&x);
   block.a = joined;
   block.codes = true;
@@ -208,11 +226,14 @@ static void run_codes(const mn_step *step, const mn_band *band, int32_t y) {
 }
 
 void mn_conv_run_rows(const mn_step *step, const mn_band *band) {
-  for (int32_t y = band->first; y < band->last; y++) {
+  const mn_conv *conv = step->params;
+  for (int32_t y = band->first, end; y < band->last; y = end) {
+    const int32_t most = y + conv->rows_together;
+    end = mn_rows_together(&band->out, y, band->last < most ? band->last : most);
     if (step->in[0].type == MN_F32) {
       run_float(step, band, y);
     } else {
-      run_codes(step, band, y);
+      run_codes(step, band, y, end);
     }
   }
 }
