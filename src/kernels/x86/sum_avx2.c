@@ -75,11 +75,27 @@ MN_INLINE void sum_channels_q8(const mn_sum_args *args, size_t c, const int vect
   MN_UNROLL for (int j = 0; j < vectors; j++) add_16(sums + 16 * j, sum[j]);
 }
 
+/* 8 channels. */
+static void sum_eight_q8(const mn_sum_args *args, size_t c) {
+  const __m128i flips = _mm_set1_epi8((char)args->flip);
+  __m256i *const sums = (__m256i *)(void *)((int32_t *)args->sums + c);
+  __m256i sum = _mm256_loadu_si256(sums);
+  for (size_t row = 0; row < args->rows; row++) {
+    const uint8_t *in = (const uint8_t *)args->in + pixel_at(args, row, 0) + c;
+    for (size_t col = 0; col < args->cols; col++, in += args->pixel_stride) {
+      const __m128i codes = _mm_loadl_epi64((const __m128i *)(const void *)in);
+      sum = _mm256_add_epi32(sum, _mm256_cvtepu8_epi32(_mm_xor_si128(codes, flips)));
+    }
+  }
+  _mm256_storeu_si256(sums, sum);
+}
+
 void mn_sum_q8_avx2(const mn_sum_args *args) {
   size_t c = 0;
   for (; args->channels - c >= 64; c += 64) sum_channels_q8(args, c, 4);
   for (; args->channels - c >= 32; c += 32) sum_channels_q8(args, c, 2);
   for (; args->channels - c >= 16; c += 16) sum_channels_q8(args, c, 1);
+  for (; args->channels - c >= 8; c += 8) sum_eight_q8(args, c);
   mn_sum_args rest = *args;
   rest.in = (const uint8_t *)args->in + c;
   rest.sums = (int32_t *)args->sums + c;
