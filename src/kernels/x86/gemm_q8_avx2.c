@@ -44,6 +44,12 @@ static void stage_fill(stage *staged, const mn_gemm_q8_args *args, size_t m, siz
   }
 }
 
+/* Lines that are fetched, one with each pair. */
+typedef struct fetch {
+  const char *at;
+  size_t step;
+} fetch;
+
 MN_INLINE __m256i broadcast_pair(const int16_t *from) {
   int32_t pair;
   memcpy(&pair, from, sizeof pair);
@@ -52,13 +58,14 @@ MN_INLINE __m256i broadcast_pair(const int16_t *from) {
 
 /* sums[rows][16] += `count` pairs of a times one panel of b. */
 MN_INLINE void multiply(__m256i *sums, const int16_t *a, size_t stride, const int16_t *b,
-                        size_t count, const int rows) {
+                        size_t count, fetch lines, const int rows) {
   __m256i sum[ROWS][2];
   MN_UNROLL for (int i = 0; i < rows; i++) {
     MN_UNROLL for (int j = 0; j < 2; j++) sum[i][j] = sums[2 * i + j];
   }
-  for (size_t p = 0; p < count; p++, b += 2 * COLS) {
+  for (size_t p = 0; p < count; p++, b += 2 * COLS, lines.at += lines.step) {
     __m256i w[2];
+    _mm_prefetch(lines.at, _MM_HINT_T1);
     MN_UNROLL for (int j = 0; j < 2; j++) {
       w[j] = _mm256_loadu_si256((const __m256i *)(b + 16 * j));
     }
@@ -75,15 +82,24 @@ MN_INLINE void multiply(__m256i *sums, const int16_t *a, size_t stride, const in
 }
 
 MN_INLINE void multiply_rows(__m256i *sums, const int16_t *a, size_t stride, const int16_t *b,
-                             size_t count, size_t rows) {
+                             size_t count, fetch lines, size_t rows) {
   switch (rows) {
-    case 1: multiply(sums, a, stride, b, count, 1); break;
-    case 2: multiply(sums, a, stride, b, count, 2); break;
-    case 3: multiply(sums, a, stride, b, count, 3); break;
-    case 4: multiply(sums, a, stride, b, count, 4); break;
-    case 5: multiply(sums, a, stride, b, count, 5); break;
-    default: multiply(sums, a, stride, b, count, 6); break;
+    case 1: multiply(sums, a, stride, b, count, lines, 1); break;
+    case 2: multiply(sums, a, stride, b, count, lines, 2); break;
+    case 3: multiply(sums, a, stride, b, count, lines, 3); break;
+    case 4: multiply(sums, a, stride, b, count, lines, 4); break;
+    case 5: multiply(sums, a, stride, b, count, lines, 5); break;
+    default: multiply(sums, a, stride, b, count, lines, 6); break;
   }
+}
+
+/* What tiles fetch while rows [m, end) meet the panel at column n: the next one, or the first again
+ * for the rows after these. */
+static fetch fetch_after(const mn_gemm_q8_args *args, size_t m, size_t end, size_t n) {
+  const size_t tiles = (end - m + ROWS - 1) / ROWS, pairs = (args->k + 1) / 2;
+  const bool again = n + COLS >= args->n && end < args->m;
+  const int16_t *next = (const int16_t *)args->b + (again ? 0 : (n + COLS) * 2 * pairs);
+  return (fetch){(const char *)next, (2 * COLS * sizeof *next + tiles - 1) / tiles};
 }
 
 /* Rows [m, end) of the panel at column n. A depth beyond the stage is done in parts. */
@@ -94,6 +110,7 @@ static void panel(const mn_gemm_q8_args *args, stage *staged, size_t m, size_t e
   const __m256i bias[2] = {_mm256_loadu_si256((const __m256i *)(args->bias + n)),
                            _mm256_loadu_si256((const __m256i *)(args->bias + n + 8))};
   const size_t count = args->n - n < COLS ? args->n - n : COLS;
+  fetch lines = fetch_after(args, m, end, n);
   for (size_t i = m; i < end; i += ROWS) {
     const size_t rows = end - i < ROWS ? end - i : ROWS;
     __m256i sums[2 * ROWS];
@@ -102,7 +119,8 @@ static void panel(const mn_gemm_q8_args *args, stage *staged, size_t m, size_t e
       const size_t depth = args->k - k < 2 * DEPTH ? args->k - k : 2 * DEPTH;
       if (args->k > 2 * DEPTH) stage_fill(staged, args, m, end, k, depth);
       const int16_t *a = staged->codes + (i - m) * staged->stride * 2;
-      multiply_rows(sums, a, staged->stride, b + k * COLS, (depth + 1) / 2, rows);
+      multiply_rows(sums, a, staged->stride, b + k * COLS, (depth + 1) / 2, lines, rows);
+      lines.at += (depth + 1) / 2 * lines.step;
     }
     uint8_t *c = args->c + i * args->c_stride + n;
     mn_requant_store_avx2(c, args->c_stride, sums, rows, count, &requant);
