@@ -10,6 +10,7 @@
 #define MN_KERNELS_X86_GEMM_F32_TILE_H
 
 #include "kernels/kernels.h"
+#include "kernels/x86/fetch_lines.h"
 #ifdef MN_KERNELS_X86_LANES_AVX512_H
 enum { ROWS = 7, SHORT = 0, TALL_WIDE = 1, BLOCK_FLOATS = 96 * 1024 };
 #else
@@ -23,12 +24,6 @@ enum { COLS = 2 * LANES, TALL = 2 * ROWS, DEPTH = 256, LINE = 64 };
 typedef struct fetches {
   const char *at, *end;
 } fetches;
-
-/* Lines to fetch. */
-typedef struct fetch {
-  const char *at;
-  size_t step;
-} fetch;
 
 /* Products of the panel at column n: of `segments` segments from `segment` on the products [from,
  * to). */

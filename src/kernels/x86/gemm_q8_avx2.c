@@ -5,6 +5,7 @@
  * arithmetic slot, widening in the inner loop would. Sums pass through memory between the product
  * and the requantization, which keeps each loop within the registers. */
 #include "kernels/kernels.h"
+#include "kernels/x86/fetch_lines.h"
 #include "kernels/x86/requant_avx2.h"
 #include "kernels/x86/simd_avx2.h"
 
@@ -43,12 +44,6 @@ static void stage_fill(stage *staged, const mn_gemm_q8_args *args, size_t m, siz
               args->flip);
   }
 }
-
-/* Lines that are fetched, one with each pair. */
-typedef struct fetch {
-  const char *at;
-  size_t step;
-} fetch;
 
 MN_INLINE __m256i broadcast_pair(const int16_t *from) {
   int32_t pair;
@@ -99,7 +94,7 @@ static fetch fetch_after(const mn_gemm_q8_args *args, size_t m, size_t end, size
   const size_t tiles = (end - m + ROWS - 1) / ROWS, pairs = (args->k + 1) / 2;
   const bool again = n + COLS >= args->n && end < args->m;
   const int16_t *next = (const int16_t *)args->b + (again ? 0 : (n + COLS) * 2 * pairs);
-  return (fetch){(const char *)next, (2 * COLS * sizeof *next + tiles - 1) / tiles};
+  return fetch_panel_by(tiles, next, 2 * COLS * sizeof *next);
 }
 
 /* Rows [m, end) of the panel at column n. A depth beyond the stage is done in parts. */

@@ -161,8 +161,8 @@ void mn_gemm_q8s_6x64_avx512vnni(const mn_gemm_q8_args *args) {
   staged.rows = staged.codes = codes;
   staged.stride = 0;
   staged.copy_row = copy_row;
-  const size_t fit = STAGE_BYTES / (args->k + 3) / ROWS * ROWS;
-  const size_t most = fit < BLOCK_ROWS ? fit : BLOCK_ROWS, step = most > ROWS ? most : ROWS;
+  /* Fives are for whole panels. */
+  const size_t step = stage_rows(STAGE_BYTES, args, args->n % COLS ? ROWS : 1);
   for (size_t m = 0; m < args->m; m += step) {
     run_block(args, &staged, m, args->m - m > step ? step : args->m - m);
   }

@@ -130,8 +130,7 @@ void mn_gemm_q8s_6x16_avxvnni(const mn_gemm_q8_args *args) {
   staged.rows = staged.codes = codes;
   staged.stride = 0;
   staged.copy_row = copy_row;
-  const size_t fit = STAGE_BYTES / (args->k + 3) / ROWS * ROWS;
-  const size_t most = fit < BLOCK_ROWS ? fit : BLOCK_ROWS, step = most > ROWS ? most : ROWS;
+  const size_t step = stage_rows(STAGE_BYTES, args, ROWS);
   for (size_t m = 0; m < args->m; m += step) {
     run_block(args, &staged, m, args->m - m > step ? m + step : args->m);
   }

@@ -6,7 +6,7 @@
 
 #include "kernels/kernels.h"
 
-enum { BLOCK_ROWS = 96 };
+enum { BLOCK_ROWS = 100 };
 
 typedef struct stage {
   const uint8_t *rows;
@@ -15,6 +15,14 @@ typedef struct stage {
   uint8_t *codes;            /* where rows are copied to, by */
   void (*copy_row)(uint8_t *to, const uint8_t *from, size_t k, uint8_t flip);
 } stage;
+
+/* Rows of a block: as many as `bytes` hold, in blocks as alike as can be, whole units of them. */
+static inline size_t stage_rows(size_t bytes, const mn_gemm_q8_args *args, size_t unit) {
+  const size_t fit = bytes / (args->k + 3), most = (fit < BLOCK_ROWS ? fit : BLOCK_ROWS) / unit;
+  if (most == 0) return unit;
+  const size_t units = (args->m + unit - 1) / unit, blocks = (units + most - 1) / most;
+  return (units + blocks - 1) / blocks * unit;
+}
 
 /* Rows [m, end), depths [k, k + depth). copy_row ends the last quad with zeros. */
 static inline void stage_fill(stage *staged, const mn_gemm_q8_args *args, size_t m, size_t end,
