@@ -10,7 +10,7 @@ typedef struct fetch {
   size_t step; /* bytes from one line to the next: fewer than a line has where loops are many */
 } fetch;
 
-/* A panel of weights from `next` on, by `tiles` passes through one as long, `bytes` of it a step. */
+/* A panel of weights from `next` on by `tiles` passes through one as long, `bytes` of it a step. */
 static inline fetch fetch_panel_by(size_t tiles, const void *next, size_t bytes) {
   return (fetch){next, (bytes + tiles - 1) / tiles};
 }
