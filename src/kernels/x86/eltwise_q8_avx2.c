@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Elementwise kernels in 8 bits, 32 codes at a time: sum and product in the reference's integers. A
- * last part is copied to a padded buffer. */
+ * Elementwise kernels in 8 bits, 32 codes at a time: sum and product in the reference's integers,
+ * and the product in float where its constants have that form. A last part is copied to a padded
+ * buffer. */
 #include <string.h>
 
 #include "kernels/kernels.h"
@@ -109,11 +110,69 @@ MN_INLINE __m256i multiply_32(const void *from, const uint8_t *a, const uint8_t 
   return finish_codes(products, &by->out);
 }
 
-void mn_mul_q8_avx2(const mn_mul_q8_args *args) {
+static void multiply_exactly(const mn_mul_q8_args *args) {
   multiplier by = {.out = finish_from(args->multiplier, args->shift, args->out_zero, args->out_min,
                                       args->out_max),
                    .a_zero = _mm256_set1_epi32(args->a_zero),
                    .b_zero = _mm256_set1_epi32(args->b_zero),
                    .flips = _mm_set1_epi8((char)args->flip)};
   apply_all(multiply_32, &by, args->a, args->b, args->out, args->count);
+}
+
+typedef struct float_multiplier {
+  __m256 scale, above, below;
+  bool signs;      /* the two differ */
+  __m256i zero[2]; /* 16 bits */
+  __m128i flips;
+  __m256i min, max, back; /* bytes: the interval of signed codes, and from these to the type's */
+} float_multiplier;
+
+/* 16 codes less their zero point, in 16 bits. */
+MN_INLINE __m256i centred_16(const uint8_t *from, __m128i flips, __m256i zero) {
+  const __m128i codes = _mm_loadu_si128((const __m128i *)(const void *)from);
+  return _mm256_sub_epi16(_mm256_cvtepu8_epi16(_mm_xor_si128(codes, flips)), zero);
+}
+
+MN_INLINE __m256i round_products(const float_multiplier *by, __m256i products) {
+  const __m256 x = _mm256_cvtepi32_ps(products);
+  const __m256 offset = by->signs ? _mm256_blendv_ps(by->above, by->below, x) : by->above;
+  return _mm256_cvtps_epi32(_mm256_fmadd_ps(x, by->scale, offset));
+}
+
+/* 16 products as codes of 16 bits: packing undoes what unpacking does to their order. */
+MN_INLINE __m256i multiply_16(const float_multiplier *by, const uint8_t *a, const uint8_t *b) {
+  const __m256i none = _mm256_setzero_si256();
+  const __m256i x = centred_16(a, by->flips, by->zero[0]);
+  const __m256i y = centred_16(b, by->flips, by->zero[1]);
+  const __m256i low =
+      _mm256_madd_epi16(_mm256_unpacklo_epi16(x, none), _mm256_unpacklo_epi16(y, none));
+  const __m256i high =
+      _mm256_madd_epi16(_mm256_unpackhi_epi16(x, none), _mm256_unpackhi_epi16(y, none));
+  return _mm256_packs_epi32(round_products(by, low), round_products(by, high));
+}
+
+MN_INLINE __m256i multiply_floats_32(const void *from, const uint8_t *a, const uint8_t *b) {
+  const float_multiplier *by = from;
+  const __m256i bytes = _mm256_packs_epi16(multiply_16(by, a, b), multiply_16(by, a + 16, b + 16));
+  const __m256i codes = _mm256_min_epi8(_mm256_max_epi8(bytes, by->min), by->max);
+  return _mm256_xor_si256(_mm256_permute4x64_epi64(codes, 0xd8), by->back);
+}
+
+void mn_mul_q8_avx2(const mn_mul_q8_args *args) {
+  if (!args->proven) {
+    multiply_exactly(args);
+    return;
+  }
+  const int32_t middle = args->out_min < 0 ? 0 : 128; /* of the codes */
+  const float_multiplier by = {
+      .scale = _mm256_set1_ps(args->scale),
+      .above = _mm256_set1_ps(args->above),
+      .below = _mm256_set1_ps(args->below),
+      .signs = args->above != args->below,
+      .zero = {_mm256_set1_epi16((short)args->a_zero), _mm256_set1_epi16((short)args->b_zero)},
+      .flips = _mm_set1_epi8((char)args->flip),
+      .min = _mm256_set1_epi8((char)(args->out_min - middle)),
+      .max = _mm256_set1_epi8((char)(args->out_max - middle)),
+      .back = _mm256_set1_epi8((char)middle)};
+  apply_all(multiply_floats_32, &by, args->a, args->b, args->out, args->count);
 }

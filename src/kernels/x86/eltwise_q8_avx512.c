@@ -10,6 +10,7 @@ typedef struct float_codes {
   __m512i magic;  /* 2^23 and the bits that make a byte an unsigned code */
   __m512 zero[2]; /* 2^23, and more where the code's zero point is taken out */
   __m512 scale[2], above, below;
+  bool signs;              /* the two differ */
   __m512i min, max, flips; /* bytes */
 } float_codes;
 
@@ -29,6 +30,7 @@ MN_INLINE __m512i sum_16(const uint8_t *a, const uint8_t *b, const float_codes *
 
 MN_INLINE __m512i product_16(const uint8_t *a, const uint8_t *b, const float_codes *by) {
   const __m512 product = _mm512_mul_ps(load_16(a, by, 0), load_16(b, by, 1));
+  if (!by->signs) return _mm512_cvtps_epi32(_mm512_fmadd_ps(product, by->scale[0], by->above));
   const __mmask16 negative = _mm512_cmplt_ps_mask(product, _mm512_setzero_ps());
   const __m512 offset = _mm512_mask_mov_ps(by->above, negative, by->below);
   return _mm512_cvtps_epi32(_mm512_fmadd_ps(product, by->scale[0], offset));
@@ -103,6 +105,7 @@ void mn_mul_q8_avx512(const mn_mul_q8_args *args) {
   by.scale[0] = _mm512_set1_ps(args->scale);
   by.above = _mm512_set1_ps(args->above);
   by.below = _mm512_set1_ps(args->below);
+  by.signs = args->above != args->below;
   by.min = _mm512_set1_epi8((char)(args->out_min - middle));
   by.max = _mm512_set1_epi8((char)(args->out_max - middle));
   by.flips = _mm512_set1_epi8((char)middle);
