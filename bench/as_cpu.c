@@ -93,17 +93,19 @@ static void at_cpuid(int number, siginfo_t *info, void *context) {
   registers[REG_RIP] += 2;
 }
 
+static void give_up(const char *cpu, const char *why) {
+  fprintf(stderr, "as_cpu: %s: %s\n", cpu, why);
+  _exit(1);
+}
+
 __attribute__((constructor)) static void begin(void) {
   const char *cpu = getenv("MOBILENET_AS_CPU");
   if (!cpu) return;
   this_cpu = !strcmp(cpu, "avx2") ? AVX2 : !strcmp(cpu, "avxvnni") ? AVXVNNI : 0;
   if (!strcmp(cpu, "avx512")) this_cpu = AVX512;
+  if (!this_cpu) give_up(cpu, "no such CPU: expected avx2, avxvnni or avx512");
   struct sigaction action = {.sa_sigaction = at_cpuid, .sa_flags = SA_SIGINFO | SA_NODEFER};
-  if (!this_cpu || sigaction(SIGSEGV, &action, NULL) || !trap(1)) {
-    fprintf(
-        stderr,
-        "as_cpu: %s: no such CPU (avx2, avxvnni, avx512), or the kernel cannot trap CPUID here\n",
-        cpu);
-    _exit(1);
+  if (sigaction(SIGSEGV, &action, NULL) || !trap(1)) {
+    give_up(cpu, "the CPU or the kernel cannot trap CPUID here");
   }
 }
