@@ -72,11 +72,12 @@ static void run_slice(const mn_step *step, const mn_run *run, size_t slice, mn_a
       .m = p->pixels - first < p->block ? p->pixels - first : p->block,
       .ahead = ahead->bytes > 0 ? ahead : NULL,
   };
-  for (size_t n = 0; n < p->gemm.n; n += p->panel.n, ahead->from += ahead->bytes) {
+  for (size_t n = 0; n < p->gemm.n; n += p->panel.n) {
     gate_panel(step, gate, n, run->scratch);
     block.c = (float *)mn_operand_pixel_out(run, &step->out, pixel) + n;
     block.n_end = p->gemm.n - n < p->panel.n ? p->gemm.n - n : p->panel.n;
     mn_gemm_run(&p->panel, run->scratch, &block);
+    if (block.ahead) ahead->from += ahead->bytes;
   }
 }
 
