@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/cpu.h"
+#include "passes/passes.h"
 #include "plan/plan.h"
 #include "run/session.h"
 
@@ -170,7 +171,8 @@ static int32_t fill(recipe *r, mn_op op, mn_attr *attr, mn_id *in) {
     case MN_OP_DENSE: return layer(r, op, attr, in);
     case MN_OP_GATED_CONV2D:
       layer(r, MN_OP_CONV2D, attr, in);
-      in[2] = constant(r, MN_F32, (mn_shape){1, {number(r)}});
+      if (in[1] == MN_NONE || seldom(r)) return 4;
+      in[2] = constant(r, MN_F32, (mn_shape){1, {r->g.values[in[1]].shape.dim[0]}});
       in[3] = constant(r, MN_F32, (mn_shape){4, {first.dim[0], 1, 1 + seldom(r), last}});
       return 4;
     case MN_OP_ADD:
@@ -368,15 +370,35 @@ static bool is_small(const mn_graph *graph) {
   return elements < MOST_BYTES;
 }
 
+/* Whether gates may go into weights where values are not kept: other roundings. */
+static bool has_gates(const mn_graph *graph) {
+  mn_graph fused;
+  mn_error err = {0};
+  bool found = false;
+  mn_graph_init(&fused);
+  if (mn_graph_copy(&fused, graph, &err) || mn_passes_run(&fused, &err) ||
+      mn_pass_fuse_hard_swish(&fused, &err)) {
+    mn_graph_free(&fused);
+    return false;
+  }
+  const int32_t nodes = fused.node_count;
+  found = mn_pass_fuse_gate(&fused, &err) == MN_OK && fused.node_count < nodes;
+  mn_graph_free(&fused);
+  return found;
+}
+
 /* Every kind of plan on the same input. */
 static void run_all(const mn_graph *graph, mn_plan_request request) {
   uint8_t *expected, *got;
   size_t bytes = run(graph, &request, &expected);
+  const bool other_bits = has_gates(graph);
   for (int kind = 0; kind < 2; kind++) {
     request.goal = MN_PLAN_MEMORY;
     request.keep_all = kind == 1;
     size_t other = run(graph, &request, &got);
-    if (bytes && other && (bytes != other || memcmp(expected, got, bytes) != 0)) abort();
+    if (bytes && other && bytes != other) abort();
+    const bool same = !(request.keep_all && other_bits);
+    if (bytes && other && same && memcmp(expected, got, bytes) != 0) abort();
     free(got);
   }
   free(expected);
