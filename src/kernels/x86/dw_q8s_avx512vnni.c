@@ -257,6 +257,48 @@ static void store(block *x, size_t y, size_t end, size_t at, size_t units, size_
   }
 }
 
+/* Outputs of row `o` of a pair from their columns to `to`, for 3 x 3 kernels whose sums need no
+ * integers: weights and constants of all 64 channels stay in registers, and so do sums. */
+MN_INLINE void multiply_to_codes(const block *x, uint8_t *to, size_t units, size_t o,
+                                 const int kind) {
+  const mn_dw_window *w = x->args->strip.window;
+  const size_t next = w->stride_w, apart = w->dilation_w, stride = x->args->strip.out_stride;
+  const requant_avx512 by = x->requant;
+  const __mmask64 live = x->live;
+  __m512i weights[3][4];
+  MN_UNROLL for (size_t t = 0; t < 3; t++) {
+    MN_UNROLL for (size_t j = 0; j < 4; j++) weights[t][j] = x->weights[t][o][j];
+  }
+  for (size_t u = 0; u < units; u++, to += stride) {
+    const __m512i *column = x->columns[u * next][0];
+    __m512i sum[4];
+    MN_UNROLL for (size_t j = 0; j < 4; j++) sum[j] = x->bias[j];
+    MN_UNROLL for (size_t t = 0; t < 3; t++, column += apart * GROUPS * 4) {
+      MN_UNROLL for (size_t j = 0; j < 4; j++) dot_avx512(&sum[j], column[j], weights[t][j]);
+    }
+    _mm512_mask_storeu_epi8(to, live, requant_codes(sum, &by, kind));
+  }
+}
+
+static bool keeps_sums(const block *x) {
+  const int kind = x->requant.kind;
+  return x->args->strip.window->kernel_w == 3 && x->groups == 1 && x->args->planes == 1 &&
+         x->fold == 1 && (kind == REQUANT_PLAIN || kind == REQUANT_SIGNS);
+}
+
+static void to_codes(const block *x, size_t y, size_t at, size_t units, size_t outputs) {
+  const mn_dw_strip *strip = &x->args->strip;
+  uint8_t *to =
+      (uint8_t *)strip->out + y * strip->out_row_stride + at * strip->out_stride + x->channel;
+  for (size_t o = 0; o < outputs; o++, to += strip->out_row_stride) {
+    if (x->requant.kind == REQUANT_PLAIN) {
+      multiply_to_codes(x, to, units, o, REQUANT_PLAIN);
+    } else {
+      multiply_to_codes(x, to, units, o, REQUANT_SIGNS);
+    }
+  }
+}
+
 /* Output rows [y, end), at most those of one turn. */
 static void run_rows(block *x, size_t y, size_t end) {
   const mn_dw_window *w = x->args->strip.window;
@@ -267,6 +309,10 @@ static void run_rows(block *x, size_t y, size_t end) {
   for (size_t at = 0; at < w->width; at += most) {
     const size_t units = w->width - at < most ? w->width - at : most;
     fill_columns(x, at * w->stride_w - w->pad_left, (units - 1) * w->stride_w + span);
+    if (keeps_sums(x)) {
+      to_codes(x, y, at, units, outputs);
+      continue;
+    }
     multiply_all(x, units, outputs);
     for (size_t o = 0; o < outputs; o++) store(x, y, end, at, units, o);
   }
