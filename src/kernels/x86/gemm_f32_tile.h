@@ -12,10 +12,10 @@
 #include "kernels/kernels.h"
 #include "kernels/x86/fetch_lines.h"
 #ifdef MN_KERNELS_X86_LANES_AVX512_H
-enum { ROWS = 7, SHORT = 0, TALL_WIDE = 1, BLOCK_FLOATS = 96 * 1024 };
+enum { ROWS = 7, SHORT = 0, TALL_WIDE = 1, SWISH_APART = 1, BLOCK_FLOATS = 96 * 1024 };
 #else
 #include "kernels/x86/lanes_avx2.h"
-enum { ROWS = 6, SHORT = 5, TALL_WIDE = 0, BLOCK_FLOATS = 40 * 1024 };
+enum { ROWS = 6, SHORT = 5, TALL_WIDE = 0, SWISH_APART = 0, BLOCK_FLOATS = 40 * 1024 };
 #endif
 
 enum { COLS = 2 * LANES, TALL = 2 * ROWS, DEPTH = 256, LINE = 64 };
@@ -98,8 +98,9 @@ static __attribute__((noinline)) void finish_rows(const mn_gemm_f32_args *args, 
   }
 }
 
-/* Sums after the last product of a piece, into c; by way of the stack where more is to be done than
- * to clamp them, and where a panel is not full and writing a part of a vector is slow. */
+/* Sums after the last product of a piece, into c; by way of the stack where a panel is not full and
+ * writing a part of a vector is slow, and for hard-swish where 28 sums would be a kilobyte of code
+ * that is no faster. */
 MN_INLINE void end_sums(const piece *x, piece_rows at, lanes *sum, const int height,
                         const int vectors) {
   const mn_gemm_f32_args *args = x->args;
@@ -108,7 +109,7 @@ MN_INLINE void end_sums(const piece *x, piece_rows at, lanes *sum, const int hei
   const lanes_live first = x->live[0], second = x->live[1];
   const size_t stride = args->c_stride;
   float *c = args->c + at.m * args->c_stride + x->n, sums[TALL * COLS];
-  if (partial) {
+  if (partial || (SWISH_APART && x->last && args->finish.hard_swish)) {
     float *to = sums;
     MN_UNROLL for (int i = 0; i < height; i++, to += COLS) {
       MN_UNROLL for (int j = 0; j < vectors; j++) store_lanes(to + LANES * j, sum[vectors * i + j]);
@@ -116,7 +117,7 @@ MN_INLINE void end_sums(const piece *x, piece_rows at, lanes *sum, const int hei
     finish_rows(args, sums, c, at.count, count < most ? count : most);
     return;
   }
-  if (x->last && args->finish.hard_swish) {
+  if (!SWISH_APART && x->last && args->finish.hard_swish) {
     MN_UNROLL for (int i = 0; i < height * vectors; i++) sum[i] = hard_swish_lanes(sum[i]);
   } else if (x->last) {
     const lanes lo = set_lanes(args->finish.lo), hi = set_lanes(args->finish.hi);
