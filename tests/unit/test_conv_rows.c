@@ -22,7 +22,7 @@ static const layer layers[] = {
     {8, 112, 16, 3, 2, 0, 1, 0, 1, SOME},        /* as TensorFlow does */
     {9, 112, 16, 3, 1, 1, 1, 1, 1, SOME},        /* both edges at stride 1 */
     {9, 100, 16, 3, 1, 0, 0, 0, 0, SOME},        /* no edge */
-    {11, 90, 24, 5, 3, 2, 2, 4, 3, SOME},        /* pads of more than a stride */
+    {11, 120, 24, 5, 3, 2, 2, 4, 3, SOME},       /* pads of more than a stride */
     {7, 112, 16, 3, 2, 3, 4, 1, 1, SOME},        /* rows of padding only */
     {5, 60, 32, 3, 1, 1, 1, 40, 1, SOME},        /* windows of padding only */
     {6, 55, 20, 3, 2, 1, 1, 1, 1, AS_TILES_ARE}, /* hardly enough for tiles at both edges */

@@ -54,7 +54,7 @@ static mn_id convolution(mn_graph *g, const layer *of, mn_id x, const char *name
 
 /* Two of the layer side by side. */
 static void make_layers(mn_graph *g, const layer *of) {
-  const mn_attr side = {.concat = {3}};
+  const mn_attr side = {.concat = {3, MN_ACT_NONE}};
   mn_graph_init(g);
   mn_id x = make_input(g, "x", of->type, SHAPE(of->batch, of->height, of->width, of->channels));
   make_quant(g, x, SCALE, zero_of(of));
