@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * A gate (SE) multiplies each channel of a map all over an image, and so may multiply the weights
  * of the pointwise layer that alone reads the map: where these are few beside it. Of plans only: no
- * file has such a layer. */
+ * other format has such a layer. */
 #include "passes/rewrite.h"
 
 enum { PANEL = 32 }; /* outputs, to whole ones of which weights are padded */
@@ -27,14 +27,17 @@ mn_status mn_pass_fuse_gate(mn_graph *graph, mn_error *err) {
   mn_rewrite rewrite;
   mn_status status = mn_rewrite_begin(&rewrite, graph, err);
   if (status) return status;
-  for (int32_t n = 0; n < graph->node_count && !status; n++) {
+  for (int32_t n = 0; n < graph->node_count; n++) {
     mn_node *conv = &graph->nodes[n];
     if (conv->op != MN_OP_CONV2D || !mn_window_is_pointwise(&conv->attr.conv.window)) continue;
     if (conv->in_count != 3 || conv->in[2] == MN_NONE) continue;
     mn_node *mul = mn_rewrite_sole_producer(&rewrite, conv->in[0]);
     if (!mul || !is_gate(graph, mul) || !pays(graph, mul, conv)) continue;
     const mn_id in[4] = {mul->in[0], conv->in[1], conv->in[2], mul->in[1]};
-    if (!mn_rewrite_inputs(&rewrite, conv, in, 4)) status = mn_fail_memory(err, sizeof in);
+    if (!mn_rewrite_inputs(&rewrite, conv, in, 4)) {
+      status = mn_fail_memory(err, sizeof in);
+      break;
+    }
     conv->op = MN_OP_GATED_CONV2D;
     mul->out_count = 0;
   }

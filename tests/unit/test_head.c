@@ -9,16 +9,7 @@
 #include <string.h>
 
 #include "train/head.h"
-#include "zoo/zoo.h"
-
-static void build(mn_graph *graph, const char *name, int32_t classes) {
-  mn_arch arch;
-  mn_error err;
-  if (mn_arch_parse(&arch, name, classes, &err) ||
-      mn_zoo_build(graph, &arch, MN_ZOO_RANDOM, 1, &err)) {
-    fail_msg("%s: %s", err.where, err.text);
-  }
-}
+#include "zoo_maker.h"
 
 static const mn_value *head_weights(const mn_graph *graph) {
   const mn_node *last = NULL;
@@ -42,7 +33,7 @@ static void test_other_classes(void **state) {
                                       "v4-small-0.5-64@timm"};
   for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
     mn_graph model, out;
-    build(&model, names[i], 10);
+    make_network(&model, names[i], 10);
     assert_int_equal(mn_head_replace(&out, &model, 3, 7, true, NULL), MN_OK);
     expect_classes(&out, 3);
     mn_graph_free(&out);
@@ -57,7 +48,7 @@ static void test_other_classes(void **state) {
 static void test_seed(void **state) {
   (void)state;
   mn_graph model, out[3];
-  build(&model, "v2-0.25-64", 10);
+  make_network(&model, "v2-0.25-64", 10);
   const uint64_t seeds[3] = {1, 1, 2};
   for (int i = 0; i < 3; i++) {
     assert_int_equal(mn_head_replace(&out[i], &model, 10, seeds[i], false, NULL), MN_OK);
@@ -77,7 +68,7 @@ static void test_no_classifier(void **state) {
   (void)state;
   mn_error err;
   mn_graph model, out;
-  build(&model, "v3-small-1.0-64+lraspp", 10);
+  make_network(&model, "v3-small-1.0-64+lraspp", 10);
   assert_int_equal(mn_head_replace(&out, &model, 3, 1, false, &err), MN_ERR_UNSUPPORTED);
   assert_non_null(strstr(err.text, "resize_bilinear"));
   mn_graph_free(&model);
@@ -99,8 +90,8 @@ static void expect_grafted(const char *classifier, const char *whole, const char
   mn_arch arch;
   mn_error err;
   int32_t first;
-  build(&model, classifier, 10);
-  build(&other, whole, 5);
+  make_network(&model, classifier, 10);
+  make_network(&other, whole, 5);
   assert_int_equal(mn_arch_parse(&arch, whole, 5, &err), MN_OK);
   if (mn_head_graft(&out, &model, &arch, 7, &first, &err)) fail_msg("%s", err.text);
   const mn_node *mine = node_called(&out, layer), *theirs = node_called(&other, layer);
@@ -142,11 +133,11 @@ static void test_no_place(void **state) {
   mn_arch arch;
   mn_error err;
   int32_t first;
-  build(&model, "v1-0.25-32", 10);
+  make_network(&model, "v1-0.25-32", 10);
   assert_int_equal(mn_arch_parse(&arch, "v1-0.25-32+ssd", 5, &err), MN_OK);
   assert_int_equal(mn_head_graft(&out, &model, &arch, 7, &first, &err), MN_ERR_UNSUPPORTED);
   mn_graph_free(&model);
-  build(&model, "v1-0.25-64+ssd", 10);
+  make_network(&model, "v1-0.25-64+ssd", 10);
   assert_int_equal(mn_head_graft(&out, &model, &arch, 7, &first, &err), MN_ERR_UNSUPPORTED);
   assert_non_null(strstr(err.text, "no average over maps"));
   mn_graph_free(&model);
@@ -161,8 +152,8 @@ static void test_renamed(void **state) {
     mn_graph model, out, expected;
     mn_error err;
     int32_t first;
-    build(&model, names[i], 10);
-    build(&expected, names[i], 3);
+    make_network(&model, names[i], 10);
+    make_network(&expected, names[i], 3);
     if (mn_head_rename(&out, &model, 3, 7, true, &first, &err)) fail_msg("%s", err.text);
     assert_int_equal(out.value_count, expected.value_count);
     for (int32_t v = 0; v < out.value_count; v++) {

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "train/head.h"
-#include "zoo/zoo.h"
+#include "zoo_maker.h"
 
 typedef double rule(double window, double in, double out);
 
@@ -25,15 +25,6 @@ static double he_in(double window, double in, double out) {
 static double he_out(double window, double in, double out) {
   (void)in;
   return sqrt(2 / (window * out));
-}
-
-static void build(mn_graph *graph, const char *name, int32_t classes) {
-  mn_arch arch;
-  mn_error err;
-  if (mn_arch_parse(&arch, name, classes, &err) ||
-      mn_zoo_build(graph, &arch, MN_ZOO_RANDOM, 1, &err)) {
-    fail_msg("%s: %s", err.where, err.text);
-  }
 }
 
 /* Weights normal about 0 with the rule's deviation, as nearly as so many tell; a bias of zeros. */
@@ -82,7 +73,7 @@ static void test_new_networks(void **state) {
   };
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
     mn_graph graph;
-    build(&graph, cases[i].name, 5);
+    make_network(&graph, cases[i].name, 5);
     const int met = expect_network(&graph, cases[i].head, cases[i].of_head, cases[i].of_rest);
     assert_int_equal(met, cases[i].layers);
     mn_graph_free(&graph);
@@ -101,7 +92,7 @@ static void test_scores(void **state) {
     mn_error err;
     int32_t first;
     int anew = 0;
-    build(&model, names[i], 10);
+    make_network(&model, names[i], 10);
     if (mn_head_rename(&out, &model, 10, 7, true, &first, &err) ||
         mn_head_begin(&out, MN_HEAD_BY_INPUTS, 7, &err)) {
       fail_msg("%s", err.text);
