@@ -15,6 +15,8 @@
  *   env NAME=VALUE            for the commands that follow
  *   stdin FILE                for the next command
  *   stdout FILE               for the next command; it is not looked at then
+ *   room BYTES                that a file may grow to, for the next command: a full disk
+ *   link NAME TARGET          makes a symbolic link
  *   $ ARGUMENTS               runs the command; "..." holds blanks together
  *   exit N                    what the last command must have ended with; never left out
  *   out REGEX, err REGEX      extended, must match standard output or error; `no` before: must not
@@ -32,6 +34,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -51,6 +54,7 @@ typedef struct test_case {
   int line_number, failures, runs;
   char input[LINE];  /* standard input of the next command; empty: none */
   char output[LINE]; /* where its standard output goes; empty: it is kept */
+  rlim_t room;       /* that its files may grow to; 0: any */
   int code;          /* of the last command */
   bool code_checked, skip;
   char *out, *err;
@@ -176,6 +180,14 @@ static int split(char *line, char **arguments) {
   return count;
 }
 
+/* What a file may grow to in commands that are run from now on; 0: any size. */
+static void set_room(rlim_t bytes) {
+  struct rlimit limit;
+  must(getrlimit(RLIMIT_FSIZE, &limit) == 0, "limit");
+  limit.rlim_cur = bytes ? bytes : limit.rlim_max;
+  must(setrlimit(RLIMIT_FSIZE, &limit) == 0, "limit");
+}
+
 static int spawn_and_wait(test_case *test, char *const *arguments) {
   posix_spawn_file_actions_t actions;
   pid_t child;
@@ -187,7 +199,9 @@ static int spawn_and_wait(test_case *test, char *const *arguments) {
   posix_spawn_file_actions_addopen(&actions, 0, input, O_RDONLY, 0);
   posix_spawn_file_actions_addopen(&actions, 1, output, create, 0666);
   posix_spawn_file_actions_addopen(&actions, 2, ".stderr", create, 0666);
+  set_room(test->room);
   must(posix_spawn(&child, test->command, &actions, NULL, arguments, environ) == 0, test->command);
+  set_room(test->room = 0);
   posix_spawn_file_actions_destroy(&actions);
   must(waitpid(child, &status, 0) == child, "wait");
   test->input[0] = test->output[0] = '\0';
@@ -339,6 +353,10 @@ static bool set_up(test_case *test, const char *verb, char *rest) {
     snprintf(test->input, sizeof test->input, "%s", rest);
   } else if (strcmp(verb, "stdout") == 0) {
     snprintf(test->output, sizeof test->output, "%s", rest);
+  } else if (strcmp(verb, "room") == 0 && count == 1) {
+    test->room = (rlim_t)atol(words[0]);
+  } else if (strcmp(verb, "link") == 0 && count == 2) {
+    must(symlink(words[1], words[0]) == 0, words[0]);
   } else {
     return false;
   }

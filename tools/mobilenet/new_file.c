@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Writing beside and renaming, so that a reader or an interruption never sees half a file. */
+ * Writing beside and renaming, so that a reader or an interruption never sees half a file. What is
+ * there and is no file, such as /dev/stdout, is written where it is: nothing may take its place. */
 #include "new_file.h"
 
 #include <errno.h>
@@ -15,15 +16,24 @@ static bool refuse(const char *path, int reason) {
   return false;
 }
 
+/* A link, a device, a pipe. */
+static bool is_other(const char *path) {
+  struct stat info;
+  return lstat(path, &info) == 0 && !S_ISREG(info.st_mode);
+}
+
 bool new_file_begin(new_file *out, const char *path) {
   const size_t size = strlen(path) + 32;
-  *out = (new_file){.path = path, .beside = malloc(size)};
-  if (!out->beside) {
-    say_out_of_memory();
-    return false;
+  *out = (new_file){.path = path};
+  if (!is_other(path)) {
+    out->beside = malloc(size);
+    if (!out->beside) {
+      say_out_of_memory();
+      return false;
+    }
+    snprintf(out->beside, size, "%s.%ld.part", path, (long)getpid());
   }
-  snprintf(out->beside, size, "%s.%ld.part", path, (long)getpid());
-  out->file = fopen(out->beside, "wb");
+  out->file = fopen(out->beside ? out->beside : path, "wb");
   if (out->file) return true;
   refuse(path, errno);
   free(out->beside);
@@ -40,11 +50,11 @@ bool new_file_end(new_file *out, bool good) {
     reason = errno;
     whole = false;
   }
-  if (whole && good && rename(out->beside, out->path) != 0) {
+  if (whole && good && out->beside && rename(out->beside, out->path) != 0) {
     reason = errno;
     whole = false;
   }
-  if (!whole || !good) unlink(out->beside);
+  if (out->beside && (!whole || !good)) unlink(out->beside);
   if (!whole) refuse(out->path, reason);
   free(out->beside);
   return whole && good;

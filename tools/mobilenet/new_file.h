@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * A file that appears whole or not at all: written beside its place, then renamed. */
+ * A file that appears whole or not at all: written beside its place, then renamed. A link or a
+ * device is written through. */
 #ifndef MOBILENET_TOOL_NEW_FILE_H
 #define MOBILENET_TOOL_NEW_FILE_H
 
@@ -9,7 +10,7 @@
 typedef struct new_file {
   FILE *file;
   const char *path; /* borrowed */
-  char *beside;
+  char *beside;     /* NULL: written in place */
 } new_file;
 
 /* False after saying why not. */

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "message.h"
+#include "new_file.h"
 
 enum { HEADER_MOST = 65536 };
 
@@ -48,8 +49,8 @@ static bool parse_type(npy_array *out, const char *text, const char *path) {
     }
   }
   say("%s: elements are '%s'; expected little-endian float32, float16, uint8, int8, int32, int64 "
-      "or bool",
-      path, descr);
+      "or bool%s",
+      path, descr, strcmp(descr, "<f8") == 0 ? "; numpy's astype('float32') makes them so" : "");
   return false;
 }
 
@@ -92,7 +93,7 @@ static char *read_header(FILE *file, const char *path) {
   unsigned char head[12];
   size_t length, fixed = 10;
   if (fread(head, 1, 10, file) != 10 || memcmp(head, "\x93NUMPY", 6) != 0) {
-    refuse(path, "it is no .npy file; numpy.save writes one");
+    refuse(path, ferror(file) ? strerror(errno) : "it is no .npy file; numpy.save writes one");
     return NULL;
   }
   length = (size_t)(head[8] | head[9] << 8);
@@ -178,18 +179,13 @@ static bool write_bf16(FILE *file, const uint16_t *data, size_t count) {
 }
 
 bool npy_write(const char *path, const mn_tensor_info *info, const void *data) {
-  FILE *file = fopen(path, "wb");
-  if (!file) {
-    say("%s cannot be written: %s", path, strerror(errno));
-    return false;
-  }
-  bool done = write_header(file, info);
+  new_file out;
+  if (!new_file_begin(&out, path)) return false;
+  bool done = write_header(out.file, info);
   if (info->type == MN_BF16) {
-    done = done && write_bf16(file, data, info->bytes / 2);
+    done = done && write_bf16(out.file, data, info->bytes / 2);
   } else {
-    done = done && fwrite(data, 1, info->bytes, file) == info->bytes;
+    done = done && fwrite(data, 1, info->bytes, out.file) == info->bytes;
   }
-  if (fclose(file) != 0) done = false;
-  if (!done) say("%s cannot be written: %s", path, strerror(errno));
-  return done;
+  return new_file_end(&out, done);
 }
