@@ -116,9 +116,11 @@ static mn_status make_trainer(mn_training *t, mn_error *err) {
   const mn_recipe *r = &t->recipe;
   const int64_t pictures = (int64_t)r->batch * r->accumulate;
   if (t->parts.train.count < pictures) {
+    const int64_t most = t->parts.train.count / r->accumulate;
     return mn_fail(err, MN_ERR_ARGUMENT, "batch",
-                   "a step takes %lld pictures and there are %lld to train on: set batch=N",
-                   (long long)pictures, (long long)t->parts.train.count);
+                   "a step takes %lld pictures and there are %lld to train on: batch=%lld at most",
+                   (long long)pictures, (long long)t->parts.train.count,
+                   (long long)(most > 0 ? most : 1));
   }
   const mn_trainer_options options = {
       .objective = t->objective,
@@ -299,12 +301,13 @@ const char *mn_training_class(const mn_training *t, int index, double *recall) {
   return known ? contract->labels.names[index] : NULL;
 }
 
+/* Boxes and masks are scored from the pictures themselves, of which none is kept. */
 void mn_training_kept(const mn_training *t, mn_kept_pictures *out) {
   mn_feed *const feeds[] = {t->feed, t->feed ? t->scored : NULL};
   const int64_t pictures[] = {t->parts.train.count, t->parts.held.count};
   *out = (mn_kept_pictures){.kept = 0};
   for (int i = 0; i < 2; i++) {
-    if (!feeds[i]) continue;
+    if (!feeds[i] || (i == 1 && t->task->task != MN_TASK_CLASSIFY)) continue;
     const mn_feed_counts counts = mn_feed_count(feeds[i]);
     out->pictures += pictures[i];
     out->kept += (int64_t)counts.kept_pictures;

@@ -84,9 +84,10 @@ static const void *find(const mn_graph *graph, const char *name, mn_type type, s
   const mn_id id = mn_graph_find_value(graph, name);
   const mn_value *value = id == MN_NONE ? NULL : &graph->values[id];
   if (value && value->data && value->type == type && value->bytes == bytes) return value->data;
-  mn_fail(err, MN_ERR_FORMAT, name,
-          value ? "it has another size: the checkpoint is of another network"
-                : "it is not there: this is no checkpoint of this network and optimizer");
+  mn_fail(err, MN_ERR_FORMAT, NULL,
+          "%s %s: it is of a run of another network, or with other options: give the same ones, or "
+          "begin anew without it",
+          name, value ? "has another size in it" : "is not in it");
   return NULL;
 }
 
@@ -177,7 +178,10 @@ mn_status mn_checkpoint_load(mn_trainer *t, mn_run_state *state, mn_run_history 
   status = mn_format_load(&graph, &request, &facts, err);
   if (!status) status = mn_graph_verify(&graph, err);
   if (!status) status = find_history(history, &graph, err);
-  if (!status) status = load(t, state, &graph, err);
+  if (!status) {
+    status = load(t, state, &graph, err);
+    if (status) mn_error_at(err, status, path);
+  }
   mn_graph_free(&graph);
   mn_file_close(&file);
   return status;

@@ -181,7 +181,8 @@ static mn_status check_together(const mn_recipe *r, mn_error *err) {
        "0, but this optimizer divides by it where gradients are 0"},
       {decays && r->every_epochs == 0, "every_epochs", "0, but the schedule has this rhythm"},
       {decays && r->factor == 0, "factor", "0, but the schedule multiplies the rate by it"},
-      {r->warmup_epochs >= r->epochs, "warmup_epochs", "no fewer than there are epochs"},
+      {r->warmup_epochs >= r->epochs, "warmup_epochs",
+       "as many as there are epochs, or more: give it fewer (warmup_epochs=0), or more epochs"},
   };
   for (size_t i = 0; i < sizeof rules / sizeof *rules; i++) {
     if (rules[i].refused) return mn_fail(err, MN_ERR_ARGUMENT, rules[i].key, "%s", rules[i].why);

@@ -3,6 +3,7 @@
  * tells what every pixel shows. The run is kept beside the model
  * after every epoch, so that any end of it, Ctrl-C and a lost machine too, costs an epoch at most.
  */
+#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -41,6 +42,8 @@ typedef struct course {
   bool together;  /* all ranks do the same from here on */
   progress_bar bar;
   const char *doing;
+  int32_t done;    /* epochs, those before a --resume too */
+  double epoch_ms; /* that the last one took; 0: none is done */
 } course;
 
 /* ---- Recipes ------------------------------------------------------------------------------- */
@@ -71,6 +74,9 @@ static int on_progress(void *user, const char *what, int64_t done, int64_t count
   if (c->doing != what || done == 0) {
     progress_clear(&c->bar);
     progress_begin(&c->bar, what, count);
+    if (c->training) {
+      progress_again(&c->bar, mn_training_epochs(c->training) - c->done - 1, c->epoch_ms);
+    }
     c->doing = what;
   }
   progress_update(&c->bar, done);
@@ -96,18 +102,26 @@ static int open_start(course *c) {
   mn_error err;
   char *contract;
   const char *name = c->options->text[OPTION_ARCH], *from = c->options->text[OPTION_FROM];
-  if ((name != NULL) == (from != NULL)) {
+  if (!name && !from) {
     say("say what to train: -a ARCH for a new network (v1-0.25-128, v2-1.0-224, ...), or --from "
         "MODEL to go on from trained weights");
     return EXIT_USAGE;
   }
+  if (name && from) {
+    say("-a %s is a new network, --from %s a trained one: leave one of them out", name, from);
+    return EXIT_USAGE;
+  }
   const int code = contract_read(c->options, &contract);
   if (code != EXIT_DONE) return code;
-  const mn_status failed =
-      from ? open_trained(c, from, contract, &err) : open_new(c, name, contract, &err);
+  char *path = from ? model_path(from) : NULL;
+  mn_status failed = MN_ERR_IO;
+  if (!from || path) {
+    failed = from ? open_trained(c, path, contract, &err) : open_new(c, name, contract, &err);
+    if (failed) say_error(&err);
+  }
+  free(path);
   free(contract);
   if (!failed) return EXIT_DONE;
-  say_error(&err);
   return from ? EXIT_UNUSABLE : EXIT_USAGE;
 }
 
@@ -282,7 +296,7 @@ static void print_epoch(const course *c, const mn_trained_epoch *e) {
     printf("%s%5.1f %%  ", scores[i].text, 100 * scores[i].value);
   }
   if (e->worst_recall >= 0) {
-    printf("%s %.1f %%  ", mn_training_class(c->training, e->worst_class, NULL),
+    printf("worst: %s %.1f %%  ", mn_training_class(c->training, e->worst_class, NULL),
            100 * e->worst_recall);
   }
   printf("rate %.2g  %.0f images/s\n", e->rate, e->images_per_s);
@@ -334,39 +348,43 @@ static int report(const course *c) {
   return report_write(&subject, path) ? EXIT_DONE : EXIT_UNUSABLE;
 }
 
-static int resume(course *c, int32_t *done) {
+static int resume(course *c) {
   mn_error err;
-  *done = 0;
   if (!c->options->given[OPTION_RESUME]) return EXIT_DONE;
-  if (mn_training_resume(c->training, c->run, done, &err)) return say_error(&err);
-  say("%s: going on after epoch %d", c->run, *done);
+  if (mn_training_resume(c->training, c->run, &c->done, &err)) return say_error(&err);
+  say("%s: going on after epoch %d", c->run, c->done);
   return EXIT_DONE;
 }
 
-static int say_stopped(const course *c, int32_t done) {
+static int say_stopped(const course *c) {
   const char *what =
       c->ranks.count > 1 ? "this run was stopped, or one of its processes has ended" : "stopped";
-  say("%s; --resume goes on after epoch %d", what, done);
+  if (c->done > 0) {
+    say("%s; --resume goes on after epoch %d", what, c->done);
+  } else {
+    say("%s within the first epoch; nothing is kept of it", what);
+  }
   return EXIT_INTERRUPTED;
 }
 
 static int train(course *c) {
   mn_trained_epoch epoch;
   mn_error err;
-  int32_t done;
-  int code = resume(c, &done);
+  int code = resume(c);
   c->together = code != EXIT_DONE;
-  const int32_t before = done;
-  while (code == EXIT_DONE && done < mn_training_epochs(c->training)) {
+  while (code == EXIT_DONE && c->done < mn_training_epochs(c->training)) {
+    const bool first = c->epoch_ms == 0;
+    const double begin = now_ms();
     mn_status status = mn_training_epoch(c->training, &epoch, &err);
     progress_clear(&c->bar);
     c->doing = NULL;
-    if (status == MN_ERR_CANCELLED) return say_stopped(c, done);
+    if (status == MN_ERR_CANCELLED) return say_stopped(c);
     if (status) return say_error(&err);
-    done = epoch.epoch;
+    c->done = epoch.epoch;
     print_epoch(c, &epoch);
-    if (done == before + 1 && c->ranks.rank == 0) say_cache(c);
+    if (first && c->ranks.rank == 0) say_cache(c);
     code = save_all(c, &epoch);
+    c->epoch_ms = now_ms() - begin;
   }
   c->together |= code == EXIT_DONE;
   if (code == EXIT_DONE && c->ranks.rank == 0) {
@@ -385,6 +403,30 @@ static int train(course *c) {
   return code;
 }
 
+/* The folder of the model, which is written after the first epoch and may be hours away. */
+static int check_folder(const char *out) {
+  char folder[4096];
+  const char *slash = strrchr(out, '/');
+  const int length = slash ? (int)(slash - out) + (slash == out) : 1;
+  snprintf(folder, sizeof folder, "%.*s", length, slash ? out : ".");
+  if (access(folder, W_OK | X_OK) == 0) return EXIT_DONE;
+  say("%s cannot be written: the folder '%s': %s", out, folder, strerror(errno));
+  return EXIT_UNUSABLE;
+}
+
+/* Whether --resume has a run to go on with, and without it none is written over. */
+static int check_run(const course *c) {
+  const bool stopped = access(c->run, F_OK) == 0, given = c->options->given[OPTION_RESUME];
+  if (stopped == given) return EXIT_DONE;
+  if (!given) {
+    say("%s is of a run that was stopped: --resume goes on with it, or remove it", c->run);
+    return EXIT_USAGE;
+  }
+  say("%s: there is no run to go on with%s; without --resume one is begun", c->run,
+      access(c->out, F_OK) == 0 ? ", that of the model there came to its end" : "");
+  return EXIT_UNUSABLE;
+}
+
 /* flowers.safetensors: the run is flowers.run.safetensors. */
 static int name_run(course *c) {
   static const char ending[] = ".safetensors";
@@ -400,9 +442,8 @@ static int name_run(course *c) {
     return EXIT_USAGE;
   }
   snprintf(c->run, sizeof c->run, "%.*s.run.safetensors", (int)(length - tail), c->out);
-  if (c->options->given[OPTION_RESUME] || access(c->run, F_OK) != 0) return EXIT_DONE;
-  say("%s is of a run that was stopped: --resume goes on with it, or remove it", c->run);
-  return EXIT_USAGE;
+  const int code = check_folder(c->out);
+  return code == EXIT_DONE ? check_run(c) : code;
 }
 
 /* Started by mpirun, this is one of several processes that train together. */

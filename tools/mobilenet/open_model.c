@@ -106,6 +106,8 @@ static char *find_model(const char *spec, bool architecture) {
   return path;
 }
 
+char *model_path(const char *spec) { return find_model(spec, false); }
+
 char *text_file_read(const char *path, const char *option) {
   enum { MOST = 16 << 20 };
   FILE *file = fopen(path, "rb");

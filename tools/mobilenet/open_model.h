@@ -26,6 +26,9 @@ int model_argument(const cli_options *options, const char **spec);
 int model_check_task(const opened_model *opened, mn_task task);
 void model_close(opened_model *opened);
 
+/* The file that `spec` names: a path, or a model that ships or was fetched. NULL after saying that
+ * there is none. The caller frees it. */
+char *model_path(const char *spec);
 /* The file of that name and ending in a folder of models that ship with mobilenet, or NULL. The
  * caller frees it. */
 char *model_shipped_path(const char *name, const char *ending);

@@ -9,7 +9,7 @@
 #include "stopwatch.h"
 #include "terminal.h"
 
-enum { REDRAW_MS = 100 };
+enum { REDRAW_MS = 100, TELLING_MS = 50 }; /* a rate of less time says nothing */
 
 void progress_begin(progress_bar *progress, const char *unit, int64_t total) {
   progress->visible = isatty(fileno(stderr)) != 0;
@@ -17,6 +17,12 @@ void progress_begin(progress_bar *progress, const char *unit, int64_t total) {
   progress->total = total;
   progress->start_ms = now_ms();
   progress->shown_ms = 0;
+  progress->again = 0;
+}
+
+void progress_again(progress_bar *progress, int64_t times, double ms) {
+  progress->again = times;
+  progress->again_ms = ms;
 }
 
 static void write_seconds(char *text, size_t size, double seconds) {
@@ -28,15 +34,30 @@ static void write_seconds(char *text, size_t size, double seconds) {
   }
 }
 
+/* "12.5/s  0:40 left, 1:20:00 in all", of items a second; nothing where that is not known yet. */
+static void write_pace(char *text, size_t size, const progress_bar *progress, int64_t done,
+                       double rate) {
+  char left[32], all[32];
+  text[0] = '\0';
+  if (rate <= 0) return;
+  const double seconds = (double)(progress->total - done) / rate;
+  const double once =
+      progress->again_ms > 0 ? progress->again_ms / 1e3 : (double)progress->total / rate;
+  write_seconds(left, sizeof left, seconds);
+  write_seconds(all, sizeof all, seconds + once * (double)progress->again);
+  snprintf(text, size, "  %.1f/s  %s left%s%s%s", rate, left, progress->again > 0 ? ", " : "",
+           progress->again > 0 ? all : "", progress->again > 0 ? " in all" : "");
+}
+
 void progress_update(progress_bar *progress, int64_t done) {
-  double now = now_ms(), elapsed = (now - progress->start_ms) / 1e3;
+  double now = now_ms(), elapsed = now - progress->start_ms;
   if (!progress->visible || now - progress->shown_ms < REDRAW_MS) return;
   progress->shown_ms = now;
-  double rate = elapsed > 0 ? (double)done / elapsed : 0;
-  char left[32] = "?", tail[128];
-  if (rate > 0) write_seconds(left, sizeof left, (double)(progress->total - done) / rate);
-  int used = snprintf(tail, sizeof tail, " %" PRId64 "/%" PRId64 " %s  %.1f/s  %s left", done,
-                      progress->total, progress->unit, rate, left);
+  char pace[96], tail[160];
+  write_pace(pace, sizeof pace, progress, done,
+             elapsed >= TELLING_MS ? (double)done / elapsed * 1e3 : 0);
+  int used = snprintf(tail, sizeof tail, " %" PRId64 "/%" PRId64 " %s%s", done, progress->total,
+                      progress->unit, pace);
   double share = progress->total > 0 ? (double)done / (double)progress->total : 1;
   int columns = terminal_width(stderr) - used - 8;
   fprintf(stderr, "\r\033[K%3.0f %% ", share * 100);
