@@ -18,7 +18,7 @@ static mn_status map_open_file(mn_file *file, int fd, const char *path, mn_error
   if (fstat(fd, &st) != 0) return mn_fail(err, MN_ERR_IO, path, "%s", strerror(errno));
   if (S_ISDIR(st.st_mode)) return mn_fail(err, MN_ERR_IO, path, "is a folder, expected a file");
   if (!S_ISREG(st.st_mode)) {
-    return mn_fail(err, MN_ERR_IO, path, "is not a regular file");
+    return mn_fail(err, MN_ERR_IO, path, "is a pipe or a device, expected a file");
   }
   if (st.st_size == 0) return mn_fail(err, MN_ERR_FORMAT, path, "the file is empty");
   void *mapping = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);

@@ -124,8 +124,8 @@ static mn_status check_anchors(const mn_contract *contract, const mn_contract_fa
   if (facts->raw_anchors > 0 && !stated) {
     return mn_fail(err, MN_ERR_CONTRACT, NULL,
                    "this detector gives %d raw boxes and does not say which anchors they are "
-                   "relative to: say so with the contract's detect.anchors, or write them into "
-                   "the file with convert --anchors",
+                   "relative to: say so with --anchors (ssd, ssdlite-torch, a JSON file of boxes; "
+                   "in a contract detect.anchors), or write them into the file with convert",
                    facts->raw_anchors);
   }
   if (stated && facts->raw_anchors == 0) {

@@ -2,6 +2,7 @@
  * From what a dataset calls its classes to indices of real classes. With a model's labels every
  * name must be one of them, or none of them while their number is right; nothing is guessed in
  * between, for a shifted label spoils every score silently. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -75,6 +76,22 @@ static mn_status fail_class(const mn_listing *listing, const char *name, size_t 
   return mn_fail(err, MN_ERR_FORMAT, name, "class '%s' %s", text, why);
 }
 
+/* A class that the model does not have, and what it has. */
+static mn_status fail_stranger(const mn_listing *listing, const char *name, size_t position,
+                               const mn_class_names *known, mn_error *err) {
+  enum { MOST = 8 };
+  char why[256];
+  size_t used = (size_t)snprintf(why, sizeof why, "is not a label of the model, which knows ");
+  int32_t said = 0;
+  for (int32_t i = 0; i < known->count && said <= MOST && used < sizeof why; ++i) {
+    if (i == known->background) continue;
+    used += (size_t)snprintf(why + used, sizeof why - used, "%s%s", said ? ", " : "",
+                             said < MOST ? known->names[i] : "...");
+    said++;
+  }
+  return fail_class(listing, name, position, why, err);
+}
+
 /* indices: [class_count], of each distinct class text. */
 static mn_status index_classes(const mn_listing *listing, const char *name,
                                const mn_class_names *known, int32_t *indices, mn_error *err) {
@@ -92,7 +109,7 @@ static mn_status index_classes(const mn_listing *listing, const char *name,
   bool as_many = listing->class_count == (size_t)real_count(known);
   bool table = listing->count && listing->items[0].line;
   if (labels > 0 || !as_many || table) {
-    return fail_class(listing, name, stranger, "is not a label of the model", err);
+    return fail_stranger(listing, name, stranger, known, err);
   }
   for (size_t i = 0; i < listing->class_count; ++i) indices[i] = (int32_t)i;
   return MN_OK;

@@ -8,6 +8,8 @@
 #include "format/tflite/tflite_schema.h"
 #include "wire/flatbuffer.h"
 
+#define EXPECTED "expected a TFLite, ONNX or safetensors file, or PyTorch's weights (.pth)"
+
 /* Files that people may hand us by mistake, by their first bytes. */
 typedef struct look {
   const char *bytes;
@@ -16,7 +18,10 @@ typedef struct look {
 } look;
 
 static const look looks[] = {
-    {"PK\3\4", 0, 4, "a zip archive (a PyTorch .pth is for convert; a Keras file, a NumPy .npz)"},
+    {"PK\3\4", 0, 4,
+     "a zip archive (a PyTorch .pth that is cut off, a Keras file, a NumPy .npz; a whole .pth is "
+     "for "
+     "mn_model_open_weights)"},
     {"\x89HDF\r\n", 0, 6, "an HDF5 file (Keras .h5)"},
     {"\xff\xd8\xff", 0, 3, "a JPEG picture"},
     {"\x89PNG", 0, 4, "a PNG picture"},
@@ -51,7 +56,14 @@ static bool looks_like_onnx(const uint8_t *bytes, size_t size) {
          (bytes[2] == 0x12 || bytes[2] == 0x3a || bytes[2] == 0x42);
 }
 
+/* The length that a safetensors file begins with is beyond its end. */
+static bool is_cut_safetensors(const uint8_t *bytes, size_t size) {
+  return size >= 10 && bytes[7] == 0 && bytes[8] == '{' && bytes[9] == '"' &&
+         !mn_safetensors_is(bytes, size);
+}
+
 static const char *describe(const uint8_t *bytes, size_t size) {
+  if (is_cut_safetensors(bytes, size)) return "a safetensors file that is cut off in its header";
   for (size_t i = 0; i < sizeof looks / sizeof looks[0]; i++) {
     const look *l = &looks[i];
     if (size >= l->at + l->count && memcmp(bytes + l->at, l->bytes, l->count) == 0) {
@@ -80,10 +92,7 @@ mn_status mn_format_load(mn_graph *graph, const mn_load_request *request, mn_con
   const char *found = describe(bytes, request->size);
   if (found) {
     return mn_fail(err, MN_ERR_FORMAT, request->name,
-                   "not a model that can be read: it looks like %s, expected a TFLite, "
-                   "ONNX or safetensors file",
-                   found);
+                   "not a model that can be read: it looks like %s, " EXPECTED, found);
   }
-  return mn_fail(err, MN_ERR_FORMAT, request->name,
-                 "not a model that can be read, expected a TFLite, ONNX or safetensors file");
+  return mn_fail(err, MN_ERR_FORMAT, request->name, "not a model that can be read, " EXPECTED);
 }

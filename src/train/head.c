@@ -49,10 +49,10 @@ mn_status mn_head_check_float(const mn_graph *graph, mn_error *err) {
   for (int32_t n = 0; n < graph->node_count; n++) {
     const mn_value *value = &graph->values[graph->nodes[n].out[0]];
     if (value->type == MN_F32) continue;
-    return mn_fail(err, MN_ERR_UNSUPPORTED, graph->nodes[n].name,
-                   "it computes in %s, expected float32: train from the float model and quantize "
-                   "the result",
-                   mn_type_name(value->type));
+    return mn_fail(err, MN_ERR_UNSUPPORTED, NULL,
+                   "the model to start from computes in %s (%s), expected float32: train from the "
+                   "float model, for 8 bits too",
+                   mn_type_name(value->type), graph->nodes[n].name);
   }
   return MN_OK;
 }

@@ -169,6 +169,7 @@ static void test_refusals(void **state) {
   size_t size;
   make_head(&bytes, &size);
   expect_refusal(bytes, size, NULL, "18 raw boxes");
+  expect_refusal(bytes, size, NULL, "say so with --anchors (ssd, ssdlite-torch,");
   expect_refusal(bytes, size, "yolo", "neither ssd, ssdlite-torch");
   expect_refusal(bytes, size, "ssdlite-torch", "18 boxes"); /* 6 at each of 5 places */
   expect_refusal(bytes, size, "[[0.5,0.5,1,1]]", "1 anchors, but the model has 18");

@@ -388,6 +388,7 @@ static void unknown_files_are_named(void **state) {
   expect_look("\x80\2}q", 4, "pickle");
   expect_look("version https://git-lfs.github.com/spec/v1\n", 42, "Git LFS");
   expect_look("nothing known", 13, "expected a TFLite, ONNX or safetensors file");
+  expect_look("\20\0\0\0\0\0\0\0{\"__meta", 15, "a safetensors file that is cut off");
   expect_look("", 0, "expected a TFLite, ONNX or safetensors file");
 }
 

@@ -177,12 +177,14 @@ static void print_facts(const model_facts *facts) {
   print_contract(mn_model_contract(opened->model));
 }
 
+static int check_drawn(const cli_options *options, const opened_model *opened) {
+  if (!options->given[OPTION_OUT] || opened->is_architecture) return EXIT_DONE;
+  say("info -o draws networks named by their architecture, such as v2-1.0-224, not '%s'",
+      opened->path);
+  return EXIT_USAGE;
+}
+
 static int draw(const cli_options *options, const opened_model *opened) {
-  if (!opened->is_architecture) {
-    say("info -o draws networks named by their architecture, such as v2-1.0-224, not '%s'",
-        opened->path);
-    return EXIT_USAGE;
-  }
   bool drawn = network_draw(opened->model, opened->name, options->text[OPTION_OUT]);
   return drawn ? EXIT_DONE : EXIT_UNUSABLE;
 }
@@ -230,6 +232,7 @@ int cmd_info(const cli_options *options) {
   if (code != EXIT_DONE) return code;
   if (options->given[OPTION_STANDARD_CONV]) return show_standard(options, spec);
   code = runner_open(&runner, options, spec, &sizes);
+  if (code == EXIT_DONE) code = check_drawn(options, &runner.opened);
   if (code == EXIT_DONE) {
     model_say_assumptions(&runner.opened);
     code = show(options, &runner, &sizes);

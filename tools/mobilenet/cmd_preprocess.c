@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * `mobilenet preprocess`: the exact input tensor that a picture becomes, as .npy. */
+#include <sys/stat.h>
+
 #include "contract_text.h"
 #include "json_writer.h"
 #include "message.h"
@@ -50,8 +52,20 @@ static int preprocess(const cli_options *options, const cli_runner *runner) {
   return status == MN_ERR_LIMIT ? EXIT_SOME_FAILED : EXIT_UNUSABLE;
 }
 
+/* The tensor would take the photo's place. */
+static int check_out(const cli_options *options) {
+  struct stat in, out;
+  if (stat(options->args[0], &in) != 0 || stat(options->text[OPTION_OUT], &out) != 0 ||
+      in.st_dev != out.st_dev || in.st_ino != out.st_ino) {
+    return EXIT_DONE;
+  }
+  say("%s is the picture itself: -o needs another name", options->text[OPTION_OUT]);
+  return EXIT_USAGE;
+}
+
 int cmd_preprocess(const cli_options *options) {
   cli_runner runner;
+  if (check_out(options) != EXIT_DONE) return EXIT_USAGE;
   int code = runner_open(&runner, options, NULL, &(runner_sizes){0});
   if (code == EXIT_DONE) code = runner_check_pictures(&runner);
   if (code == EXIT_DONE) {

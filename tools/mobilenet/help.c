@@ -20,6 +20,8 @@ const help_entry help_environment[] = {
     {"MOBILENET_THREADS", "threads to use when --threads is not given"},
     {"MOBILENET_ISA", "highest instruction set to use when --isa is not given"},
     {"MOBILENET_MODELS", "folder that is searched first for the models that ship with mobilenet"},
+    {"MOBILENET_HOME", "where fetched models are kept (~/.cache/mobilenet)"},
+    {"MOBILENET_MIRROR", "folder or address that pull asks first"},
     {NULL, NULL},
 };
 

@@ -157,12 +157,23 @@ static char *name_or_text(const char *given, const char *option, bool is_name) {
   return is_name ? strdup(given) : text_file_read(given, option);
 }
 
+/* A byte order mark may come first. */
+static bool is_json_object(const char *text) {
+  if (strncmp(text, "\xEF\xBB\xBF", 3) == 0) text += 3;
+  return text[strspn(text, " \t\r\n")] == '{';
+}
+
 int contract_read(const cli_options *options, char **text) {
   const char *about = options->text[OPTION_CONTRACT];
   *text = NULL;
   if (!about) return EXIT_DONE;
   if (!is_contract_name(about) && !is_there(about)) return refuse_contract(about);
   *text = name_or_text(about, "contract", is_contract_name(about));
+  if (*text && !is_contract_name(about) && !is_json_object(*text)) {
+    say("--contract: '%s' holds no JSON object, such as {\"input\":{...}}", about);
+    free(*text);
+    *text = NULL;
+  }
   return *text ? EXIT_DONE : EXIT_UNUSABLE;
 }
 
@@ -172,6 +183,10 @@ static int read_side_texts(const cli_options *options, side_texts *texts) {
   if (code != EXIT_DONE) return code;
   if (anchors) {
     bool named = strcmp(anchors, "ssd") == 0 || strcmp(anchors, "ssdlite-torch") == 0;
+    if (!named && !is_there(anchors)) {
+      say("--anchors '%s' is neither a file nor one of ssd, ssdlite-torch", anchors);
+      return EXIT_USAGE;
+    }
     texts->anchors = name_or_text(anchors, "anchors", named);
     if (!texts->anchors) return EXIT_UNUSABLE;
   }
@@ -247,6 +262,22 @@ static int open_architecture(opened_model *opened, const cli_options *options, c
   return opened->path ? EXIT_DONE : EXIT_UNUSABLE;
 }
 
+/* Options that say what a file says itself. */
+static int check_file_options(const opened_model *opened, const cli_options *options) {
+  if (options->given[OPTION_CLASSES]) {
+    say("--classes is for networks named by their architecture, such as v2-1.0-224; '%s' has its "
+        "own",
+        opened->path);
+    return EXIT_USAGE;
+  }
+  if (options->given[OPTION_ARCH] && is_there(opened->path) && !mn_weights_has(opened->path)) {
+    say("--arch is for state dictionaries (.pth), which hold no network; '%s' is none",
+        opened->path);
+    return EXIT_USAGE;
+  }
+  return EXIT_DONE;
+}
+
 int model_open(opened_model *opened, const cli_options *options, const char *spec) {
   memset(opened, 0, sizeof *opened);
   if (!spec) spec = options->text[OPTION_MODEL];
@@ -257,7 +288,8 @@ int model_open(opened_model *opened, const cli_options *options, const char *spe
                       : find_default(options->verb);
   if (!opened->path) return EXIT_UNUSABLE;
   set_name(opened);
-  return open_found(opened, options);
+  const int code = check_file_options(opened, options);
+  return code == EXIT_DONE ? open_found(opened, options) : code;
 }
 
 int model_argument(const cli_options *options, const char **spec) {

@@ -127,10 +127,15 @@ static mn_status check_tensor(const mn_safetensors_reader *reader, const mn_json
                    "tensor %s has no shape of at most 4 positive sizes, fewer than 2^31 elements",
                    entry->key);
   }
-  if (!read_offsets(entry, &begin, &end) || end > reader->data_size) {
+  if (!read_offsets(entry, &begin, &end)) {
     return mn_fail(reader->err, MN_ERR_FORMAT, reader->request->name,
-                   "tensor %s has no data_offsets within the %zu bytes of data", entry->key,
-                   reader->data_size);
+                   "tensor %s has no data_offsets of two numbers, the second no less", entry->key);
+  }
+  if (end > reader->data_size) {
+    return mn_fail(reader->err, MN_ERR_FORMAT, reader->request->name,
+                   "tensor %s ends at byte %llu of the data, of which there are %zu: the file is "
+                   "cut off or damaged",
+                   entry->key, (unsigned long long)end, reader->data_size);
   }
   if (end - begin != (uint64_t)elements * mn_type_bytes(type)) {
     return mn_fail(reader->err, MN_ERR_FORMAT, reader->request->name,
