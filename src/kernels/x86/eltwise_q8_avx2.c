@@ -48,7 +48,7 @@ typedef struct finish {
 /* The codes of 4 vectors of results. */
 MN_INLINE __m256i finish_codes(const __m256i *results, const finish *by) {
   __m256i x[4];
-  MN_UNROLL for (int i = 0; i < 4; i++) x[i] = multiply_quantized_avx2(results[i], &by->lanes);
+  for (int i = 0; i < 4; i++) x[i] = multiply_quantized_avx2(results[i], &by->lanes);
   return requant_pack_avx2(x, &by->out);
 }
 
@@ -70,7 +70,7 @@ typedef struct adder {
 MN_INLINE __m256i add_32(const void *from, const uint8_t *a, const uint8_t *b) {
   const adder *by = from;
   __m256i sums[4];
-  MN_UNROLL for (int i = 0; i < 4; i++) {
+  for (int i = 0; i < 4; i++) {
     const __m256i u = _mm256_sll_epi32(centred(a + 8 * i, by->flips, by->a_zero), by->left_shift);
     const __m256i v = _mm256_sll_epi32(centred(b + 8 * i, by->flips, by->b_zero), by->left_shift);
     sums[i] =
@@ -103,7 +103,7 @@ typedef struct multiplier {
 MN_INLINE __m256i multiply_32(const void *from, const uint8_t *a, const uint8_t *b) {
   const multiplier *by = from;
   __m256i products[4];
-  MN_UNROLL for (int i = 0; i < 4; i++) {
+  for (int i = 0; i < 4; i++) {
     products[i] = _mm256_mullo_epi32(centred(a + 8 * i, by->flips, by->a_zero),
                                      centred(b + 8 * i, by->flips, by->b_zero));
   }
