@@ -2,11 +2,9 @@
  * 8-bit convolutions by rows, several of them in one product, against the sums of their definition:
  * pads wider than the map, rows of padding only, dilated in height, batches, outputs that are a
  * part of a concat; with every instruction set, number of threads and goal the same bytes. */
-#include "base/cpu.h"
 #include "graph_maker.h"
 #include "ops/conv2d.h"
-#include "plan/plan.h"
-#include "run/session.h"
+#include "plan_run.h"
 
 enum { MOST_BYTES = 1 << 16, MOST_THREADS = 3, ZERO_OUT = 5 };
 
@@ -117,33 +115,9 @@ static void expect_sums(const mn_graph *g, const layer *of, const uint8_t *got) 
   assert_true(inside * 3 > i); /* most are no clamped code */
 }
 
-static mn_plan *plan_of(const mn_graph *g, const char *isa, mn_plan_goal goal, int threads) {
-  mn_plan *plan;
-  mn_error err;
-  mn_plan_request request = {.goal = goal, .threads = threads, .precision = MN_F32};
-  if (mn_cpu_level(isa, &request.features, &err)) return NULL; /* not of this CPU */
-  if (mn_plan_build(&plan, g, &request, &err)) fail_msg("%s", err.text);
-  return plan;
-}
-
-static size_t run(const mn_plan *plan, int threads, uint8_t *to) {
-  mn_session *session;
-  mn_error err;
-  mn_threads *pool = NULL;
-  mn_tensor_info info;
-  if (threads > 1) assert_int_equal(mn_threads_new(&pool, threads, &err), MN_OK);
-  mn_session_options options = {.struct_size = sizeof options, .threads = pool};
-  assert_int_equal(mn_session_new(&session, plan, &options, &err), MN_OK);
-  mn_plan_value_info(plan, plan->graph.inputs[0], &info);
-  uint8_t *input = mn_session_input(session, 0);
-  for (size_t i = 0; i < info.bytes; i++) input[i] = input_byte(i);
-  assert_int_equal(mn_session_run(session, &err), MN_OK);
-  mn_plan_value_info(plan, plan->graph.outputs[0], &info);
-  assert_true(info.bytes <= MOST_BYTES);
-  memcpy(to, mn_session_output(session, 0), info.bytes);
-  mn_session_free(session);
-  mn_threads_free(pool);
-  return info.bytes;
+static void fill(const mn_tensor_info *info, void *to) {
+  uint8_t *input = to;
+  for (size_t i = 0; i < info->bytes; i++) input[i] = input_byte(i);
 }
 
 static uint8_t first[MOST_BYTES], got[MOST_BYTES];
@@ -154,14 +128,15 @@ static int32_t expect_same(const mn_graph *g, const char *isa, size_t bytes) {
   int32_t together = 0;
   for (int i = 0; i < 3; i++) {
     for (int threads = 1; threads <= MOST_THREADS; threads++) {
-      mn_plan *plan = plan_of(g, isa, goals[i], threads);
+      const mn_plan_request request = {.goal = goals[i], .threads = threads};
+      mn_plan *plan = plan_for(g, isa, request);
       if (!plan) return together;
       if (goals[i] == MN_PLAN_LAYERS) {
         const mn_conv *conv = plan->steps[0].params;
         assert_true(conv->by_rows);
         together = conv->rows_together;
       }
-      assert_int_equal(run(plan, threads, got), bytes);
+      assert_int_equal(run_plan(plan, threads, fill, got, sizeof got), bytes);
       assert_memory_equal(got, first, bytes);
       mn_plan_free(plan);
     }
@@ -174,8 +149,8 @@ static void rows_of_codes(void **state) {
   for (size_t i = 0; i < sizeof layers / sizeof *layers; i++) {
     mn_graph g;
     make_layers(&g, &layers[i]);
-    mn_plan *plan = plan_of(&g, "scalar", MN_PLAN_MEMORY, 1);
-    const size_t bytes = run(plan, 1, first);
+    mn_plan *plan = plan_for(&g, "scalar", (mn_plan_request){.goal = MN_PLAN_MEMORY});
+    const size_t bytes = run_plan(plan, 1, fill, first, sizeof first);
     mn_plan_free(plan);
     expect_sums(&g, &layers[i], first);
     for (int level = 0; mn_cpu_level_at(level); level++) {

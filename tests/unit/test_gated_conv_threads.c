@@ -2,12 +2,9 @@
  * A gate that goes into the weights of the layer after it: the product of the two layers one by
  * one, which a plan that keeps every value has; where it may not, both stay. With every instruction
  * set. */
-#include "base/alloc.h"
-#include "base/cpu.h"
 #include "graph_maker.h"
 #include "passes/passes.h"
-#include "plan/plan.h"
-#include "run/session.h"
+#include "plan_run.h"
 
 enum { CHANNELS = 70, MOST_THREADS = 3, MOST_ELEMENTS = 1 << 16 };
 
@@ -47,16 +44,6 @@ static void make_block(mn_graph *g, const block *of) {
   make_done(g, 1, &x, of->read_twice ? 2 : 1, out);
 }
 
-/* NULL: this CPU has no such instruction set. */
-static mn_plan *plan_of(const mn_graph *g, const char *isa, int threads, bool keep_all) {
-  mn_plan *plan;
-  mn_error err;
-  mn_plan_request request = {.threads = threads, .keep_all = keep_all, .precision = MN_F32};
-  if (mn_cpu_level(isa, &request.features, &err)) return NULL;
-  if (mn_plan_build(&plan, g, &request, &err)) fail_msg("%s", err.text);
-  return plan;
-}
-
 static int32_t gated_steps(const mn_plan *plan) {
   int32_t count = 0;
   for (int32_t s = 0; s < plan->step_count; s++) {
@@ -65,45 +52,30 @@ static int32_t gated_steps(const mn_plan *plan) {
   return count;
 }
 
-/* Output 0; how many floats. */
-static size_t run(const mn_plan *plan, int threads, float *to) {
-  mn_session *session;
-  mn_error err;
-  mn_threads *pool = NULL;
-  if (threads > 1) assert_int_equal(mn_threads_new(&pool, threads, &err), MN_OK);
-  mn_session_options options = {.struct_size = sizeof options, .threads = pool};
-  mn_tensor_info info;
-  assert_int_equal(mn_session_new(&session, plan, &options, &err), MN_OK);
-  mn_plan_value_info(plan, plan->graph.inputs[0], &info);
-  float *input = mn_session_input(session, 0);
-  for (size_t i = 0; i < info.bytes / sizeof *input; i++) {
+static void fill(const mn_tensor_info *info, void *to) {
+  float *input = to;
+  for (size_t i = 0; i < info->bytes / sizeof *input; i++) {
     input[i] = (float)(20 * made_number("input", (int32_t)i));
   }
-  assert_int_equal(mn_session_run(session, &err), MN_OK);
-  mn_plan_value_info(plan, plan->graph.outputs[0], &info);
-  assert_true(info.bytes <= MOST_ELEMENTS * sizeof *to);
-  memcpy(to, mn_session_output(session, 0), info.bytes);
-  mn_session_free(session);
-  mn_threads_free(pool);
-  return info.bytes / sizeof *to;
 }
 
 static float expected[MOST_ELEMENTS], first[MOST_ELEMENTS], got[MOST_ELEMENTS];
 
 static void expect_same(const mn_graph *g, const block *of, const char *isa) {
-  mn_plan *apart = plan_of(g, isa, 1, true);
+  mn_plan *apart = plan_for(g, isa, (mn_plan_request){.keep_all = true});
   if (!apart) return;
   assert_int_equal(gated_steps(apart), 0);
-  const size_t count = run(apart, 1, expected);
+  const size_t bytes = run_plan(apart, 1, fill, expected, sizeof expected);
   mn_plan_free(apart);
   for (int threads = 1; threads <= MOST_THREADS; threads++) {
-    mn_plan *plan = plan_of(g, isa, threads, false);
+    mn_plan *plan = plan_for(g, isa, (mn_plan_request){.threads = threads});
+    float *to = threads == 1 ? first : got;
     assert_int_equal(gated_steps(plan), of->fuses);
-    assert_int_equal(run(plan, threads, threads == 1 ? first : got), count);
-    if (threads > 1) assert_memory_equal(first, got, count * sizeof *got);
+    assert_int_equal(run_plan(plan, threads, fill, to, sizeof got), bytes);
+    if (threads > 1) assert_memory_equal(first, got, bytes);
     mn_plan_free(plan);
   }
-  for (size_t i = 0; i < count; i++) {
+  for (size_t i = 0; i < bytes / sizeof *first; i++) {
     const float apart_by = fabsf(first[i] - expected[i]);
     if (!(apart_by < 2e-5f)) fail_msg("%zu: %g, not %g", i, (double)first[i], (double)expected[i]);
   }

@@ -2,18 +2,12 @@
  * A batch in groups gives the bytes of the batch at once, over random networks; as many images a
  * group as fit; and where images meet there is one group. */
 #include "../golden/random_net.h"
-#include "plan/plan.h"
-#include "run/session.h"
+#include "plan_run.h"
 
 enum { NETWORKS = 300, BATCH = 6, MOST_BYTES = 1 << 20 };
 
 static mn_plan *plan_of(const mn_graph *g, mn_plan_goal goal, int batch) {
-  mn_plan *plan;
-  mn_error err;
-  mn_plan_request request = {.goal = goal, .threads = 1, .batch = batch};
-  if (mn_cpu_level(NULL, &request.features, &err)) fail_msg("%s", err.text);
-  if (mn_plan_build(&plan, g, &request, &err)) fail_msg("%s", err.text);
-  return plan;
+  return plan_for(g, NULL, (mn_plan_request){.goal = goal, .batch = batch});
 }
 
 /* Output 0's bytes, twice run. */

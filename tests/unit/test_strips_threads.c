@@ -6,9 +6,8 @@
 #include "base/alloc.h"
 #include "ops/strips.h"
 #include "passes/passes.h"
-#include "plan/plan.h"
-#include "run/session.h"
-#include "zoo/zoo.h"
+#include "plan_run.h"
+#include "zoo_maker.h"
 
 enum { NETWORKS = 150, MOST_BYTES = 1 << 18 };
 
@@ -88,43 +87,14 @@ typedef struct common {
 } common;
 
 static mn_plan *plan_of(const mn_graph *g, mn_plan_goal goal, int threads, common of) {
-  mn_plan *plan;
-  mn_error err;
-  mn_plan_request request = {
+  const mn_plan_request request = {
       .goal = goal, .threads = threads, .batch = of.batch, .precision = of.precision};
-  if (mn_cpu_level(NULL, &request.features, &err)) fail_msg("%s", err.text);
-  if (mn_plan_build(&plan, g, &request, &err)) fail_msg("%s", err.text);
-  return plan;
+  return plan_for(g, NULL, request);
 }
 
-static mn_session *session_of(const mn_plan *plan, mn_threads *threads) {
-  mn_session *session;
-  mn_error err;
-  mn_session_options options = {.struct_size = sizeof options, .threads = threads};
-  assert_int_equal(mn_session_new(&session, plan, &options, &err), MN_OK);
-  mn_tensor_info info;
-  mn_plan_value_info(plan, plan->graph.inputs[0], &info);
+static void fill(const mn_tensor_info *info, void *input) {
   random_net r = {.state = 99, .magnitude = 1};
-  fill_random(&r, info.type, mn_session_input(session, 0),
-              (int32_t)(info.bytes / mn_type_bytes(info.type)));
-  return session;
-}
-
-/* Copies the output and frees the session. */
-static size_t take_output(mn_session *session, unsigned char *to) {
-  mn_tensor_info info;
-  mn_plan_value_info(session->plan, session->plan->graph.outputs[0], &info);
-  assert_true(info.bytes <= MOST_BYTES);
-  memcpy(to, mn_session_output(session, 0), info.bytes);
-  mn_session_free(session);
-  return info.bytes;
-}
-
-static size_t run_plan(const mn_plan *plan, mn_threads *threads, unsigned char *to) {
-  mn_error err;
-  mn_session *session = session_of(plan, threads);
-  assert_int_equal(mn_session_run(session, &err), MN_OK);
-  return take_output(session, to);
+  fill_random(&r, info->type, input, (int32_t)(info->bytes / mn_type_bytes(info->type)));
 }
 
 /* Every slice by itself, the last one first, with scratch that is no byte larger than promised: one
@@ -139,13 +109,13 @@ static void run_step_backwards(const mn_session *session, const mn_step *step) {
 }
 
 static size_t run_slices_backwards(const mn_plan *plan, unsigned char *to) {
-  mn_session *session = session_of(plan, NULL);
+  mn_session *session = session_of(plan, NULL, fill);
   for (int32_t group = 0; group < plan->groups; group++) {
     mn_session_take_group(session, group);
     for (int32_t s = 0; s < plan->step_count; s++) run_step_backwards(session, &plan->steps[s]);
     mn_session_give_group(session, group);
   }
-  return take_output(session, to);
+  return take_output(session, to, MOST_BYTES);
 }
 
 static int32_t chained(const mn_plan *plan) {
@@ -157,14 +127,14 @@ static int32_t chained(const mn_plan *plan) {
 static unsigned char expected[MOST_BYTES], got[MOST_BYTES];
 
 /* How many layers ran in chains. */
-static int32_t expect_same(const mn_graph *g, mn_threads *const *pools, common of) {
+static int32_t expect_same(const mn_graph *g, common of) {
   mn_plan *single = plan_of(g, MN_PLAN_LAYERS, 1, of);
-  size_t bytes = run_plan(single, NULL, expected);
+  size_t bytes = run_plan(single, 1, fill, expected, sizeof expected);
   int32_t layers = 0;
   for (int threads = 1; threads <= 3; threads++) {
     mn_plan *plan = plan_of(g, MN_PLAN_MEMORY, threads, of);
     layers += chained(plan);
-    assert_int_equal(run_plan(plan, pools[threads], got), bytes);
+    assert_int_equal(run_plan(plan, threads, fill, got, sizeof got), bytes);
     assert_memory_equal(got, expected, bytes);
     if (threads > 1) {
       assert_int_equal(run_slices_backwards(plan, got), bytes);
@@ -190,27 +160,23 @@ static bool has_float_product(const mn_graph *g) {
 
 static void strips_give_the_same_bytes(void **state) {
   (void)state;
-  mn_error err;
-  mn_threads *pools[4] = {NULL};
   int32_t layers = 0;
-  for (int i = 2; i < 4; i++) assert_int_equal(mn_threads_new(&pools[i], i, &err), MN_OK);
   for (uint32_t seed = 1; seed <= NETWORKS; seed++) {
     mn_graph g;
     make_blocks(&g, seed);
     const int batch = 1 + (int)(seed / 3 % 2);
-    layers += expect_same(&g, pools, (common){batch, MN_F32});
-    if (has_float_product(&g)) expect_same(&g, pools, (common){batch, MN_BF16});
+    layers += expect_same(&g, (common){batch, MN_F32});
+    if (has_float_product(&g)) expect_same(&g, (common){batch, MN_BF16});
     mn_graph_free(&g);
   }
   for (uint32_t seed = 1; seed <= NETWORKS; seed++) { /* every operator, few of them in chains */
     mn_graph g;
     random_net_make(&g, seed);
-    layers += expect_same(&g, pools, (common){1, MN_F32});
-    if (has_float_product(&g)) expect_same(&g, pools, (common){1, MN_BF16});
+    layers += expect_same(&g, (common){1, MN_F32});
+    if (has_float_product(&g)) expect_same(&g, (common){1, MN_BF16});
     mn_graph_free(&g);
   }
   assert_true(layers > 3 * NETWORKS);
-  for (int i = 2; i < 4; i++) mn_threads_free(pools[i]);
 }
 
 /* ---- Layouts --------------------------------------------------------------------------------- */
@@ -222,7 +188,7 @@ static void every_height_gives_the_same_bytes(void **state) {
     mn_graph g;
     make_blocks(&g, seed);
     mn_plan *plan = plan_of(&g, MN_PLAN_MEMORY, 2, (common){2, MN_F32});
-    size_t bytes = run_plan(plan, NULL, expected);
+    size_t bytes = run_plan(plan, 1, fill, expected, sizeof expected);
     for (int32_t s = 0; s < plan->step_count; s++) {
       mn_step *step = &plan->steps[s];
       for (size_t pixels = 1; step->part_count && pixels < 900; pixels = pixels * 2 + 5) {
@@ -270,31 +236,22 @@ static void make_int8(mn_graph *g, const char *name) {
 static void networks_for_speed_give_the_same_bytes(void **state) {
   (void)state;
   static const char *const names[] = {"v1-0.5-224", "v2-0.5-224"};
-  mn_error err;
-  mn_threads *pool;
-  assert_int_equal(mn_threads_new(&pool, 2, &err), MN_OK);
   for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-    mn_arch arch;
     mn_graph g;
-    mn_plan *whole;
-    assert_int_equal(mn_arch_parse(&arch, names[i], 0, &err), MN_OK);
-    assert_int_equal(mn_zoo_build(&g, &arch, MN_ZOO_RANDOM, 7, &err), MN_OK);
-    mn_plan_request request = {.keep_all = true};
-    assert_int_equal(mn_cpu_level(NULL, &request.features, &err), MN_OK);
-    assert_int_equal(mn_plan_build(&whole, &g, &request, &err), MN_OK);
-    size_t bytes = run_plan(whole, NULL, expected);
+    make_network(&g, names[i], 0);
+    mn_plan *whole = plan_for(&g, NULL, (mn_plan_request){.keep_all = true});
+    size_t bytes = run_plan(whole, 1, fill, expected, sizeof expected);
     assert_int_equal(chained(whole), 0);
     for (int threads = 1; threads <= 2; threads++) {
       mn_plan *plan = plan_of(&g, MN_PLAN_SPEED, threads, (common){1, MN_F32});
       assert_true(chained(plan) >= 3);
-      assert_int_equal(run_plan(plan, pool, got), bytes);
+      assert_int_equal(run_plan(plan, 2, fill, got, sizeof got), bytes);
       assert_memory_equal(got, expected, bytes);
       mn_plan_free(plan);
     }
     mn_plan_free(whole);
     mn_graph_free(&g);
   }
-  mn_threads_free(pool);
 }
 
 static void networks_fit_their_memory(void **state) {
