@@ -6,11 +6,11 @@
  *   mn_model *start, *trained;
  *   mn_training *training;
  *   mn_trained_epoch epoch;
- *   mn_model_from_zoo(&start, "v1-0.25-128", NULL, &err);
+ *   mn_model_from_zoo(&start, "v1-0.25-128", NULL, &err);           zoo.h
  *   mn_training_new(&training, start, "photos/", NULL, &err);       a folder a class
  *   while (mn_training_epoch(training, &epoch, &err) == MN_OK && epoch.epoch < epoch.epochs) ...
  *   mn_training_model(training, &trained, &err);
- *   mn_model_save(trained, "flowers.safetensors", MN_FORMAT_BY_NAME, &err);
+ *   mn_model_save(trained, "flowers.safetensors", MN_FORMAT_BY_NAME, &err);    convert.h
  *
  * The same data, options and seed give the same bits with any number of threads, and after going on
  * from a checkpoint.

@@ -117,6 +117,8 @@ points=$(sed -n 's/.*<path d="\(M[^"]*L[^"]*\)".*/\1/p' killed.report.html | hea
 run=$!
 wait_for stopped.run.safetensors
 kill -INT $run
+sleep 0.001
+kill -INT $run 2>/dev/null # as timeout(1) does, to it and to its group
 wait $run
 [ $? = 130 ] || fail "Ctrl-C does not end a run with 130"
 says stopped.out "stopped; --resume goes on after epoch"

@@ -26,7 +26,7 @@ static const char style[] =
     ".matrix{display:block;overflow-x:auto}.matrix td{border:1px solid " SVG_LINE
     ";min-width:44px}.matrix th{padding:3px 8px}\n"
     ".pictures{display:flex;flex-wrap:wrap;gap:14px}figure{margin:0;width:144px}\n"
-    "figcaption{font-size:12px;line-height:1.35;overflow-wrap:anywhere}\n"
+    "figcaption{font-size:12px;line-height:1.35}figcaption,code,li{overflow-wrap:anywhere}\n"
     "pre{font:12px/1.4 Menlo,Consolas,monospace;background:#f3eee5;padding:12px;overflow:auto}\n";
 
 /* ---- Scores ---------------------------------------------------------------------------------- */
