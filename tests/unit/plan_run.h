@@ -9,7 +9,7 @@
 #include "plan/plan.h"
 #include "run/session.h"
 
-/* With the kernels of an instruction set (NULL: of all that there are); NULL: this CPU has no such. */
+/* With the kernels of an instruction set (NULL: of all); NULL where this CPU does not have it. */
 static inline mn_plan *plan_for(const mn_graph *graph, const char *isa, mn_plan_request request) {
   mn_plan *plan;
   mn_error err;
