@@ -27,6 +27,22 @@ static char *join(const root *r, const char *folder, const char *name) {
 
 static mn_status no_memory(const root *r) { return mn_fail_memory(r->err, strlen(r->path)); }
 
+/* Names the folder below that is a set, where there is one: the archive's own, often. */
+static mn_status fail_photos(const root *r) {
+  mn_tree *tree = &r->listing->tree;
+  mn_names names = {0};
+  const char *photos = NULL, *below = NULL;
+  mn_status status = mn_tree_list(tree, r->path, &names, r->err);
+  for (size_t i = 0; !status && !photos && i < names.count; ++i) {
+    below = join(r, r->path, names.list[i]);
+    status = below ? mn_photos_folder(&photos, tree, below, r->err) : no_memory(r);
+  }
+  mn_names_free(&names);
+  if (status) return status;
+  return mn_fail(r->err, MN_ERR_FORMAT, r->path, "there is no folder images in it%s%s",
+                 photos ? ", but in " : "", photos ? below : "");
+}
+
 /* A folder's pictures are in images/ below it; of a split named train also in it, when trainannot
  * beside it has their masks, as CamVid is often kept. */
 static mn_status find_photos(root *r, const char **folder) {
@@ -38,7 +54,7 @@ static mn_status find_photos(root *r, const char **folder) {
   memcpy(beside, r->path, length);
   memcpy(beside + length, "annot", sizeof "annot");
   if (!mn_tree_has_folder(&r->listing->tree, beside)) {
-    return mn_fail(r->err, MN_ERR_FORMAT, r->path, "there is no folder images in it");
+    return fail_photos(r);
   }
   r->masks = beside;
   *folder = r->path;

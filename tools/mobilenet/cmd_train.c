@@ -417,6 +417,9 @@ static int check_folder(const char *out) {
 /* Whether --resume has a run to go on with, and without it none is written over. */
 static int check_run(const course *c) {
   const bool stopped = access(c->run, F_OK) == 0, given = c->options->given[OPTION_RESUME];
+  if (!stopped && !given && access(c->out, F_OK) == 0) {
+    say("%s is there: the new model takes its place after the first epoch, not before", c->out);
+  }
   if (stopped == given) return EXIT_DONE;
   if (!given) {
     say("%s is of a run that was stopped: --resume goes on with it, or remove it", c->run);
