@@ -24,6 +24,7 @@
 #include "report.h"
 #include "runner.h"
 #include "stopwatch.h"
+#include "terminal.h"
 #include "verbs.h"
 
 verb_fn cmd_train;
@@ -394,11 +395,12 @@ static int train(course *c) {
   }
   if (code == EXIT_DONE && !c->options->given[OPTION_JSON]) {
     const mn_task task = mn_training_task(c->training);
-    printf("%s\n  mobilenet %s -m %s PHOTO\n", c->out,
-           task == MN_TASK_DETECT    ? "detect"
-           : task == MN_TASK_SEGMENT ? "segment"
-                                     : "classify",
-           c->out);
+    print_safe(stdout, c->out);
+    printf("\n  mobilenet %s -m ", task == MN_TASK_DETECT    ? "detect"
+                                   : task == MN_TASK_SEGMENT ? "segment"
+                                                             : "classify");
+    print_word(stdout, c->out);
+    puts(" PHOTO");
   }
   return code;
 }

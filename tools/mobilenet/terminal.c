@@ -40,40 +40,60 @@ void print_safe(FILE *file, const char *text) {
   while (*text) text += print_one(file, text);
 }
 
+void print_word(FILE *file, const char *text) {
+  static const char plain[] =
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=:,.@%/";
+  bool quoted = false;
+  for (const char *s = text; *s; s++) quoted |= (signed char)*s > 0 && !strchr(plain, *s);
+  if (quoted) fputc('\'', file);
+  while (*text) {
+    if (*text == '\'') fputs("'\\'", file); /* ends the quotes, is escaped, and begins them again */
+    text += print_one(file, text);
+  }
+  if (quoted) fputc('\'', file);
+}
+
+/* Past one character. */
+static const char *skip_one(const char *text) {
+  const int length = utf8_length(text);
+  return text + (length ? length : 1);
+}
+
 int text_columns(const char *text) {
   int columns = 0;
-  for (; *text; columns++) {
-    int length = utf8_length(text);
-    text += length ? length : 1;
-  }
+  for (; *text; text = skip_one(text)) columns += utf8_columns(text);
   return columns;
 }
 
-void print_column(FILE *file, const char *text, int columns) {
-  int have = text_columns(text);
-  bool cut = have > columns;
-  int shown = cut ? columns - 3 : have;
-  for (int i = 0; i < shown; i++) text += print_one(file, text);
-  if (cut) {
-    fputs("...", file);
-  } else {
-    fprintf(file, "%*s", columns - have, "");
+/* As many characters as fit `columns`; returns where it stopped. *left: columns without any. */
+static const char *print_part(FILE *file, const char *text, int columns, int *left) {
+  while (*text && utf8_columns(text) <= columns) {
+    columns -= utf8_columns(text);
+    text += print_one(file, text);
   }
+  *left = columns;
+  return text;
+}
+
+void print_column(FILE *file, const char *text, int columns) {
+  const bool cut = text_columns(text) > columns;
+  int left;
+  print_part(file, text, cut ? columns - 3 : columns, &left);
+  fprintf(file, "%s%*s", cut ? "..." : "", left > 0 ? left : 0, "");
 }
 
 void print_middle(FILE *file, const char *text, int columns) {
-  int dropped = text_columns(text) - columns + 3;
-  if (dropped <= 3) {
+  if (text_columns(text) <= columns) {
     print_column(file, text, columns);
     return;
   }
-  for (int i = 0; i < (columns - 3) * 3 / 4; i++) text += print_one(file, text);
+  const int head = (columns - 3) * 3 / 4;
+  int left, room = columns - 3 - head;
+  text = print_part(file, text, head, &left);
   fputs("...", file);
-  for (int i = 0; i < dropped; i++) {
-    int length = utf8_length(text);
-    text += length ? length : 1;
-  }
-  print_safe(file, text);
+  room += left;
+  while (text_columns(text) > room) text = skip_one(text);
+  print_column(file, text, room);
 }
 
 void print_bar(FILE *file, double share, int columns) {

@@ -18,7 +18,9 @@ void print_safe(FILE *file, const char *text);
 void print_column(FILE *file, const char *text, int columns);
 /* The same, cut in the middle: three quarters from its beginning, one from its end. */
 void print_middle(FILE *file, const char *text, int columns);
-/* Columns that `text` takes: code points, not bytes. */
+/* `text` as a word that can be pasted into a shell. */
+void print_word(FILE *file, const char *text);
+/* Columns that `text` takes on a terminal. */
 int text_columns(const char *text);
 
 /* A bar for a share of 0..1 that would be `columns` long at 1; nothing for less than half of the
