@@ -23,7 +23,7 @@ static float next_f32(uint32_t *state) {
   return (float)(next_random(state) >> 8) / 8388608.0f - 1.0f;
 }
 
-/* The float form where there is one: every other vector of 16 channels keeps the fixed one. */
+/* The float form, proven or not: where it is in doubt kernels take the fixed one. */
 static void fill_requant_float(mn_trial *trial, int i) {
   const mn_requant_problem problem = {.multiplier = trial->multiplier[i],
                                       .right = -trial->shift[i],
@@ -31,7 +31,10 @@ static void fill_requant_float(mn_trial *trial, int i) {
                                       .down = 128 + OUT_ZERO,
                                       .zero = OUT_ZERO};
   mn_requant_float found;
-  if (!mn_certify_requant(&problem, &found)) found.scale = -1.0f;
+  if (!mn_certify_requant(&problem, &found)) {
+    const mn_requant codes = {.out_zero = OUT_ZERO, .out_min = -128, .out_max = 127};
+    found = mn_requant_guess(&codes, trial->multiplier[i], trial->shift[i]);
+  }
   trial->scale[i] = found.scale;
   trial->above[i] = found.above;
   trial->below[i] = found.below;

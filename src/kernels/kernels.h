@@ -71,14 +71,17 @@ typedef void mn_gemm_bf16_fn(const mn_gemm_bf16_args *args);
  *     fixed: mn_multiply_quantized(sum, multiplier[n], shift[n]) + out_zero    (ref/requant.h)
  *     float: rint(fma(sum, scale[n], sum < 0 ? below[n] : above[n])) + base
  *
- * With multipliers the fixed form is the definition, and a channel whose scale is not negative has
+ * With multipliers the fixed form is the definition, and a channel whose scale has no sign has
  * constants for which the float form was proven to give the same codes (ops/certify_requant.c), at
- * a third of the cost. Without them (NULL) the float form is the definition. Columns are padded to
- * the tile's cols. */
+ * a third of the cost. Where it has one (-0 too), the float form with the scale less its sign is
+ * right unless it lies, before it is rounded, within MN_REQUANT_DOUBT of the middle between two
+ * codes. Without multipliers (NULL) the float form is the definition. Columns are padded to the
+ * tile's cols. */
+#define MN_REQUANT_DOUBT 0x1p-14f
 typedef struct mn_requant {
   const int32_t *multiplier, *shift; /* multiplier >= 0; shift > 0 is to the left */
   const float *scale, *above, *below;
-  int32_t base;
+  int32_t base; /* with multipliers the middle of the type's codes: 0, or 128 where they are u8 */
   int32_t out_zero, out_min, out_max;
 } mn_requant;
 

@@ -2,6 +2,8 @@
  * See requantize.h. Packed: multiplier | shift | scale | above | below. */
 #include "ops/requantize.h"
 
+#include <math.h>
+
 #include "base/alloc.h"
 #include "kernels/ref/requant.h"
 
@@ -70,6 +72,20 @@ bool mn_requant_prove(const mn_requant *codes, const mn_sum_range *range, int32_
   return true;
 }
 
+/* With u = 2^-24, rounding the sum and the scale moves at most 256 codes by 256 u each; the result,
+ * up to 128 from the base, and its offset are rounded by 128 u and 64 u. Together that is less than
+ * MN_REQUANT_DOUBT. Scales of 1/2 and more are left to the fixed form: always in doubt. */
+mn_requant_float mn_requant_guess(const mn_requant *codes, int32_t multiplier, int32_t shift) {
+  const float zero = (float)(codes->out_zero - codes->base);
+  if (multiplier < 1 << 30 || shift >= 0) {
+    return (mn_requant_float){-0.0f, zero + 0.5f, zero + 0.5f};
+  }
+  const float carried = ldexpf(1.0f, shift - 1); /* what the first of two roundings carries over */
+  const bool one_sided = codes->out_min == codes->out_zero;
+  return (mn_requant_float){-ldexpf((float)multiplier, shift - 31), zero + carried,
+                            one_sided ? zero + carried : zero - carried};
+}
+
 /* The product and the quotient each rounded to float, as onnxruntime's QLinearConv has them. */
 static float onnx_scale(const mn_step *step, size_t c) {
   const mn_quant *weights = step->in[1].quant;
@@ -87,7 +103,7 @@ void mn_requant_pack(const mn_requant_layer *layer, const mn_step *step, size_t 
   mn_layer_multiplier(step, c, to.multiplier, to.shift);
   mn_requant_float found;
   if (!range || !mn_requant_prove(&layer->codes, range, *to.multiplier, *to.shift, &found)) {
-    found = (mn_requant_float){-1.0f, 0.0f, 0.0f};
+    found = mn_requant_guess(&layer->codes, *to.multiplier, *to.shift);
   }
   *to.scale = found.scale;
   *to.above = found.above;

@@ -56,6 +56,9 @@ bool mn_certify_requant(const mn_requant_problem *problem, mn_requant_float *fou
 bool mn_requant_prove(const mn_requant *codes, const mn_sum_range *range, int32_t multiplier,
                       int32_t shift, mn_requant_float *found);
 
+/* requantize.c: what any channel has, right where it is not in doubt (kernels.h, mn_requant). */
+mn_requant_float mn_requant_guess(const mn_requant *codes, int32_t multiplier, int32_t shift);
+
 /* ---- certify_sum.c --------------------------------------------------------------------------- */
 
 /* Constants such that mn_add_real_q8 gives what mn_add_q8 does, for every pair of codes. False:

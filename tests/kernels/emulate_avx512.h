@@ -147,6 +147,27 @@ EMULATE __m512i emulate_to_int(__m512 a) {
 }
 #define _mm512_cvtps_epi32(x) emulate_to_int(x)
 
+/* What is left of rounding to the nearest integer. */
+EMULATE __m512 emulate_rest(__m512 a) {
+  float x[16];
+  memcpy(x, &a, sizeof x);
+  for (int i = 0; i < 16; i++) x[i] -= rintf(x[i]);
+  return _mm512_loadu_ps(x);
+}
+#undef _mm512_reduce_ps
+#define _mm512_reduce_ps(x, how) emulate_rest(x)
+
+/* The larger size of two. */
+EMULATE __m512 emulate_larger(__m512 a, __m512 b) {
+  float x[16], y[16];
+  memcpy(x, &a, sizeof x);
+  memcpy(y, &b, sizeof y);
+  for (int i = 0; i < 16; i++) x[i] = fmaxf(fabsf(x[i]), fabsf(y[i]));
+  return _mm512_loadu_ps(x);
+}
+#undef _mm512_range_ps
+#define _mm512_range_ps(x, y, how) emulate_larger(x, y)
+
 EMULATE int64_t emulate_reduce_add(__m512i a) {
   int64_t x[8], sum = 0;
   memcpy(x, &a, sizeof x);

@@ -87,7 +87,7 @@ static void product_q8_scale(product_q8 *x) {
 }
 
 /* The float form of each channel: the definition where `fixed` is false, else the proven equal of
- * the fixed form, or the mark that there is none. */
+ * the fixed form, or one that may be in doubt. */
 static void product_q8_float(product_q8 *x, bool fixed) {
   mn_requant *out = &x->requant;
   if (!fixed) out->base = out->out_zero;
@@ -98,7 +98,9 @@ static void product_q8_float(product_q8 *x, bool fixed) {
                                         .down = out->out_zero - out->out_min,
                                         .zero = out->out_zero - out->base};
     mn_requant_float found = {ldexpf((float)random_u32(), -24 - (int)random_below(21)), 0.0f, 0.0f};
-    if (fixed && (random_below(64) == 0 || !mn_certify_requant(&problem, &found))) found.scale = -1;
+    if (fixed && (random_below(16) == 0 || !mn_certify_requant(&problem, &found))) {
+      found = mn_requant_guess(out, x->columns[j], x->columns[x->n + j]);
+    }
     float *columns = (float *)x->columns;
     columns[2 * x->n + j] = found.scale;
     columns[3 * x->n + j] = found.above;

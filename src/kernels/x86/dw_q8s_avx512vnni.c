@@ -257,8 +257,8 @@ static void store(block *x, size_t y, size_t end, size_t at, size_t units, size_
   }
 }
 
-/* Outputs of row `o` of a pair from their columns to `to`, for 3 x 3 kernels whose sums need no
- * integers: weights and constants of all 64 channels stay in registers, and so do sums. */
+/* Outputs of row `o` of a pair from their columns to `to`, for 3 x 3 kernels:
+ * weights and constants of all 64 channels stay in registers, and so do sums. */
 MN_INLINE void multiply_to_codes(const block *x, uint8_t *to, size_t units, size_t o,
                                  const int kind) {
   const mn_dw_window *w = x->args->strip.window;
@@ -276,14 +276,13 @@ MN_INLINE void multiply_to_codes(const block *x, uint8_t *to, size_t units, size
     MN_UNROLL for (size_t t = 0; t < 3; t++, column += apart * GROUPS * 4) {
       MN_UNROLL for (size_t j = 0; j < 4; j++) dot_avx512(&sum[j], column[j], weights[t][j]);
     }
-    _mm512_mask_storeu_epi8(to, live, requant_codes(sum, &by, kind));
+    _mm512_mask_storeu_epi8(to, live, requant_codes(sum, &by, &x->requant, kind));
   }
 }
 
 static bool keeps_sums(const block *x) {
-  const int kind = x->requant.kind;
   return x->args->strip.window->kernel_w == 3 && x->groups == 1 && x->args->planes == 1 &&
-         x->fold == 1 && (kind == REQUANT_PLAIN || kind == REQUANT_SIGNS);
+         x->fold == 1 && x->requant.kind != REQUANT_REAL;
 }
 
 static void to_codes(const block *x, size_t y, size_t at, size_t units, size_t outputs) {
@@ -291,10 +290,11 @@ static void to_codes(const block *x, size_t y, size_t at, size_t units, size_t o
   uint8_t *to =
       (uint8_t *)strip->out + y * strip->out_row_stride + at * strip->out_stride + x->channel;
   for (size_t o = 0; o < outputs; o++, to += strip->out_row_stride) {
-    if (x->requant.kind == REQUANT_PLAIN) {
-      multiply_to_codes(x, to, units, o, REQUANT_PLAIN);
-    } else {
-      multiply_to_codes(x, to, units, o, REQUANT_SIGNS);
+    switch (x->requant.kind) {
+      case REQUANT_PLAIN: multiply_to_codes(x, to, units, o, REQUANT_PLAIN); break;
+      case REQUANT_SIGNS: multiply_to_codes(x, to, units, o, REQUANT_SIGNS); break;
+      case REQUANT_DOUBT: multiply_to_codes(x, to, units, o, REQUANT_DOUBT); break;
+      default: multiply_to_codes(x, to, units, o, REQUANT_DOUBT_SIGNS); break;
     }
   }
 }

@@ -24,17 +24,17 @@ typedef struct requant_output_avx2 {
   __m256i flips;    /* bytes: from unsigned codes to the output's type */
 } requant_output_avx2;
 
-/* What a loop over rows is compiled for: one offset, one for each sign, some vectors in integers,
- * or floats that are the definition. */
-enum { REQUANT_PLAIN, REQUANT_SIGNS, REQUANT_EXACT, REQUANT_REAL };
+/* What a loop over rows is compiled for: one offset or one for each sign, both also with channels
+ * that are not proven and rows that may be in doubt; or floats that are the definition. */
+enum { REQUANT_PLAIN, REQUANT_SIGNS, REQUANT_DOUBT, REQUANT_DOUBT_SIGNS, REQUANT_REAL };
 
 /* 16 channels of one layer. */
 typedef struct requant_avx2 {
   __m256 scale[2], above[2], below[2];
   requant_output_avx2 out;
   int kind;
-  unsigned fixed; /* bit j: vector j takes its fixed form */
-  requant_lanes_avx2 lanes[2];
+  __m256i multiplier[2], shift[2];
+  int32_t zero; /* of the output, less the base */
 } requant_avx2;
 
 /* Constants of multiply_quantized_avx2, which adds `zero`. 2^30 is half a unit of the high product,

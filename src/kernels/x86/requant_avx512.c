@@ -1,64 +1,65 @@
 /* SPDX-License-Identifier: Apache-2.0
- * See requant_avx512.h. Vectors of 16 channels that have no float form take the integers of
- * ref/requant.h, both roundings at once. */
+ * See requant_avx512.h. The fixed form is that of ref/requant.h, both roundings at once. */
 #include "kernels/x86/requant_avx512.h"
 
-/* Constants of requant_exact: 2^30 is half a unit of the high product, products are below 2^62. */
-MN_INLINE void load_exact(requant_exact_avx512 *x, __m512i multiplier, __m512i shift,
-                          int32_t zero) {
+/* mn_multiply_quantized in each lane. 2^30 is half a unit of the high product, products are below
+ * 2^62: with that added nothing is negative, and 2^(31 - right) is what it leaves to take off. */
+MN_INLINE __m512i fixed_vector(__m512i x, __m512i multiplier, __m512i shift) {
   const __m512i none = _mm512_setzero_si512(), low = _mm512_set1_epi64(UINT32_MAX);
-  const __m512i right = _mm512_sub_epi32(none, _mm512_min_epi32(shift, none));
   const __m512i unit = _mm512_set1_epi64((int64_t)1 << 30);
   const __m512i first = _mm512_set1_epi64(((int64_t)1 << 62) + ((int64_t)1 << 30));
-  x->left = _mm512_max_epi32(shift, none);
-  x->less = _mm512_sub_epi32(_mm512_srlv_epi32(_mm512_set1_epi32(INT32_MIN), right),
-                             _mm512_set1_epi32(zero));
-  for (int odd = 0; odd < 2; odd++) {
+  const __m512i right = _mm512_sub_epi32(none, _mm512_min_epi32(shift, none));
+  const __m512i left = _mm512_sllv_epi32(x, _mm512_max_epi32(shift, none));
+  __m512i code[2];
+  MN_UNROLL for (int odd = 0; odd < 2; odd++) {
+    const __m512i one = odd ? _mm512_srli_epi64(left, 32) : left;
     const __m512i by = odd ? _mm512_srli_epi64(right, 32) : _mm512_and_si512(right, low);
     const __m512i half = _mm512_andnot_si512(unit, _mm512_sllv_epi64(unit, by)); /* or 0 */
-    x->multiplier[odd] = odd ? _mm512_srli_epi64(multiplier, 32) : multiplier;
-    x->nudge[odd] = _mm512_add_epi64(first, half);
-    x->negative[odd] = _mm512_min_epi64(half, _mm512_set1_epi64((int64_t)1 << 31));
-    x->right[odd] = _mm512_add_epi64(by, _mm512_set1_epi64(31));
+    const __m512i negative = _mm512_min_epi64(half, _mm512_set1_epi64((int64_t)1 << 31));
+    const __m512i product =
+        _mm512_mul_epi32(one, odd ? _mm512_srli_epi64(multiplier, 32) : multiplier);
+    const __m512i nudge =
+        _mm512_sub_epi64(_mm512_add_epi64(first, half), _mm512_and_si512(one, negative));
+    code[odd] = _mm512_srlv_epi64(_mm512_add_epi64(product, nudge),
+                                  _mm512_add_epi64(by, _mm512_set1_epi64(31)));
   }
+  const __m512i both = _mm512_mask_shuffle_epi32(code[0], 0xAAAA, code[1], _MM_PERM_CCAA);
+  return _mm512_sub_epi32(both, _mm512_srlv_epi32(_mm512_set1_epi32(INT32_MIN), right));
 }
 
-/* What depends on all channels. */
-static void requant_judge(requant_avx512 *x, const mn_requant *from) {
-  int signs = 0;
-  x->fixed = 0;
-  MN_UNROLL for (int j = 0; j < 4; j++) {
-    const __mmask16 unproven = _mm512_cmplt_ps_mask(x->scale[j], _mm512_setzero_ps());
-    x->fixed |= unproven && from->multiplier ? 1u << j : 0;
-    signs |= _mm512_cmp_ps_mask(x->above[j], x->below[j], _CMP_NEQ_UQ) != 0;
+void mn_requant_fixed_avx512(__m512i *codes, const __m512i *sums, const requant_avx512 *by) {
+  for (int j = 0; j < 4; j++) {
+    const __m512i code = fixed_vector(sums[j], by->multiplier[j], by->shift[j]);
+    codes[j] = _mm512_add_epi32(code, _mm512_set1_epi32(by->zero));
   }
-  for (int j = 0; j < 4 && x->fixed; j++) {
-    load_exact(&x->exact[j], x->multiplier[j], x->shift[j], from->out_zero - from->base);
-  }
-  const int centred = from->base == (from->out_min < 0 ? 0 : 128);
-  x->kind = !from->multiplier      ? REQUANT_REAL
-            : x->fixed || !centred ? REQUANT_EXACT
-            : signs                ? REQUANT_SIGNS
-                                   : REQUANT_PLAIN;
 }
 
 void mn_requant_load_avx512(requant_avx512 *x, const mn_requant *from, size_t n, int vectors) {
-  const int32_t middle = from->out_min < 0 ? 0 : 128; /* of the codes, signed or not negative */
+  const int32_t typical = from->out_min < 0 ? 0 : 128; /* of codes, signed or not negative */
+  const int32_t middle = from->multiplier ? from->base : typical;
+  int signs = 0, doubt = 0;
   x->by_lanes = 0;
   for (int j = 0; j < 4; j++) {
     const size_t at = n + 16 * (size_t)(j % vectors);
-    x->scale[j] = _mm512_loadu_ps(from->scale + at);
+    const __m512 scale = _mm512_loadu_ps(from->scale + at);
     x->above[j] = _mm512_loadu_ps(from->above + at);
     x->below[j] = _mm512_loadu_ps(from->below + at);
+    x->scale[j] = scale;
+    signs |= _mm512_cmp_ps_mask(x->above[j], x->below[j], _CMP_NEQ_UQ) != 0;
     if (!from->multiplier) continue;
+    doubt |= _mm512_movepi32_mask(_mm512_castps_si512(scale)) != 0;
+    x->scale[j] = _mm512_abs_ps(scale);
     x->multiplier[j] = _mm512_loadu_si512(from->multiplier + at);
     x->shift[j] = _mm512_loadu_si512(from->shift + at);
   }
+  x->kind = !from->multiplier ? REQUANT_REAL
+            : doubt           ? REQUANT_DOUBT + signs
+                              : REQUANT_PLAIN + signs;
+  x->zero = from->out_zero - from->base;
   x->up = _mm512_set1_epi16((int16_t)(from->base - middle));
   x->min = _mm512_set1_epi8((char)(from->out_min - middle));
   x->max = _mm512_set1_epi8((char)(from->out_max - middle));
   x->flips = _mm512_set1_epi8((char)middle);
-  requant_judge(x, from);
 }
 
 void mn_turn_lanes_avx512(__m512i *x) {
@@ -77,7 +78,6 @@ void mn_requant_by_lanes_avx512(requant_avx512 *x, const mn_requant *from) {
   mn_turn_lanes_avx512((__m512i *)x->above);
   mn_turn_lanes_avx512((__m512i *)x->below);
   if (from->multiplier) mn_turn_lanes_avx512(x->multiplier), mn_turn_lanes_avx512(x->shift);
-  requant_judge(x, from);
   x->by_lanes = 1;
 }
 
@@ -109,7 +109,7 @@ MN_INLINE void requant_rows(uint8_t *to, size_t stride, const __m512i *sums, siz
   const __mmask64 live = first_bytes_avx512(count);
   for (size_t i = 0; i < rows; i += together, to += together * stride, sums += 4) {
     const size_t left = rows - i < together ? rows - i : together;
-    store_rows(to, stride, requant_codes(sums, by, kind), left, together, live);
+    store_rows(to, stride, requant_codes(sums, by, by, kind), left, together, live);
   }
 }
 
@@ -119,7 +119,7 @@ MN_INLINE void requant_whole_rows(uint8_t *to, size_t stride, const __m512i *sum
   const requant_avx512 by = *from;
   const __mmask64 live = first_bytes_avx512(count);
   for (size_t i = 0; i < rows; i++, to += stride, sums += 4) {
-    _mm512_mask_storeu_epi8(to, live, requant_codes(sums, &by, kind));
+    _mm512_mask_storeu_epi8(to, live, requant_codes(sums, &by, from, kind));
   }
 }
 
@@ -128,10 +128,14 @@ void mn_requant_store_avx512(uint8_t *to, size_t stride, const __m512i *sums, si
   const size_t together = vectors == 1 ? 4 : vectors == 2 ? 2 : 1;
   if (by->kind == REQUANT_REAL) {
     requant_rows(to, stride, sums, rows, together, count, by, REQUANT_REAL);
-  } else if (by->kind == REQUANT_EXACT) {
-    requant_rows(to, stride, sums, rows, together, count, by, REQUANT_EXACT);
-  } else if (together > 1) { /* two equal offsets do too */
+  } else if (together > 1 && by->kind >= REQUANT_DOUBT) { /* two equal offsets do too */
+    requant_rows(to, stride, sums, rows, together, count, by, REQUANT_DOUBT_SIGNS);
+  } else if (together > 1) {
     requant_rows(to, stride, sums, rows, together, count, by, REQUANT_SIGNS);
+  } else if (by->kind == REQUANT_DOUBT_SIGNS) {
+    requant_whole_rows(to, stride, sums, rows, count, by, REQUANT_DOUBT_SIGNS);
+  } else if (by->kind == REQUANT_DOUBT) {
+    requant_whole_rows(to, stride, sums, rows, count, by, REQUANT_DOUBT);
   } else if (by->kind == REQUANT_SIGNS) {
     requant_whole_rows(to, stride, sums, rows, count, by, REQUANT_SIGNS);
   } else {

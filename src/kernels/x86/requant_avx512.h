@@ -7,16 +7,9 @@
 #include "kernels/kernels.h"
 #include "kernels/x86/simd_avx512.h"
 
-/* What a loop over rows is compiled for: one offset, one for each sign, some vectors in integers,
- * or floats that are the definition. */
-enum { REQUANT_PLAIN, REQUANT_SIGNS, REQUANT_EXACT, REQUANT_REAL };
-
-/* The fixed form of 16 channels, for both roundings at once: see requant_exact in requant_avx512.c.
- * Of pairs the even channels' and the odd ones', 64 bits a lane. */
-typedef struct requant_exact_avx512 {
-  __m512i left, less; /* 32 bits a lane */
-  __m512i multiplier[2], nudge[2], negative[2], right[2];
-} requant_exact_avx512;
+/* What a loop over rows is compiled for: one offset or one for each sign, both also with channels
+ * that are not proven and rows that may be in doubt; or floats that are the definition. */
+enum { REQUANT_PLAIN, REQUANT_SIGNS, REQUANT_DOUBT, REQUANT_DOUBT_SIGNS, REQUANT_REAL };
 
 /* Four vectors of 16 channels of one layer. */
 typedef struct requant_avx512 {
@@ -26,45 +19,50 @@ typedef struct requant_avx512 {
   __m512i up;       /* 16 bits: from the base to the middle of the type's codes */
   __m512i min, max; /* bytes, signed codes */
   __m512i flips;    /* bytes: from signed codes to the output's type */
-  unsigned fixed;   /* bit j: vector j takes its fixed form */
   __m512i multiplier[4], shift[4];
-  requant_exact_avx512 exact[4]; /* of those that do */
+  int32_t zero; /* of the output, less the base */
 } requant_avx512;
 
-/* mn_multiply_quantized in each lane, both roundings at once (ref/requant.h); the code less the
- * base. With 2^62 added nothing is negative; it leaves 2^(31 - right) to be taken off. */
-MN_INLINE __m512i requant_exact(__m512i x, const requant_exact_avx512 *by) {
-  x = _mm512_sllv_epi32(x, by->left);
-  const __m512i pair[2] = {x, _mm512_srli_epi64(x, 32)};
-  __m512i code[2];
-  MN_UNROLL for (int odd = 0; odd < 2; odd++) {
-    const __m512i less = _mm512_and_si512(pair[odd], by->negative[odd]);
-    const __m512i product = _mm512_mul_epi32(pair[odd], by->multiplier[odd]);
-    const __m512i sum = _mm512_add_epi64(product, _mm512_sub_epi64(by->nudge[odd], less));
-    code[odd] = _mm512_srlv_epi64(sum, by->right[odd]);
-  }
-  const __m512i both = _mm512_mask_shuffle_epi32(code[0], 0xAAAA, code[1], _MM_PERM_CCAA);
-  return _mm512_sub_epi32(both, by->less);
-}
+/* The codes less the base of 4 x 16 sums by the fixed form. */
+void mn_requant_fixed_avx512(__m512i *codes, const __m512i *sums, const requant_avx512 *by);
 
-MN_INLINE __m512i requant_vector(__m512i x, const requant_avx512 *by, const int j, const int kind) {
-  if (kind == REQUANT_EXACT && by->fixed >> j & 1) return requant_exact(x, &by->exact[j]);
+MN_INLINE __m512 requant_real(__m512i x, const requant_avx512 *by, const int j, const int kind) {
   __m512 offset = by->above[j];
-  if (kind) offset = _mm512_mask_mov_ps(offset, _mm512_movepi32_mask(x), by->below[j]);
-  __m512 real = _mm512_fmadd_ps(_mm512_cvtepi32_ps(x), by->scale[j], offset);
-  /* Beyond an int the conversion would give the least one; proven constants never get there. */
-  if (kind == REQUANT_REAL) real = _mm512_min_ps(real, _mm512_set1_ps(65536.0f));
-  return _mm512_cvtps_epi32(real);
+  if (kind != REQUANT_PLAIN && kind != REQUANT_DOUBT) {
+    offset = _mm512_mask_mov_ps(offset, _mm512_movepi32_mask(x), by->below[j]);
+  }
+  const __m512 real = _mm512_fmadd_ps(_mm512_cvtepi32_ps(x), by->scale[j], offset);
+  /* Beyond an int the conversion would give the least one; other constants never get there. */
+  return kind == REQUANT_REAL ? _mm512_min_ps(real, _mm512_set1_ps(65536.0f)) : real;
 }
 
-/* The codes of 4 x 16 sums, in order. Packing saturates beyond what the clamp leaves, so the clamp
- * can wait until there are bytes; it interleaves quarters, which are put right last. */
-MN_INLINE __m512i requant_codes(const __m512i *sums, const requant_avx512 *by, const int kind) {
+/* Whether any of floats, at most `most` from integers, is within MN_REQUANT_DOUBT of the middle
+ * between two. */
+MN_INLINE int requant_in_doubt(__m512 most) {
+  return _mm512_cmp_ps_mask(most, _mm512_set1_ps(0.5f - MN_REQUANT_DOUBT), _CMP_GE_OQ) != 0;
+}
+
+/* The codes of 4 x 16 sums, in order; `whole` has what rows in doubt need. Packing saturates beyond
+ * what the clamp leaves, so the clamp can wait until there are bytes; it interleaves quarters,
+ * which are put right last. */
+MN_INLINE __m512i requant_codes(const __m512i *sums, const requant_avx512 *by,
+                                const requant_avx512 *whole, const int kind) {
   const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+  const bool doubts = kind == REQUANT_DOUBT || kind == REQUANT_DOUBT_SIGNS;
+  __m512 most = _mm512_setzero_ps();
   __m512i x[4];
-  MN_UNROLL for (int j = 0; j < 4; j++) x[j] = requant_vector(sums[j], by, j, kind);
+  MN_UNROLL for (int j = 0; j < 4; j++) {
+    const __m512 real = requant_real(sums[j], by, j, kind);
+    x[j] = _mm512_cvtps_epi32(real);
+    if (doubts) most = farther_avx512(most, real);
+  }
+  if (doubts && requant_in_doubt(most)) {
+    __m512i again[4] = {sums[0], sums[1], sums[2], sums[3]};
+    mn_requant_fixed_avx512(again, again, whole);
+    MN_UNROLL for (int j = 0; j < 4; j++) x[j] = again[j];
+  }
   __m512i first = _mm512_packs_epi32(x[0], x[1]), second = _mm512_packs_epi32(x[2], x[3]);
-  if (kind == REQUANT_EXACT || kind == REQUANT_REAL) {
+  if (kind == REQUANT_REAL) {
     first = _mm512_adds_epi16(first, by->up);
     second = _mm512_adds_epi16(second, by->up);
   }

@@ -43,6 +43,15 @@ MN_INLINE __m512 hard_swish_avx512(__m512 x) {
   return _mm512_mul_ps(x, _mm512_mul_ps(gate, _mm512_set1_ps(1.0f / 6.0f)));
 }
 
+/* The larger distance from an integer, `most` or how far x is. Where nothing is optimized these are
+ * macros of gcc's, whose masks it warns of. */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wsign-conversion"
+MN_INLINE __m512 farther_avx512(__m512 most, __m512 x) {
+  return _mm512_range_ps(most, _mm512_reduce_ps(x, 8), 11);
+}
+#pragma GCC diagnostic pop
+
 /* sum += x by 32-bit lanes, in place: gcc 12 copies or spills the sums of an intrinsic addition in
  * a loop that has many. */
 MN_INLINE void accumulate_avx512(__m512i *sum, __m512i x) {
