@@ -34,6 +34,10 @@ static inline void stage_fill(stage *staged, const mn_gemm_q8_args *args, size_t
   }
   staged->rows = staged->codes;
   staged->stride = (depth + 3) / 4 * 4;
+  if (args->a_stride == staged->stride && depth == staged->stride) { /* as one long row */
+    staged->copy_row(staged->codes, args->a + m * depth, (end - m) * depth, args->flip);
+    return;
+  }
   for (size_t i = m; i < end; i++) {
     staged->copy_row(staged->codes + (i - m) * staged->stride, args->a + i * args->a_stride + k,
                      depth, args->flip);
