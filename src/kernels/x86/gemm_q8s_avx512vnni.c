@@ -146,8 +146,9 @@ static void run_block(const mn_gemm_q8_args *args, stage *staged, size_t m, size
     staged->extra[i] = (int32_t)((uint32_t)args->w_zero * sum);
   }
   const size_t panel_bytes = (args->k + 3) / 4 * 4 * COLS;
-  panel x = {.args = args, .staged = staged, .m = m, .b = args->b};
-  for (; x.n < args->n; x.n += COLS, x.b += panel_bytes) {
+  panel x; /* large: its sums are written before they are read */
+  x.args = args, x.staged = staged, x.m = m, x.b = args->b;
+  for (x.n = 0; x.n < args->n; x.n += COLS, x.b += panel_bytes) {
     x.count = args->n - x.n < COLS ? args->n - x.n : COLS;
     x.vectors = x.count > 32 ? 4 : x.count > 16 ? 2 : 1;
     mn_requant_load_avx512(&x.requant, &args->requant, x.n, (int)x.vectors);
