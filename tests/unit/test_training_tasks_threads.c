@@ -11,6 +11,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "api/training.h"
 #include "mobilenet/eval.h"
 #include "mobilenet/io.h"
 #include "mobilenet/zoo.h"
@@ -183,6 +184,52 @@ static void test_same_bits_int8(void **state) {
   expect_same_bits("v1-0.1-64+ssdlite", NULL, 1);
   expect_same_bits("v2-0.1-64", "lraspp", 1);
   expect_same_bits("v1-0.1-64+deeplab", NULL, 1);
+}
+
+/* ---- Where it begins ------------------------------------------------------------------------- */
+
+/* Of a layer's weights before the first step. */
+static double first_deviation(const char *arch, const char *head, const char *layer) {
+  run r;
+  mn_error err;
+  mn_graph graph;
+  double squares = 0;
+  size_t count = 0;
+  begin(&r, arch, head, 1);
+  check(mn_training_snapshot(r.training, &graph, &err), &err);
+  for (int32_t n = 0; n < graph.node_count; n++) {
+    if (strcmp(graph.nodes[n].name, layer) != 0) continue;
+    const mn_value *weights = &graph.values[graph.nodes[n].in[1]];
+    count = weights->bytes / sizeof(float);
+    for (size_t i = 0; i < count; i++) {
+      squares += pow((double)((const float *)weights->data)[i], 2);
+    }
+  }
+  mn_graph_free(&graph);
+  end(&r);
+  assert_true(count >= 256); /* it is then known to 18 %, four times its deviation */
+  return sqrt(squares / (double)count);
+}
+
+/* The scores of masks begin by their layer's inputs where all begins anew; those on a classifier
+ * that may have learned, and those of boxes, with next to nothing. */
+static void test_first_weights(void **state) {
+  (void)state;
+  static const struct {
+    const char *arch, *head, *layer;
+    double deviation;
+  } cases[] = {
+      {"v2-0.1-64+lraspp", NULL, "lraspp.high", 0.05103},    /* 128 inputs */
+      {"v2-0.1-64+deeplab", NULL, "aspp.classify", 0.03608}, /* 256 */
+      {"v2-0.1-64", "lraspp", "lraspp.high", 0.01},
+      {"v1-0.1-64+ssdlite", NULL, "map3.class", 0.01},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    const double expected = cases[i].deviation;
+    const double found = first_deviation(cases[i].arch, cases[i].head, cases[i].layer);
+    if (fabs(found - expected) < 0.18 * expected) continue;
+    fail_msg("%s of %s: %g, not %g", cases[i].layer, cases[i].arch, found, expected);
+  }
 }
 
 /* ---- What comes of it ------------------------------------------------------------------------ */
@@ -408,8 +455,9 @@ static int prepare(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_same_bits), cmocka_unit_test(test_detector),
-      cmocka_unit_test(test_segmenter), cmocka_unit_test(test_same_bits_int8),
-      cmocka_unit_test(test_int8),      cmocka_unit_test(test_refusals)};
+      cmocka_unit_test(test_first_weights),  cmocka_unit_test(test_same_bits),
+      cmocka_unit_test(test_detector),       cmocka_unit_test(test_segmenter),
+      cmocka_unit_test(test_same_bits_int8), cmocka_unit_test(test_int8),
+      cmocka_unit_test(test_refusals)};
   return cmocka_run_group_tests(tests, prepare, temp_drop);
 }
