@@ -31,6 +31,7 @@ struct eltwise {
   size_t group; /* > 0: `still` is one pixel all over an image; pixels of the other go in groups */
   int still;
   bool repeat[2];                     /* the operand's last dim is 1 and the output's is not */
+  size_t row_bytes;                   /* of one that is repeated, in scratch */
   size_t step_of[2][MN_MAX_RANK - 1]; /* pixels that the operand advances per output dim; 0 where
                                          it is repeated */
   size_t dims[MN_MAX_RANK - 1];       /* of the output without its last, right-aligned */
@@ -196,9 +197,9 @@ MN_PLANNING void plan_broadcast(mn_step *step, eltwise *op) {
   op->flat = dense;
   plan_group(step, op);
   size_t run_length = dense ? RUN_ELEMENTS : mn_operand_channels(out);
-  size_t repeated = mn_aligned(run_length * mn_type_bytes(out->type));
-  if (op->repeat[0] || op->repeat[1]) step->scratch_bytes = 2 * repeated;
-  if (op->group) step->scratch_bytes = op->group * repeated;
+  op->row_bytes = mn_aligned(run_length * mn_type_bytes(out->type));
+  if (op->repeat[0] || op->repeat[1]) step->scratch_bytes = 2 * op->row_bytes;
+  if (op->group) step->scratch_bytes = op->group * op->row_bytes;
   step->slices = dense ? mn_slices_of(mn_operand_elements(out)) : mn_operand_pixels(out);
 }
 
@@ -298,7 +299,7 @@ static void run_flat(const mn_step *step, const mn_run *run, size_t begin, size_
   for (int side = 0; side < 2; side++) {
     in[side] = mn_operand_read(run, &step->in[side]);
     if (!op->repeat[side]) continue;
-    unsigned char *row = scratch + (size_t)side * step->scratch_bytes / 2;
+    unsigned char *row = scratch + (size_t)side * op->row_bytes;
     repeat_element(row, in[side], bytes, RUN_ELEMENTS);
     in[side] = row;
   }
@@ -356,7 +357,7 @@ static void binary_run(const mn_step *step, const mn_run *run, size_t begin, siz
     for (int side = 0; side < 2; side++) {
       in[side] = mn_operand_pixel(run, &step->in[side], operand_pixel(op, side, pixel));
       if (!op->repeat[side]) continue;
-      unsigned char *row = (unsigned char *)run->scratch + (size_t)side * step->scratch_bytes / 2;
+      unsigned char *row = (unsigned char *)run->scratch + (size_t)side * op->row_bytes;
       repeat_element(row, in[side], bytes, channels);
       in[side] = row;
     }

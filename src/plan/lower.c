@@ -5,6 +5,7 @@
 
 #include "base/alloc.h"
 #include "base/checked.h"
+#include "base/poison.h"
 #include "plan/plan.h"
 
 typedef const mn_op_impl *impl_of_fn(mn_op op);
@@ -224,7 +225,9 @@ bool mn_plan_add_scratch(mn_plan *plan, int32_t index) {
   mn_step *step = &plan->steps[index];
   size_t workers = (size_t)plan->threads, bytes = 0;
   if (workers > step->slices) workers = step->slices;
+  const size_t gap = step->scratch_bytes ? MN_GAP : 0;
   bool exact = mn_round_up(step->scratch_bytes, MN_ALIGN, &step->scratch_bytes) &&
+               mn_add_size(step->scratch_bytes, gap, &step->scratch_bytes) &&
                mn_mul_size(workers, step->scratch_bytes, &bytes);
   plan->scratch[index] = bytes ? plan->piece_count : MN_NONE;
   if (exact && bytes) plan->pieces[plan->piece_count++].bytes = bytes;

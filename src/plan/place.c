@@ -9,6 +9,7 @@
  * one of two workers ends. */
 #include "base/alloc.h"
 #include "base/checked.h"
+#include "base/poison.h"
 #include "plan/plan.h"
 
 enum { MOST_ROUNDS = 64 };
@@ -155,7 +156,7 @@ mn_status mn_plan_place(mn_plan *plan, mn_plan_goal goal, mn_error *err) {
   };
   if (!at.order || !at.by_offset || !at.best) return mn_fail_memory(err, count * sizeof *at.best);
   for (size_t i = 0; i < count; i++) {
-    plan->pieces[i].bytes = mn_aligned(plan->pieces[i].bytes);
+    if (plan->pieces[i].bytes) plan->pieces[i].bytes = mn_aligned(plan->pieces[i].bytes) + MN_GAP;
     if (!mn_add_size(sum, plan->pieces[i].bytes, &sum)) return mn_fail_memory(err, SIZE_MAX);
   }
   least = largest_live_set(plan);

@@ -5,8 +5,10 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/poison.h"
 #include "base/struct_size.h"
 #include "base/threads.h"
+#include "run/guard.h"
 
 static size_t header_bytes(const mn_plan *plan) {
   return mn_aligned(sizeof(mn_session)) + (size_t)plan->threads * sizeof(mn_lane);
@@ -57,6 +59,7 @@ mn_status mn_session_new(mn_session **out, const mn_plan *plan, const mn_session
                             .arena = block + header_bytes(plan)};
   session->extra = session->team.arena + mn_aligned(plan->arena_bytes);
   session->batch = (unsigned char *)session->extra + mn_aligned(plan->extra_bytes);
+  mn_session_on_step(session, NULL, NULL);
   *out = session;
   return MN_OK;
 }
@@ -106,15 +109,26 @@ const void *mn_session_output(const mn_session *session, int index) {
   return mn_session_value(session, graph->outputs[index]);
 }
 
+/* Before a step: the caller may look at all that the last one left. */
+static void begin_step(void *user, int step) {
+  const mn_session *session = user;
+  if (MN_GAP) mn_guard_open(session);
+  if (session->on_step) session->on_step(session->user, step);
+  if (MN_GAP) mn_guard_step(session, step);
+}
+
 void mn_session_on_step(mn_session *session, mn_step_fn *fn, void *user) {
-  session->team.on_step = fn;
-  session->team.user = user;
+  session->on_step = fn;
+  session->user = user;
+  session->team.on_step = fn || MN_GAP ? begin_step : NULL;
+  session->team.user = session;
 }
 
 /* ---- Running --------------------------------------------------------------------------------- */
 
 void mn_session_run_steps(mn_session *session, int32_t first, int32_t end) {
   mn_team_run(&session->team, session->plan->steps, first, end);
+  if (MN_GAP) mn_guard_open(session);
 }
 
 /* Between the whole batch and the arena. */

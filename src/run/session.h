@@ -10,6 +10,8 @@
 struct mn_session {
   const mn_plan *plan;
   mn_team team;
+  mn_step_fn *on_step; /* the caller's, and its `user` */
+  void *user;
   void *extra;          /* [plan->extra_bytes] */
   unsigned char *batch; /* inputs and outputs of all groups */
   void *owned;          /* the block, when the library allocated it */
