@@ -31,7 +31,8 @@ static mn_status map_open_file(mn_file *file, int fd, const char *path, mn_error
 
 mn_status mn_file_map(mn_file *file, const char *path, mn_error *err) {
   memset(file, 0, sizeof *file);
-  int fd = open(path, O_RDONLY | O_CLOEXEC);
+  /* A pipe would be waited for until somebody writes to it. */
+  int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (fd < 0) return mn_fail(err, MN_ERR_IO, path, "%s", strerror(errno));
   mn_status status = map_open_file(file, fd, path, err);
   close(fd);

@@ -17,6 +17,7 @@
  *   stdout FILE               for the next command; it is not looked at then
  *   room BYTES                that a file may grow to, for the next command: a full disk
  *   link NAME TARGET          makes a symbolic link
+ *   pipe NAME                 makes a pipe that nobody writes to
  *   $ ARGUMENTS               runs the command; "..." holds blanks together
  *   exit N                    what the last command must have ended with; never left out
  *   out REGEX, err REGEX      extended, must match standard output or error; `no` before: must not
@@ -357,6 +358,8 @@ static bool set_up(test_case *test, const char *verb, char *rest) {
     test->room = (rlim_t)atol(words[0]);
   } else if (strcmp(verb, "link") == 0 && count == 2) {
     must(symlink(words[1], words[0]) == 0, words[0]);
+  } else if (strcmp(verb, "pipe") == 0 && count == 1) {
+    must(mkfifo(words[0], 0666) == 0, words[0]);
   } else {
     return false;
   }
