@@ -2,7 +2,11 @@
  * See requant_avx2.h. */
 #include "kernels/x86/requant_avx2.h"
 
+enum { TOGETHER = 8 }; /* rows of fewer than 16 channels */
+
 void mn_requant_load_avx2(requant_avx2 *x, const mn_requant *from, size_t n) {
+  const int32_t typical = from->out_min < 0 ? 0 : 128; /* of codes, signed or not negative */
+  const int32_t middle = from->multiplier ? from->base : typical;
   int signs = 0, doubt = 0;
   MN_UNROLL for (int j = 0; j < 2; j++) {
     const size_t at = n + 8 * (size_t)j;
@@ -21,7 +25,10 @@ void mn_requant_load_avx2(requant_avx2 *x, const mn_requant *from, size_t n) {
             : doubt           ? REQUANT_DOUBT + signs
                               : REQUANT_PLAIN + signs;
   x->zero = from->out_zero - from->base;
-  x->out = requant_output_from(from->base, from->out_min, from->out_max);
+  x->up = _mm256_set1_epi16((int16_t)(from->base - middle));
+  x->min = _mm256_set1_epi8((char)(from->out_min - middle));
+  x->max = _mm256_set1_epi8((char)(from->out_max - middle));
+  x->flips = _mm256_set1_epi8((char)middle);
 }
 
 MN_INLINE __m256 requant_real(__m256i x, const requant_avx2 *by, const int j, const int kind) {
@@ -56,32 +63,70 @@ static __attribute__((noinline)) void fixed_rows(__m256i *codes, const __m256i *
   }
 }
 
+/* Bytes of two rows of 2 x 8 codes less the base: the first in the low half. Packing saturates
+ * beyond what the clamp leaves, so the clamp can wait until there are bytes. */
+MN_INLINE __m256i pack_rows(const __m256i *x, const requant_avx2 *by, const int kind) {
+  const __m256i order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
+  __m256i first = _mm256_packs_epi32(x[0], x[1]), second = _mm256_packs_epi32(x[2], x[3]);
+  if (kind == REQUANT_REAL) {
+    first = _mm256_adds_epi16(first, by->up);
+    second = _mm256_adds_epi16(second, by->up);
+  }
+  __m256i codes = _mm256_packs_epi16(first, second);
+  codes = _mm256_min_epi8(_mm256_max_epi8(codes, by->min), by->max);
+  return _mm256_permutevar8x32_epi32(_mm256_xor_si256(codes, by->flips), order);
+}
+
+/* Two rows a turn; the last of an odd number is its own neighbour. */
 MN_INLINE void requant_rows(uint8_t *to, size_t stride, const __m256i *sums, size_t rows,
-                            size_t count, const requant_avx2 *by, const int kind) {
+                            const requant_avx2 *from, const int kind) {
   const bool doubts = kind == REQUANT_DOUBT || kind == REQUANT_DOUBT_SIGNS;
+  const requant_avx2 by = *from; /* in registers, whatever the stores may reach */
   for (size_t i = 0; i < rows; i += 2, to += 2 * stride, sums += 4) {
-    const __m256i *next = i + 1 < rows ? sums + 2 : sums;
+    const bool single = i + 1 == rows;
+    const __m256i *next = single ? sums : sums + 2;
     __m256 most = _mm256_setzero_ps();
     __m256i x[4];
     MN_UNROLL for (int j = 0; j < 4; j++) {
-      const __m256 real = requant_real(j < 2 ? sums[j] : next[j - 2], by, j % 2, kind);
+      const __m256 real = requant_real(j < 2 ? sums[j] : next[j - 2], &by, j % 2, kind);
       x[j] = _mm256_cvtps_epi32(real);
       if (doubts) most = farther(most, real, x[j]);
     }
-    if (doubts && in_doubt(most)) fixed_rows(x, sums, next, by);
-    const __m256i codes = requant_pack_avx2(x, &by->out);
-    store_bytes_avx2(to, _mm256_castsi256_si128(codes), count);
-    if (next != sums) store_bytes_avx2(to + stride, _mm256_extracti128_si256(codes, 1), count);
+    if (doubts && in_doubt(most)) fixed_rows(x, sums, next, from);
+    const __m256i codes = pack_rows(x, &by, kind);
+    _mm_storeu_si128((__m128i *)(void *)(single ? to : to + stride),
+                     _mm256_extracti128_si256(codes, 1));
+    _mm_storeu_si128((__m128i *)(void *)to, _mm256_castsi256_si128(codes));
+  }
+}
+
+static void whole_rows(uint8_t *to, size_t stride, const __m256i *sums, size_t rows,
+                       const requant_avx2 *by) {
+  switch (by->kind) {
+    case REQUANT_PLAIN: requant_rows(to, stride, sums, rows, by, REQUANT_PLAIN); break;
+    case REQUANT_SIGNS: requant_rows(to, stride, sums, rows, by, REQUANT_SIGNS); break;
+    case REQUANT_DOUBT: requant_rows(to, stride, sums, rows, by, REQUANT_DOUBT); break;
+    case REQUANT_REAL: requant_rows(to, stride, sums, rows, by, REQUANT_REAL); break;
+    default: requant_rows(to, stride, sums, rows, by, REQUANT_DOUBT_SIGNS); break;
   }
 }
 
 void mn_requant_store_avx2(uint8_t *to, size_t stride, const __m256i *sums, size_t rows,
                            size_t count, const requant_avx2 *by) {
-  switch (by->kind) {
-    case REQUANT_PLAIN: requant_rows(to, stride, sums, rows, count, by, REQUANT_PLAIN); break;
-    case REQUANT_SIGNS: requant_rows(to, stride, sums, rows, count, by, REQUANT_SIGNS); break;
-    case REQUANT_DOUBT: requant_rows(to, stride, sums, rows, count, by, REQUANT_DOUBT); break;
-    case REQUANT_REAL: requant_rows(to, stride, sums, rows, count, by, REQUANT_REAL); break;
-    default: requant_rows(to, stride, sums, rows, count, by, REQUANT_DOUBT_SIGNS); break;
+  if (count >= 16) {
+    whole_rows(to, stride, sums, rows, by);
+    return;
+  }
+  for (size_t i = 0; i < rows; i += TOGETHER) {
+    const size_t some = rows - i < TOGETHER ? rows - i : TOGETHER;
+    uint8_t codes[TOGETHER][16];
+    whole_rows(codes[0], 16, sums + 2 * i, some, by);
+    for (size_t r = 0; r < some; r++, to += stride) {
+      if (count == 8) {
+        memcpy(to, codes[r], 8);
+      } else {
+        memcpy(to, codes[r], count);
+      }
+    }
   }
 }

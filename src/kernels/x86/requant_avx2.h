@@ -31,8 +31,10 @@ enum { REQUANT_PLAIN, REQUANT_SIGNS, REQUANT_DOUBT, REQUANT_DOUBT_SIGNS, REQUANT
 /* 16 channels of one layer. */
 typedef struct requant_avx2 {
   __m256 scale[2], above[2], below[2];
-  requant_output_avx2 out;
   int kind;
+  __m256i up;       /* 16 bits: from the base to the middle of the type's codes */
+  __m256i min, max; /* bytes, signed codes */
+  __m256i flips;    /* bytes: from signed codes to the output's type */
   __m256i multiplier[2], shift[2];
   int32_t zero; /* of the output, less the base */
 } requant_avx2;
@@ -97,18 +99,6 @@ MN_INLINE __m256i requant_pack_avx2(const __m256i *x, const requant_output_avx2 
   __m256i codes = _mm256_packus_epi16(first, second);
   codes = _mm256_min_epu8(_mm256_max_epu8(codes, out->min), out->max);
   return _mm256_permutevar8x32_epi32(_mm256_xor_si256(codes, out->flips), order);
-}
-
-MN_INLINE void store_bytes_avx2(uint8_t *to, __m128i x, size_t count) {
-  if (count >= 16) {
-    _mm_storeu_si128((__m128i *)to, x);
-  } else if (count == 8) {
-    _mm_storel_epi64((__m128i *)to, x);
-  } else {
-    uint8_t bytes[16];
-    _mm_storeu_si128((__m128i *)bytes, x);
-    memcpy(to, bytes, count);
-  }
 }
 
 /* The first `count` (at most 16; 0 above them) bytes. */
