@@ -107,7 +107,7 @@ static mn_status check_labels(const mn_contract *contract, const mn_contract_fac
   if (facts->output_count == 0) return MN_OK;
   if (contract->labels.count && contract->labels.count != facts->output_count) {
     return mn_fail(err, MN_ERR_CONTRACT, "labels",
-                   "there are %d labels, but the model has %d outputs (background included)",
+                   "%d named, but the model has %d outputs (background included)",
                    contract->labels.count, facts->output_count);
   }
   if (contract->labels.background >= facts->output_count) {
