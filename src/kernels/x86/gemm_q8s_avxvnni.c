@@ -3,6 +3,7 @@
  * at a time. Rows that are whole quads of unsigned codes are read in place; others are copied to
  * the stack first, a block of them once for all panels. */
 #include "kernels/kernels.h"
+#include "kernels/x86/dot_avxvnni.h"
 #include "kernels/x86/requant_avx2.h"
 #include "kernels/x86/simd_avx2.h"
 #include "kernels/x86/stage_quads.h"
@@ -35,22 +36,6 @@ static uint32_t sum_codes(const uint8_t *from, size_t k, uint8_t flip) {
   return (uint32_t)sum;
 }
 
-/* sum += the products of four unsigned bytes of a and four signed ones of w, in place. */
-#ifdef MN_EMULATE_AVX512 /* by AVX2, for the parity test */
-MN_INLINE void dot(__m256i *sum, __m256i a, __m256i w) {
-  const __m256i even = _mm256_and_si256(a, _mm256_set1_epi16(255)), odd = _mm256_srli_epi16(a, 8);
-  const __m256i even_w = _mm256_srai_epi16(_mm256_slli_epi16(w, 8), 8);
-  accumulate_avx2(sum, _mm256_madd_epi16(even, even_w));
-  accumulate_avx2(sum, _mm256_madd_epi16(odd, _mm256_srai_epi16(w, 8)));
-}
-#else
-MN_INLINE void dot(__m256i *sum, __m256i a, __m256i w) {
-  __m256i y = *sum;
-  __asm__("%{vex%} vpdpbusd %2, %1, %0" : "+x"(y) : "x"(a), "x"(w));
-  *sum = y;
-}
-#endif
-
 /* sums[rows][16] += `count` quads of a times one panel of b. */
 MN_INLINE void multiply(__m256i *sums, const uint8_t *a, size_t stride, const int8_t *b,
                         size_t count, const int rows) {
@@ -65,8 +50,8 @@ MN_INLINE void multiply(__m256i *sums, const uint8_t *a, size_t stride, const in
       int32_t quad;
       memcpy(&quad, a + (size_t)i * stride, sizeof quad);
       const __m256i x = _mm256_set1_epi32(quad);
-      dot(&sum[i][0], x, left);
-      dot(&sum[i][1], x, right);
+      dot_avxvnni(&sum[i][0], x, left);
+      dot_avxvnni(&sum[i][1], x, right);
     }
   }
   MN_UNROLL for (int i = 0; i < rows; i++) {
