@@ -96,7 +96,7 @@ static void release(mn_file_writer *writer) {
 mn_status mn_file_begin(mn_file_writer *writer, const char *path, mn_error *err) {
   memset(writer, 0, sizeof *writer);
   writer->path = join(path, "");
-  writer->beside = join(path, ".XXXXXX");
+  writer->beside = join(path, ".part.XXXXXX");
   if (!writer->path || !writer->beside) {
     release(writer);
     return mn_fail_memory(err, strlen(path));
