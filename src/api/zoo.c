@@ -26,12 +26,14 @@ mn_status mn_zoo_parse(mn_zoo_name *parsed, const char *name, mn_error *err) {
 }
 
 /* Pictures as the flavour's own training prepares them. A raw detector has no task before its
- * anchors are known. */
+ * anchors are known, but sees the whole picture. */
 static mn_status set_contract(mn_model *model, const mn_arch *arch, const char *contract,
                               mn_error *err) {
+  mn_graph *graph = &model->graph;
   mn_contract_facts facts;
-  mn_format_facts(&model->graph, &facts);
-  if (facts.task == MN_TASK_DETECT) {
+  mn_format_facts(graph, &facts);
+  const bool boxes = facts.task == MN_TASK_DETECT;
+  if (boxes) {
     facts = (mn_contract_facts){.input_type = MN_F32, .input_channels = 3};
   }
   bool tensorflow = !arch->flavour.symmetric_pad;
@@ -39,7 +41,11 @@ static mn_status set_contract(mn_model *model, const mn_arch *arch, const char *
                              .contract = contract     ? contract
                                          : tensorflow ? "tf"
                                                       : "torch"};
-  return mn_model_settle_contract(model, &options, &facts, err);
+  mn_status status = mn_model_settle_contract(model, &options, &facts, err);
+  if (status || !boxes || contract) return status;
+  graph->contract.input.fit = MN_FIT_STRETCH;
+  model->contract_json = mn_contract_to_json(&graph->contract, &graph->arena);
+  return model->contract_json ? MN_OK : mn_fail_memory(err, 0);
 }
 
 mn_status mn_model_from_zoo(mn_model **out, const char *name, const mn_zoo_options *options,
