@@ -19,9 +19,9 @@ typedef struct look {
 
 static const look looks[] = {
     {"PK\3\4", 0, 4,
-     "a zip archive (a PyTorch .pth that is cut off, a Keras file, a NumPy .npz; a whole .pth is "
-     "for "
-     "mn_model_open_weights)"},
+     "a zip archive (a Keras file, a NumPy .npz, a PyTorch .pth that is cut off or read as more "
+     "than "
+     "weights)"},
     {"\x89HDF\r\n", 0, 6, "an HDF5 file (Keras .h5)"},
     {"\xff\xd8\xff", 0, 3, "a JPEG picture"},
     {"\x89PNG", 0, 4, "a PNG picture"},

@@ -66,6 +66,8 @@ typedef struct mn_gemm_bf16_args {
 } mn_gemm_bf16_args;
 typedef void mn_gemm_bf16_fn(const mn_gemm_bf16_args *args);
 
+#define MN_REQUANT_DOUBT 0x1p-14f
+
 /* From sums to codes, in one of two forms:
  *
  *     fixed: mn_multiply_quantized(sum, multiplier[n], shift[n]) + out_zero    (ref/requant.h)
@@ -77,7 +79,6 @@ typedef void mn_gemm_bf16_fn(const mn_gemm_bf16_args *args);
  * right unless it lies, before it is rounded, within MN_REQUANT_DOUBT of the middle between two
  * codes. Without multipliers (NULL) the float form is the definition. Columns are padded to the
  * tile's cols. */
-#define MN_REQUANT_DOUBT 0x1p-14f
 typedef struct mn_requant {
   const int32_t *multiplier, *shift; /* multiplier >= 0; shift > 0 is to the left */
   const float *scale, *above, *below;

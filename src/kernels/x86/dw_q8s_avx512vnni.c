@@ -91,7 +91,7 @@ static void load_constants(block *x) {
   }
   mn_turn_lanes_avx512(x->bias);
   mn_requant_load_avx512(&x->requant, &args->requant, x->channel, vectors);
-  mn_requant_by_lanes_avx512(&x->requant, &args->requant);
+  mn_requant_by_lanes_avx512(&x->requant);
 }
 
 /* ---- Columns -------------------------------------------------------------------------------- */

@@ -49,12 +49,13 @@ typedef struct finish {
 MN_INLINE __m256i finish_codes(const __m256i *results, const finish *by) {
   __m256i x[4];
   for (int i = 0; i < 4; i++) x[i] = multiply_quantized_avx2(results[i], &by->lanes);
-  return requant_pack_avx2(x, &by->out);
+  return requant_pack_avx2(x, &by->out, 0);
 }
 
 MN_INLINE finish finish_from(int32_t multiplier, int32_t shift, int32_t zero, int32_t min,
                              int32_t max) {
-  return (finish){same_lanes(multiplier, shift), requant_output_from(zero, min, max)};
+  return (finish){same_lanes(multiplier, shift),
+                  requant_output_from(zero, requant_middle(min), min, max)};
 }
 
 /* ---- Sum ------------------------------------------------------------------------------------ */

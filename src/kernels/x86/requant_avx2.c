@@ -5,8 +5,7 @@
 enum { TOGETHER = 8 }; /* rows of fewer than 16 channels */
 
 void mn_requant_load_avx2(requant_avx2 *x, const mn_requant *from, size_t n) {
-  const int32_t typical = from->out_min < 0 ? 0 : 128; /* of codes, signed or not negative */
-  const int32_t middle = from->multiplier ? from->base : typical;
+  const int32_t middle = from->multiplier ? from->base : requant_middle(from->out_min);
   int signs = 0, doubt = 0;
   MN_UNROLL for (int j = 0; j < 2; j++) {
     const size_t at = n + 8 * (size_t)j;
@@ -25,10 +24,7 @@ void mn_requant_load_avx2(requant_avx2 *x, const mn_requant *from, size_t n) {
             : doubt           ? REQUANT_DOUBT + signs
                               : REQUANT_PLAIN + signs;
   x->zero = from->out_zero - from->base;
-  x->up = _mm256_set1_epi16((int16_t)(from->base - middle));
-  x->min = _mm256_set1_epi8((char)(from->out_min - middle));
-  x->max = _mm256_set1_epi8((char)(from->out_max - middle));
-  x->flips = _mm256_set1_epi8((char)middle);
+  x->out = requant_output_from(from->base, middle, from->out_min, from->out_max);
 }
 
 MN_INLINE __m256 requant_real(__m256i x, const requant_avx2 *by, const int j, const int kind) {
@@ -63,20 +59,6 @@ static __attribute__((noinline)) void fixed_rows(__m256i *codes, const __m256i *
   }
 }
 
-/* Bytes of two rows of 2 x 8 codes less the base: the first in the low half. Packing saturates
- * beyond what the clamp leaves, so the clamp can wait until there are bytes. */
-MN_INLINE __m256i pack_rows(const __m256i *x, const requant_avx2 *by, const int kind) {
-  const __m256i order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
-  __m256i first = _mm256_packs_epi32(x[0], x[1]), second = _mm256_packs_epi32(x[2], x[3]);
-  if (kind == REQUANT_REAL) {
-    first = _mm256_adds_epi16(first, by->up);
-    second = _mm256_adds_epi16(second, by->up);
-  }
-  __m256i codes = _mm256_packs_epi16(first, second);
-  codes = _mm256_min_epi8(_mm256_max_epi8(codes, by->min), by->max);
-  return _mm256_permutevar8x32_epi32(_mm256_xor_si256(codes, by->flips), order);
-}
-
 /* Two rows a turn; the last of an odd number is its own neighbour. */
 MN_INLINE void requant_rows(uint8_t *to, size_t stride, const __m256i *sums, size_t rows,
                             const requant_avx2 *from, const int kind) {
@@ -93,7 +75,7 @@ MN_INLINE void requant_rows(uint8_t *to, size_t stride, const __m256i *sums, siz
       if (doubts) most = farther(most, real, x[j]);
     }
     if (doubts && in_doubt(most)) fixed_rows(x, sums, next, from);
-    const __m256i codes = pack_rows(x, &by, kind);
+    const __m256i codes = requant_pack_avx2(x, &by.out, kind != REQUANT_REAL);
     _mm_storeu_si128((__m128i *)(void *)(single ? to : to + stride),
                      _mm256_extracti128_si256(codes, 1));
     _mm_storeu_si128((__m128i *)(void *)to, _mm256_castsi256_si128(codes));

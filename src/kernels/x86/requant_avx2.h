@@ -19,9 +19,9 @@ typedef struct requant_lanes_avx2 {
 
 /* What does not depend on the channel. */
 typedef struct requant_output_avx2 {
-  __m256i base;     /* 16 bits: to unsigned codes */
-  __m256i min, max; /* bytes, unsigned codes */
-  __m256i flips;    /* bytes: from unsigned codes to the output's type */
+  __m256i up;       /* 16 bits: from the base to the middle of the type's codes */
+  __m256i min, max; /* bytes, signed codes */
+  __m256i flips;    /* bytes: from signed codes to the output's type */
 } requant_output_avx2;
 
 /* What a loop over rows is compiled for: one offset or one for each sign, both also with channels
@@ -31,10 +31,8 @@ enum { REQUANT_PLAIN, REQUANT_SIGNS, REQUANT_DOUBT, REQUANT_DOUBT_SIGNS, REQUANT
 /* 16 channels of one layer. */
 typedef struct requant_avx2 {
   __m256 scale[2], above[2], below[2];
+  requant_output_avx2 out;
   int kind;
-  __m256i up;       /* 16 bits: from the base to the middle of the type's codes */
-  __m256i min, max; /* bytes, signed codes */
-  __m256i flips;    /* bytes: from signed codes to the output's type */
   __m256i multiplier[2], shift[2];
   int32_t zero; /* of the output, less the base */
 } requant_avx2;
@@ -62,13 +60,15 @@ MN_INLINE requant_lanes_avx2 requant_lanes_from(__m256i multiplier, __m256i shif
   return x;
 }
 
-/* A negative least code means a signed output. */
-MN_INLINE requant_output_avx2 requant_output_from(int32_t base, int32_t min, int32_t max) {
-  const int32_t offset = min < 0 ? 128 : 0;
-  return (requant_output_avx2){.base = _mm256_set1_epi16((int16_t)(base + offset)),
-                               .min = _mm256_set1_epi8((char)(min + offset)),
-                               .max = _mm256_set1_epi8((char)(max + offset)),
-                               .flips = _mm256_set1_epi8((char)offset)};
+/* A negative least code means a signed output, whose codes' middle is 0; else it is 128. */
+MN_INLINE int32_t requant_middle(int32_t min) { return min < 0 ? 0 : 128; }
+
+MN_INLINE requant_output_avx2 requant_output_from(int32_t base, int32_t middle, int32_t min,
+                                                  int32_t max) {
+  return (requant_output_avx2){.up = _mm256_set1_epi16((int16_t)(base - middle)),
+                               .min = _mm256_set1_epi8((char)(min - middle)),
+                               .max = _mm256_set1_epi8((char)(max - middle)),
+                               .flips = _mm256_set1_epi8((char)middle)};
 }
 
 /* Of arrays padded to hold 16 channels from n on. */
@@ -90,14 +90,19 @@ MN_INLINE __m256i multiply_quantized_avx2(__m256i x, const requant_lanes_avx2 *b
   return _mm256_sub_epi32(both, by->less);
 }
 
-/* Bytes of two rows of 2 x 8 codes less the base: the first in the low half. Packing saturates
- * beyond what the clamp leaves, so the clamp can wait until there are bytes. */
-MN_INLINE __m256i requant_pack_avx2(const __m256i *x, const requant_output_avx2 *out) {
-  const __m256i first = _mm256_adds_epi16(_mm256_packs_epi32(x[0], x[1]), out->base);
-  const __m256i second = _mm256_adds_epi16(_mm256_packs_epi32(x[2], x[3]), out->base);
+/* Bytes of two rows of 2 x 8 codes less the base, which may be `centred`: the first in the low
+ * half. Packing saturates beyond what the clamp leaves, so the clamp can wait until there are
+ * bytes. */
+MN_INLINE __m256i requant_pack_avx2(const __m256i *x, const requant_output_avx2 *out,
+                                    const int centred) {
   const __m256i order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
-  __m256i codes = _mm256_packus_epi16(first, second);
-  codes = _mm256_min_epu8(_mm256_max_epu8(codes, out->min), out->max);
+  __m256i first = _mm256_packs_epi32(x[0], x[1]), second = _mm256_packs_epi32(x[2], x[3]);
+  if (!centred) {
+    first = _mm256_adds_epi16(first, out->up);
+    second = _mm256_adds_epi16(second, out->up);
+  }
+  __m256i codes = _mm256_packs_epi16(first, second);
+  codes = _mm256_min_epi8(_mm256_max_epi8(codes, out->min), out->max);
   return _mm256_permutevar8x32_epi32(_mm256_xor_si256(codes, out->flips), order);
 }
 

@@ -73,11 +73,11 @@ void mn_turn_lanes_avx512(__m512i *x) {
   x[3] = _mm512_shuffle_i32x4(b, d, 0xDD);
 }
 
-void mn_requant_by_lanes_avx512(requant_avx512 *x, const mn_requant *from) {
+void mn_requant_by_lanes_avx512(requant_avx512 *x) {
   mn_turn_lanes_avx512((__m512i *)x->scale);
   mn_turn_lanes_avx512((__m512i *)x->above);
   mn_turn_lanes_avx512((__m512i *)x->below);
-  if (from->multiplier) mn_turn_lanes_avx512(x->multiplier), mn_turn_lanes_avx512(x->shift);
+  if (x->kind != REQUANT_REAL) mn_turn_lanes_avx512(x->multiplier), mn_turn_lanes_avx512(x->shift);
   x->by_lanes = 1;
 }
 

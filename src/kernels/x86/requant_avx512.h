@@ -78,7 +78,7 @@ void mn_requant_load_avx512(requant_avx512 *x, const mn_requant *from, size_t n,
 /* Constants loaded so, for sums in the order of bytes that were interleaved by unpacking: lane l of
  * vector j holds channels 16 l + 4 j to 16 l + 4 j + 3. Packing then restores the order by itself.
  */
-void mn_requant_by_lanes_avx512(requant_avx512 *x, const mn_requant *from);
+void mn_requant_by_lanes_avx512(requant_avx512 *x);
 
 /* Four vectors as a square of 128-bit lanes, turned about its diagonal: from one order to the
  * other. */
