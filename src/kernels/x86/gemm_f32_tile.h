@@ -18,7 +18,7 @@ enum { ROWS = 7, SHORT = 0, TALL_WIDE = 1, SWISH_APART = 1, BLOCK_FLOATS = 96 * 
 enum { ROWS = 6, SHORT = 5, TALL_WIDE = 0, SWISH_APART = 0, BLOCK_FLOATS = 40 * 1024 };
 #endif
 
-enum { COLS = 2 * LANES, TALL = 2 * ROWS, DEPTH = 256, LINE = 64 };
+enum { COLS = 2 * LANES, TALL = 2 * ROWS, DEPTH = 256, LINE = 64, ALIAS = 4096 };
 
 /* What later layers need, to be fetched meanwhile. */
 typedef struct fetches {
@@ -217,9 +217,17 @@ MN_INLINE size_t short_tiles(size_t rows) {
   return SHORT > 0 && count * SHORT <= rows ? count : 0;
 }
 
+/* Whether all rows lie in the same ways of L1, of which there are 8 to 12: tall tiles, of more rows
+ * than that, would each time find lines gone. Of 7x7 with 1024 channels this costs a fifth. */
+MN_INLINE bool rows_collide(const mn_gemm_f32_args *args) {
+  return args->a_stride * sizeof(float) % ALIAS == 0;
+}
+
 /* Rows [m, end) of a piece. */
 static void rows_of_piece(piece *x, size_t m, size_t end) {
-  m = x->args->n - x->n <= LANES ? tall_narrow(x, m, end) : tall_wide(x, m, end);
+  if (!rows_collide(x->args)) {
+    m = x->args->n - x->n <= LANES ? tall_narrow(x, m, end) : tall_wide(x, m, end);
+  }
   for (size_t left = short_tiles(end - m); left > 0; left--, m += SHORT) {
     short_tile(x, (piece_rows){m, SHORT});
   }
