@@ -20,29 +20,50 @@ static void copy_row(uint8_t *to, const uint8_t *from, size_t k, uint8_t flip) {
   for (; k % 4; k++) to[k] = 0;
 }
 
-/* sums[rows][vectors] = from[rows][vectors] + `count` quads of a times one panel of b; rows of
- * `from` are `from_stride` vectors apart. `vectors` of 16 columns are live. */
+/* Sums to begin with: from[rows][vectors], rows `from_stride` vectors apart. Where all are one row,
+ * as biases are, it is read once: copies of registers cost nothing, another load each would. */
+MN_INLINE void begin_sums(__m512i sum[ROWS][4], const __m512i *from, size_t from_stride,
+                          const int rows, const int vectors) {
+  MN_UNROLL for (int j = 0; j < vectors; j++) sum[0][j] = _mm512_loadu_si512(from + j);
+  if (from_stride > 0) {
+    MN_UNROLL for (int i = 1; i < rows; i++) {
+      from += from_stride;
+      MN_UNROLL for (int j = 0; j < vectors; j++) sum[i][j] = _mm512_loadu_si512(from + j);
+    }
+    return;
+  }
+  MN_UNROLL for (int i = 1; i < rows; i++) {
+    MN_UNROLL for (int j = 0; j < vectors; j++) sum[i][j] = copy_avx512(sum[0][j]);
+  }
+}
+
+/* A quad of a row times the weights. */
+MN_INLINE void add_quad(__m512i *sum, const uint8_t *a, const __m512i *w, const int vectors) {
+  int32_t quad;
+  memcpy(&quad, a, sizeof quad);
+  const __m512i x = _mm512_set1_epi32(quad);
+  MN_UNROLL for (int j = 0; j < vectors; j++) dot_avx512(&sum[j], x, w[j]);
+}
+
+/* sums[rows][vectors] = from[rows][vectors] + `count` quads of a times one panel of b. `vectors` of
+ * 16 columns are live. With the last quad every row is written as soon as it is done: 24 vectors in
+ * a row would keep the next tile's products out of the processor's queues for as many cycles. */
 MN_INLINE void multiply(__m512i *sums, const __m512i *from, size_t from_stride, const uint8_t *a,
                         size_t stride, const int8_t *b, size_t count, const int rows,
                         const int vectors) {
-  __m512i sum[ROWS][4];
-  MN_UNROLL for (int i = 0; i < rows; i++) {
-    MN_UNROLL for (int j = 0; j < vectors; j++) {
-      sum[i][j] = _mm512_loadu_si512(from + (size_t)i * from_stride + j);
-    }
-  }
-  for (size_t p = 0; p < count; p++, a += 4, b += 4 * COLS) {
-    __m512i w[4];
+  __m512i sum[ROWS][4], w[4];
+  begin_sums(sum, from, from_stride, rows, vectors);
+  for (size_t p = 1; p < count; p++, a += 4, b += 4 * COLS) {
     MN_UNROLL for (int j = 0; j < vectors; j++) w[j] = _mm512_loadu_si512(b + 64 * j);
     MN_UNROLL for (int i = 0; i < rows; i++) {
-      int32_t quad;
-      memcpy(&quad, a + (size_t)i * stride, sizeof quad);
-      const __m512i x = _mm512_set1_epi32(quad);
-      MN_UNROLL for (int j = 0; j < vectors; j++) dot_avx512(&sum[i][j], x, w[j]);
+      add_quad(sum[i], a + (size_t)i * stride, w, vectors);
     }
   }
+  MN_UNROLL for (int j = 0; j < vectors; j++) w[j] = _mm512_loadu_si512(b + 64 * j);
   MN_UNROLL for (int i = 0; i < rows; i++) {
+    add_quad(sum[i], a + (size_t)i * stride, w, vectors);
     MN_UNROLL for (int j = 0; j < vectors; j++) sums[i * vectors + j] = sum[i][j];
+    __asm__("" : : : "memory"); /* now, not later */
   }
 }
 

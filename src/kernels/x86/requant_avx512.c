@@ -103,23 +103,20 @@ MN_INLINE void store_rows(uint8_t *to, size_t stride, __m512i codes, size_t rows
   }
 }
 
+/* With the constants in registers. */
 MN_INLINE void requant_rows(uint8_t *to, size_t stride, const __m512i *sums, size_t rows,
-                            size_t together, size_t count, const requant_avx512 *by,
+                            size_t together, size_t count, const requant_avx512 *from,
                             const int kind) {
+  const requant_avx512 by = *from;
   const __mmask64 live = first_bytes_avx512(count);
   for (size_t i = 0; i < rows; i += together, to += together * stride, sums += 4) {
     const size_t left = rows - i < together ? rows - i : together;
-    store_rows(to, stride, requant_codes(sums, by, by, kind), left, together, live);
-  }
-}
-
-/* Rows of 64, with the constants in registers. */
-MN_INLINE void requant_whole_rows(uint8_t *to, size_t stride, const __m512i *sums, size_t rows,
-                                  size_t count, const requant_avx512 *from, const int kind) {
-  const requant_avx512 by = *from;
-  const __mmask64 live = first_bytes_avx512(count);
-  for (size_t i = 0; i < rows; i++, to += stride, sums += 4) {
-    _mm512_mask_storeu_epi8(to, live, requant_codes(sums, &by, from, kind));
+    const __m512i codes = requant_codes(sums, &by, from, kind);
+    if (together == 1) {
+      _mm512_mask_storeu_epi8(to, live, codes);
+    } else {
+      store_rows(to, stride, codes, left, together, live);
+    }
   }
 }
 
@@ -130,15 +127,17 @@ void mn_requant_store_avx512(uint8_t *to, size_t stride, const __m512i *sums, si
     requant_rows(to, stride, sums, rows, together, count, by, REQUANT_REAL);
   } else if (together > 1 && by->kind >= REQUANT_DOUBT) { /* two equal offsets do too */
     requant_rows(to, stride, sums, rows, together, count, by, REQUANT_DOUBT_SIGNS);
-  } else if (together > 1) {
+  } else if (together > 1 && by->kind == REQUANT_SIGNS) {
     requant_rows(to, stride, sums, rows, together, count, by, REQUANT_SIGNS);
+  } else if (together > 1) {
+    requant_rows(to, stride, sums, rows, together, count, by, REQUANT_PLAIN);
   } else if (by->kind == REQUANT_DOUBT_SIGNS) {
-    requant_whole_rows(to, stride, sums, rows, count, by, REQUANT_DOUBT_SIGNS);
+    requant_rows(to, stride, sums, rows, 1, count, by, REQUANT_DOUBT_SIGNS);
   } else if (by->kind == REQUANT_DOUBT) {
-    requant_whole_rows(to, stride, sums, rows, count, by, REQUANT_DOUBT);
+    requant_rows(to, stride, sums, rows, 1, count, by, REQUANT_DOUBT);
   } else if (by->kind == REQUANT_SIGNS) {
-    requant_whole_rows(to, stride, sums, rows, count, by, REQUANT_SIGNS);
+    requant_rows(to, stride, sums, rows, 1, count, by, REQUANT_SIGNS);
   } else {
-    requant_whole_rows(to, stride, sums, rows, count, by, REQUANT_PLAIN);
+    requant_rows(to, stride, sums, rows, 1, count, by, REQUANT_PLAIN);
   }
 }

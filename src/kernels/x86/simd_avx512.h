@@ -64,6 +64,14 @@ MN_INLINE void accumulate_avx512(__m512i *sum, __m512i x) {
 #endif
 }
 
+/* x from its register: gcc 12 would load again what it knows to be in memory. */
+MN_INLINE __m512i copy_avx512(__m512i x) {
+#ifndef MN_EMULATE_AVX512
+  __asm__("" : "+v"(x));
+#endif
+  return x;
+}
+
 /* sum += the products of four unsigned bytes of a and four signed ones of w, in place. */
 #if defined(MN_EMULATE_AVX512)
 MN_INLINE void dot_avx512(__m512i *sum, __m512i a, __m512i w) {
