@@ -5,28 +5,59 @@
 
 enum { ROWS = 7, COLS = MN_BF16_COLS };
 
-/* Rows that do not exist repeat the last. */
-static void multiply(const mn_bf16_block *at) {
-  float sums[ROWS * COLS];
-  __m512 sum[2 * ROWS];
+/* Pair k of the products of a row. */
+MN_INLINE void add_pair(__m512 *sum, const uint16_t *a, const __m512bh *w, const int vectors) {
+  int32_t pair;
+  memcpy(&pair, a, sizeof pair);
+  const __m512bh x = (__m512bh)_mm512_set1_epi32(pair);
+  MN_UNROLL for (int j = 0; j < vectors; j++) sum[j] = _mm512_dpbf16_ps(sum[j], x, w[j]);
+}
+
+/* A tile's columns lie in `vectors` of 16. Rows that do not exist repeat the last. Where all do,
+ * each goes to the output with the last pair it takes part in. */
+MN_INLINE void multiply_tile(const mn_bf16_block *at, const int height, const int vectors) {
+  const mn_finish_f32 finish = at->args->finish;
+  const __m512 lo = _mm512_set1_ps(finish.lo), hi = _mm512_set1_ps(finish.hi);
+  const bool apart = at->rows < (size_t)height || finish.hard_swish;
+  float sums[ROWS * COLS], *c = apart ? sums : at->c;
+  const size_t stride = apart ? COLS : at->args->c_stride;
+  __m512 sum[ROWS][2], bias[2];
+  __m512bh w[2];
+  __mmask16 live[2];
   const uint16_t *row[ROWS] = {at->a}, *b = at->b;
-  MN_UNROLL for (int i = 0; i < 2 * ROWS; i++) sum[i] = _mm512_setzero_ps();
-  MN_UNROLL for (int i = 1; i < ROWS; i++) {
+  MN_UNROLL for (int j = 0; j < vectors; j++) {
+    bias[j] = _mm512_loadu_ps(at->bias + 16 * j);
+    live[j] = first_lanes_avx512(at->cols > 16 * (size_t)j ? at->cols - 16 * (size_t)j : 0);
+    MN_UNROLL for (int i = 0; i < height; i++) sum[i][j] = _mm512_setzero_ps();
+  }
+  MN_UNROLL for (int i = 1; i < height; i++) {
     row[i] = row[i - 1] + ((size_t)i < at->rows ? at->depth : 0);
   }
-  for (size_t k = 0; k < at->depth; k += 2, b += 2 * COLS) {
-    const __m512bh w0 = (__m512bh)_mm512_loadu_si512(b);
-    const __m512bh w1 = (__m512bh)_mm512_loadu_si512(b + COLS);
-    MN_UNROLL for (int i = 0; i < ROWS; i++) {
-      int32_t pair;
-      memcpy(&pair, row[i] + k, sizeof pair);
-      const __m512bh x = (__m512bh)_mm512_set1_epi32(pair);
-      sum[2 * i] = _mm512_dpbf16_ps(sum[2 * i], x, w0);
-      sum[2 * i + 1] = _mm512_dpbf16_ps(sum[2 * i + 1], x, w1);
+  size_t k = 0;
+  for (; k + 2 < at->depth; k += 2, b += 2 * COLS) {
+    MN_UNROLL for (int j = 0; j < vectors; j++) w[j] = (__m512bh)_mm512_loadu_si512(b + COLS * j);
+    MN_UNROLL for (int i = 0; i < height; i++) add_pair(sum[i], row[i] + k, w, vectors);
+  }
+  MN_UNROLL for (int j = 0; j < vectors; j++) w[j] = (__m512bh)_mm512_loadu_si512(b + COLS * j);
+  MN_UNROLL for (int i = 0; i < height; i++, c += stride) {
+    add_pair(sum[i], row[i] + k, w, vectors);
+    MN_UNROLL for (int j = 0; j < vectors; j++) {
+      __m512 y = sum[i][j];
+      if (!apart) y = clamp_f32_avx512(_mm512_add_ps(y, bias[j]), lo, hi);
+      _mm512_mask_storeu_ps(c + 16 * j, live[j], y);
     }
   }
-  MN_UNROLL for (int i = 0; i < 2 * ROWS; i++) _mm512_storeu_ps(sums + 16 * i, sum[i]);
-  mn_bf16_finish(at, sums);
+  if (apart) mn_bf16_finish(at, sums);
+}
+
+static void multiply(const mn_bf16_block *at) {
+  if (at->rows == 1) {
+    multiply_tile(at, 1, 2);
+  } else if (at->cols <= 16) {
+    multiply_tile(at, ROWS, 1);
+  } else {
+    multiply_tile(at, ROWS, 2);
+  }
 }
 
 void mn_gemm_bf16_7x32_avx512bf16(const mn_gemm_bf16_args *args) {
