@@ -17,7 +17,8 @@ MN_INLINE void add_pair(__m512 *sum, const uint16_t *a, const __m512bh *w, const
 
 /* A tile's columns lie in `vectors` of 16. Each row goes to the output with the last pair it takes
  * part in; where one does not exist (scratch has whole tiles of them, whatever lies there), or more
- * is to be done than to clamp, all go to the stack as they are. */
+ * is to be done than to clamp, all go to the stack as they are: by the same code, since adding -0
+ * and clamping to infinities change nothing. */
 MN_INLINE void multiply_tile(const mn_bf16_block *at, const int height, const int vectors) {
   const mn_finish_f32 finish = at->args->finish;
   const bool apart = at->rows < (size_t)height || finish.hard_swish;
