@@ -217,8 +217,8 @@ MN_INLINE size_t short_tiles(size_t rows) {
   return SHORT > 0 && count * SHORT <= rows ? count : 0;
 }
 
-/* Whether all rows lie in one set of L1, which has 8 to 12 lines: tall tiles, of more rows than that,
- * would find their lines gone each time. Of 7x7 with 1024 channels this costs a fifth. */
+/* Whether all rows lie in one set of L1, which has 8 to 12 lines: tall tiles, of more rows than
+ * that, would find their lines gone each time. Of 7x7 with 1024 channels this costs a fifth. */
 MN_INLINE bool rows_collide(const mn_gemm_f32_args *args) {
   return args->a_stride * sizeof(float) % ALIAS == 0;
 }
